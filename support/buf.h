@@ -1,0 +1,47 @@
+/* Growing byte buffer and growing arrays: what text is built in.
+ *
+ * A Buf that is all zero bytes is valid and empty. Its text is always NUL-terminated once
+ * anything was added; buf_text() of an empty buffer is "". */
+#ifndef NNC_SUPPORT_BUF_H
+#define NNC_SUPPORT_BUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Buf {
+    char *data;
+    size_t size;     /* bytes used, without the NUL */
+    size_t capacity; /* bytes allocated */
+} Buf;
+
+void buf_add(Buf *buf, const void *bytes, size_t size);
+void buf_puts(Buf *buf, const char *text);
+void buf_putc(Buf *buf, char c);
+void buf_printf(Buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(Buf *buf, const char *format, va_list args);
+/* The shortest decimal text that reads back as the same double; Python's repr spelling:
+ * 1.0, 1e-05, 1e+16, inf, -inf, nan. Independent of the locale. */
+void buf_put_double(Buf *buf, double value);
+const char *buf_text(const Buf *buf);
+void buf_clear(Buf *buf);
+void buf_free(Buf *buf);
+
+/* A growing array: `VEC(Node *) nodes = {0}; VEC_PUSH(nodes, n);` items are nodes.items[i]. */
+#define VEC(Type)                                                                                  \
+    struct {                                                                                       \
+        Type *items;                                                                               \
+        size_t count, capacity;                                                                    \
+    }
+#define VEC_PUSH(vec, ...)                                                                         \
+    do {                                                                                           \
+        if ((vec).count == (vec).capacity)                                                         \
+            (vec).items = vec_grow((vec).items, &(vec).capacity, sizeof *(vec).items);             \
+        (vec).items[(vec).count++] = (__VA_ARGS__);                                                \
+    } while (0)
+#define VEC_FREE(vec) (vec_free((vec).items), (vec).items = NULL, (vec).count = (vec).capacity = 0)
+void *vec_grow(void *items, size_t *capacity, size_t item_size);
+void vec_free(void *items);
+
+#endif

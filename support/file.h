@@ -1,0 +1,24 @@
+/* Whole-file reading and atomic writing: no partial output is ever left behind. */
+#ifndef NNC_SUPPORT_FILE_H
+#define NNC_SUPPORT_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "support/buf.h"
+
+/* Appends the file's bytes ("-": standard input). False with a message in `error` on failure. */
+bool file_read(const char *path, Buf *out, Buf *error);
+/* Writes to a temporary file beside `path`, syncs it and renames it over ("-": standard output,
+ * directly). False with a message in `error`; then `path` is as it was. */
+bool file_write(const char *path, const void *bytes, size_t size, Buf *error);
+
+/* A file mapped read-only. */
+typedef struct FileMap {
+    const unsigned char *data;
+    size_t size;
+} FileMap;
+bool file_map(const char *path, FileMap *out, Buf *error);
+void file_unmap(FileMap *map);
+
+#endif
