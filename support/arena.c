@@ -1,0 +1,116 @@
+/* Arena allocation: a list of blocks, filled in turn.
+ *
+ * A request larger than a quarter of a block gets a block of its own behind the one being filled,
+ * so that large tensors do not waste the rest of the current block. Fresh memory is zeroed by
+ * calloc, which gets large blocks zeroed from the system for nothing. */
+#include "support/arena.h"
+
+#include "support/checked.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_MIN = 16 * 1024, BLOCK_MAX = 1024 * 1024 };
+
+struct ArenaBlock {
+    ArenaBlock *next;
+    size_t size, used; /* of data */
+    alignas(max_align_t) char data[];
+};
+
+static ArenaBlock *new_block(size_t size) {
+    size_t bytes;
+    if (!add_size(size, sizeof(ArenaBlock), &bytes)) fatal_memory();
+    ArenaBlock *block = xcalloc(1, bytes);
+    block->size = size;
+    return block;
+}
+
+/* Blocks double in size up to BLOCK_MAX, so small arenas stay small. */
+static size_t next_block_size(const Arena *arena) {
+    size_t size = arena->head ? arena->head->size * 2 : BLOCK_MIN;
+    return size > BLOCK_MAX ? BLOCK_MAX : size < BLOCK_MIN ? BLOCK_MIN : size;
+}
+
+void *arena_alloc(Arena *arena, size_t size) {
+    const size_t align = alignof(max_align_t);
+    size_t padded;
+    if (!add_size(size ? size : 1, align - 1, &padded)) fatal_memory();
+    padded &= ~(align - 1);
+    if (!add_size(arena->total, padded, &arena->total)) fatal_memory();
+    if (arena->limit && arena->total > arena->limit) fatal_memory();
+    ArenaBlock *head = arena->head;
+    if (head && head->size - head->used >= padded) {
+        void *result = head->data + head->used;
+        head->used += padded;
+        return result;
+    }
+    size_t block_size = next_block_size(arena);
+    if (padded > block_size / 4) {
+        ArenaBlock *own = new_block(padded);
+        own->used = padded;
+        if (head) {
+            own->next = head->next;
+            head->next = own;
+        } else {
+            arena->head = own;
+        }
+        return own->data;
+    }
+    ArenaBlock *block = new_block(block_size);
+    block->next = head;
+    block->used = padded;
+    arena->head = block;
+    return block->data;
+}
+
+void *arena_array(Arena *arena, size_t count, size_t size) {
+    size_t bytes;
+    if (!mul_size(count, size, &bytes)) fatal_memory();
+    return arena_alloc(arena, bytes);
+}
+
+void *arena_copy(Arena *arena, const void *items, size_t count, size_t size) {
+    if (count == 0) return NULL;
+    void *copy = arena_array(arena, count, size);
+    memcpy(copy, items, count * size);
+    return copy;
+}
+
+char *arena_strndup(Arena *arena, const char *text, size_t length) {
+    size_t bytes;
+    if (!add_size(length, 1, &bytes)) fatal_memory();
+    char *copy = arena_alloc(arena, bytes);
+    if (length) memcpy(copy, text, length);
+    return copy;
+}
+
+char *arena_strdup(Arena *arena, const char *text) {
+    return arena_strndup(arena, text, strlen(text));
+}
+
+char *arena_printf(Arena *arena, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    NNC_CHECK(length >= 0, "bad format: %s", format);
+    char *text = arena_alloc(arena, (size_t)length + 1);
+    vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+void arena_free(Arena *arena) {
+    for (ArenaBlock *block = arena->head; block;) {
+        ArenaBlock *next = block->next;
+        free(block);
+        block = next;
+    }
+    arena->head = NULL;
+    arena->total = 0;
+}

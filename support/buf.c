@@ -1,0 +1,140 @@
+/* Growing byte buffer and growing arrays. Capacity doubles, so n appends cost O(n). */
+#include "support/buf.h"
+
+#include "support/checked.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Makes room for `more` bytes and the NUL. */
+static void reserve(Buf *buf, size_t more) {
+    size_t needed;
+    if (!add_size(buf->size, more, &needed) || !add_size(needed, 1, &needed)) fatal_memory();
+    if (needed <= buf->capacity) return;
+    size_t capacity;
+    if (!mul_size(buf->capacity, 2, &capacity)) fatal_memory();
+    if (capacity < needed) capacity = needed;
+    if (capacity < 64) capacity = 64;
+    buf->data = xrealloc(buf->data, capacity);
+    buf->capacity = capacity;
+}
+
+void buf_add(Buf *buf, const void *bytes, size_t size) {
+    reserve(buf, size);
+    if (size) memcpy(buf->data + buf->size, bytes, size);
+    buf->size += size;
+    buf->data[buf->size] = '\0';
+}
+
+void buf_puts(Buf *buf, const char *text) {
+    buf_add(buf, text, strlen(text));
+}
+
+void buf_putc(Buf *buf, char c) {
+    buf_add(buf, &c, 1);
+}
+
+void buf_printf(Buf *buf, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(buf, format, args);
+    va_end(args);
+}
+
+void buf_vprintf(Buf *buf, const char *format, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    NNC_CHECK(length >= 0, "bad format: %s", format);
+    reserve(buf, (size_t)length);
+    vsnprintf(buf->data + buf->size, (size_t)length + 1, format, again);
+    va_end(again);
+    buf->size += (size_t)length;
+}
+
+/* Shortest digits that read back as `value`: 15 always survive a round trip through a normal
+ * double, so only 15, 16 and 17 need to be tried (every count for subnormals); trailing zeros are
+ * dropped. Returns the decimal exponent. */
+static int shortest_digits(double value, char digits[18], int *count) {
+    char text[40];
+    for (int precision = value < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision - 1, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    char *exponent = strchr(text, 'e');
+    int n = 0;
+    for (const char *p = text; p < exponent; p++)
+        if (*p != '.') digits[n++] = *p;
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    *count = n;
+    return atoi(exponent + 1);
+}
+
+void buf_put_double(Buf *buf, double value) {
+    if (isnan(value)) {
+        buf_puts(buf, "nan");
+        return;
+    }
+    if (signbit(value)) {
+        buf_putc(buf, '-');
+        value = -value;
+    }
+    if (isinf(value)) {
+        buf_puts(buf, "inf");
+        return;
+    }
+    char digits[18];
+    int count, exponent = shortest_digits(value, digits, &count);
+    if (exponent < -4 || exponent >= 16) {
+        buf_putc(buf, digits[0]);
+        if (count > 1) buf_putc(buf, '.');
+        buf_add(buf, digits + 1, (size_t)count - 1);
+        buf_printf(buf, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+        return;
+    }
+    if (exponent < 0) {
+        buf_puts(buf, "0.");
+        for (int i = -1; i > exponent; i--)
+            buf_putc(buf, '0');
+        buf_add(buf, digits, (size_t)count);
+        return;
+    }
+    for (int i = 0; i <= exponent; i++)
+        buf_putc(buf, i < count ? digits[i] : '0');
+    buf_putc(buf, '.');
+    if (count > exponent + 1)
+        buf_add(buf, digits + exponent + 1, (size_t)(count - exponent - 1));
+    else
+        buf_putc(buf, '0');
+}
+
+const char *buf_text(const Buf *buf) {
+    return buf->data ? buf->data : "";
+}
+
+void buf_clear(Buf *buf) {
+    buf->size = 0;
+    if (buf->data) buf->data[0] = '\0';
+}
+
+void buf_free(Buf *buf) {
+    free(buf->data);
+    *buf = (Buf){0};
+}
+
+void *vec_grow(void *items, size_t *capacity, size_t item_size) {
+    size_t doubled, bytes;
+    if (!mul_size(*capacity, 2, &doubled)) fatal_memory();
+    if (doubled < 8) doubled = 8;
+    if (!mul_size(doubled, item_size, &bytes)) fatal_memory();
+    *capacity = doubled;
+    return xrealloc(items, bytes);
+}
+
+void vec_free(void *items) {
+    free(items);
+}
