@@ -1,0 +1,54 @@
+/* What codegen offers: a Program as C text, and a Graph as something that runs now.
+ *
+ * Both go the same way: passes -> fuse -> lower each group to a Kernel (kernel IR) under a Schedule
+ * -> plan memory -> print as C, or interpret the kernels, or compile the printed C. The tiers give
+ * the same bits because they execute the same kernels. */
+#ifndef NNC_CODEGEN_CODEGEN_H
+#define NNC_CODEGEN_CODEGEN_H
+
+#include "ir/program.h"
+#include "support/buf.h"
+
+typedef struct CodegenOptions {
+    const char *prefix;  /* of every public symbol: "lenet" */
+    const char *vector;  /* "none", "sse2", "avx2", "avx512", "neon"; NULL: "native" */
+    bool dispatch;       /* emit baseline, v3 and v4 kernels and choose at init (x86-64) */
+    int level;           /* -O0..3: 0 = no passes and no fusion */
+    bool standalone;     /* the runtime pieces used are copied into the file */
+    bool embed_weights;  /* program->weights become const arrays; forward needs no LenetParams */
+    const char *version; /* for the header comment */
+    const char *flags;   /* for the header comment */
+    const char *passes;  /* --passes list or NULL */
+    const char *dump;    /* --dump=after:PASS or NULL; text goes to dump_out */
+    Buf *dump_out;
+} CodegenOptions;
+
+/* What the emitted program needs and costs; for -v, the report and tests. */
+typedef struct CodegenReport {
+    size_t arena_bytes, arena_lower_bound;
+    int kernel_count;
+    Buf kernels; /* one line a kernel, by function: name, shapes, GFLOP, schedule */
+} CodegenReport;
+
+/* Writes NAME.c and NAME.h. False with a message. */
+bool codegen_c(const Program *program, const CodegenOptions *options, Buf *source, Buf *header,
+               CodegenReport *report, Buf *error);
+/* A main() for --emit=exe: reads inputs (.npy, IDX, raw floats), prints results as PyTorch does. */
+bool codegen_main(const Program *program, const CodegenOptions *options, Buf *source, Buf *error);
+
+/* A graph that runs now; inputs and outputs are buffers in graph order, row-major. */
+typedef struct Executable Executable;
+/* NULL with a message on failure. The graph need not outlive the call. */
+Executable *executable_new(const Graph *graph, const CodegenOptions *options, Buf *error);
+/* OUT_UPDATE outputs may be given the very buffer of the input that they replace.
+ * False with a message for data-dependent faults (an index out of range). */
+bool executable_run(Executable *executable, const void *const *inputs, void *const *outputs,
+                    Buf *error);
+/* Compiles the kernels with the system's C compiler and loads them; later runs use the code.
+ * False with a message when there is no compiler: the interpreting tier goes on. */
+bool executable_compile(Executable *executable, Buf *error);
+/* Multiplications and additions of one run: decides what is worth compiling. */
+double executable_flops(const Executable *executable);
+void executable_free(Executable *executable);
+
+#endif

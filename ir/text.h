@@ -1,0 +1,21 @@
+/* The IR's text form, printed and parsed back exactly; JSON and Graphviz forms.
+ *
+ *   graph @forward(%0 "x": f32[1,1,32,32] data 0, %1 "conv1.weight": f32[6,1,5,5] param 0) {
+ *     %3 = conv(%0, %1) {stride=[1,1], lo=[0,0], hi=[0,0], dilation=[1,1], groups=1} : f32[1,6,28,28] "conv1" lenet.nn:17:13
+ *     return %9 "output", %12 "conv1.weight" updates 1
+ *   }
+ */
+#ifndef NNC_IR_TEXT_H
+#define NNC_IR_TEXT_H
+
+#include "ir/graph.h"
+#include "ir/program.h"
+
+void graph_print(Buf *out, const Graph *graph, const Sources *sources);
+/* NULL with `file:line:col: error:` reports on `sources` when the text is not a valid graph. */
+Graph *graph_parse(Arena *arena, Sources *sources, uint16_t file);
+void program_print(Buf *out, const Program *program);
+void program_json(Buf *out, const Program *program);
+void graph_dot(Buf *out, const Graph *graph);
+
+#endif

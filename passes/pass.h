@@ -1,0 +1,39 @@
+/* Passes: Graph -> Graph, listed in passes.def in the order that they run. */
+#ifndef NNC_PASSES_PASS_H
+#define NNC_PASSES_PASS_H
+
+#include "ir/graph.h"
+#include "ir/program.h"
+
+typedef struct PassContext {
+    Arena *arena;
+    bool inference;       /* params are constants of the prepare step: folding into them is allowed */
+    bool verify;          /* verify after every pass */
+    const char *dump;     /* "after:NAME", "after:all" or NULL */
+    Buf *dump_out;
+    Sources *sources;
+} PassContext;
+
+typedef struct PassInfo {
+    const char *name;
+    Graph *(*run)(const Graph *graph, PassContext *context);
+    const char *doc;
+} PassInfo;
+
+const PassInfo *pass_find(const char *name);
+/* All rows, in pipeline order; ends with name NULL. */
+const PassInfo *pass_table(void);
+/* Runs the pipeline for the optimization level 0..3, or the comma-separated list when not NULL. */
+Graph *passes_run(const Graph *graph, int level, const char *list, PassContext *context);
+
+/* Reverse mode: appends to `graph` the gradients of sum(outputs[i] * seeds[i]) with respect to each
+ * of `wrt`, found in result[] (NULL where nothing flows). Seeds have the outputs' types. `stop`
+ * (may be NULL, indexed by node id) marks nodes that are treated as constants.
+ * False with a message when a gradient meets a NO_GRAD op. */
+bool autodiff(Graph *graph, Node *const *outputs, Node *const *seeds, int output_count,
+              Node *const *wrt, int wrt_count, const bool *stop, Node **result, Buf *error);
+
+/* Which operands a gradient formula reads: bit i for input i, bit 31 for the result y. */
+uint32_t grad_reads(Op op);
+
+#endif
