@@ -7,12 +7,13 @@
 #define NNC_FRONTEND_AST_H
 
 #include "frontend/intern.h"
+#include "frontend/operators.h"
 #include "support/buf.h"
 #include "support/source.h"
 
 typedef struct Expr Expr;
 typedef struct Stmt Stmt;
-typedef struct Function Function;
+typedef struct FunctionDef FunctionDef;
 
 typedef struct Exprs {
     Expr **items;
@@ -22,38 +23,6 @@ typedef struct Block {
     Stmt **items;
     size_t count;
 } Block;
-
-typedef enum BinaryOp {
-    BINARY_ADD,
-    BINARY_SUB,
-    BINARY_MUL,
-    BINARY_DIV,
-    BINARY_FLOOR_DIV,
-    BINARY_MOD,
-    BINARY_POW,
-    BINARY_MATMUL,
-    BINARY_AND,
-    BINARY_OR,
-    BINARY_XOR,
-    BINARY_LSHIFT,
-    BINARY_RSHIFT,
-    BINARY_COUNT
-} BinaryOp;
-
-typedef enum UnaryOp { UNARY_NEG, UNARY_POS, UNARY_INVERT, UNARY_NOT } UnaryOp;
-
-typedef enum CompareOp {
-    COMPARE_EQ,
-    COMPARE_NE,
-    COMPARE_LT,
-    COMPARE_LE,
-    COMPARE_GT,
-    COMPARE_GE,
-    COMPARE_IS,
-    COMPARE_IS_NOT,
-    COMPARE_IN,
-    COMPARE_NOT_IN
-} CompareOp;
 
 /* One `for target in iterable if ... if ...` of a comprehension. */
 typedef struct CompFor {
@@ -93,6 +62,7 @@ typedef enum ExprKind {
     EXPR_SET,
     EXPR_DICT, /* keys[i] NULL: `**values[i]` */
     EXPR_UNARY,
+    EXPR_NOT,
     EXPR_BINARY,
     EXPR_AND,
     EXPR_OR,
@@ -162,8 +132,8 @@ struct Expr {
         struct {
             Expr *start, *stop, *step;
         } slice;
-        Expr *value;        /* STARRED, YIELD (or NULL), YIELD_FROM */
-        Function *function; /* LAMBDA */
+        Expr *value;           /* NOT, STARRED, YIELD (or NULL), YIELD_FROM */
+        FunctionDef *function; /* LAMBDA */
         struct {
             Expr *target; /* a NAME */
             Expr *value;
@@ -186,7 +156,7 @@ typedef struct Parameter {
 } Parameter;
 
 /* A def or lambda. Parameters stand in order: positional, keyword-only, *args, **kwargs. */
-struct Function {
+struct FunctionDef {
     Name *name; /* "<lambda>" for lambdas */
     Span name_span;
     Parameter *parameters;
@@ -202,13 +172,13 @@ struct Function {
     Exprs decorators;
 };
 
-typedef struct Class {
+typedef struct ClassDef {
     Name *name;
     Span name_span;
     Arguments bases; /* bases and keywords */
     Block body;
     Exprs decorators;
-} Class;
+} ClassDef;
 
 typedef struct ImportAlias {
     Name *name; /* dotted for `import a.b`; "*" for a star import */
@@ -306,8 +276,8 @@ struct Stmt {
             size_t count;
             Block body;
         } with;
-        Function *function;
-        Class *class;
+        FunctionDef *function;
+        ClassDef *class;
     } as;
 };
 

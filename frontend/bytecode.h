@@ -38,6 +38,7 @@
 #define NNC_FRONTEND_BYTECODE_H
 
 #include "frontend/intern.h"
+#include "frontend/operators.h"
 #include "support/source.h"
 
 /* X(name, effect on depth): VARIES where operands decide (see compile_emit.c). */
@@ -84,24 +85,24 @@
     X(DELETE_SUBSCRIPT, -2) /* (object index --) */                                                \
     X(SLICE, VARIES)        /* (start stop -- slice), a = 3: (start stop step -- slice) */         \
     /* Operators. a = 1: augmented assignment, try the in-place method first */                    \
-    X(ADD, -1) /* (x y -- x + y) */                                                                \
+    X(ADD, -1) /* (x y -- x + y); ADD ... XOR in the order of BinaryOp */                          \
     X(SUB, -1)                                                                                     \
     X(MUL, -1)                                                                                     \
+    X(MATMUL, -1)                                                                                  \
     X(DIV, -1)                                                                                     \
     X(FLOOR_DIV, -1)                                                                               \
     X(MOD, -1)                                                                                     \
     X(POW, -1)                                                                                     \
-    X(MATMUL, -1)                                                                                  \
+    X(LSHIFT, -1)                                                                                  \
+    X(RSHIFT, -1)                                                                                  \
     X(AND, -1)                                                                                     \
     X(OR, -1)                                                                                      \
     X(XOR, -1)                                                                                     \
-    X(LSHIFT, -1)                                                                                  \
-    X(RSHIFT, -1)                                                                                  \
     X(NEG, 0) /* (x -- -x) */                                                                      \
     X(POS, 0)                                                                                      \
     X(INVERT, 0)                                                                                   \
     X(NOT, 0)      /* (x -- not x) */                                                              \
-    X(COMPARE, -1) /* (x y -- result); a: CompareOp of ast.h. == < ... may give any object,        \
+    X(COMPARE, -1) /* (x y -- result); a: a CompareOp. == < ... may give any object,               \
                       is / in give a bool */                                                       \
     /* Jumps. A jump backwards always goes to a BACK_EDGE or is a FOR */                           \
     X(JUMP, 0)                  /* to c */                                                         \

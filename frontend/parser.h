@@ -10,6 +10,6 @@
 ModuleAst *parse_module(Arena *arena, Sources *sources, Interns *interns, uint16_t file, bool lazy);
 /* Parses the body of a lazy function in place. False after errors. */
 bool parse_body(Arena *arena, Sources *sources, Interns *interns, uint16_t file,
-                Function *function);
+                FunctionDef *function);
 
 #endif

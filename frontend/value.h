@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "frontend/operators.h"
 #include "support/buf.h"
 #include "support/source.h"
 
@@ -101,36 +102,6 @@ static inline void obj_decref(Obj *o) {
 /* A new reference to any object, typed as a Value. */
 #define NEW_REF(object) incref(FROM_OBJ(object))
 #define DROP(object) obj_decref((Obj *)(object))
-
-/* Operators. In-place forms use the same enumerators. */
-typedef enum BinaryOp {
-    BINARY_ADD,
-    BINARY_SUB,
-    BINARY_MUL,
-    BINARY_MATMUL,
-    BINARY_DIV,
-    BINARY_FLOORDIV,
-    BINARY_MOD,
-    BINARY_POW,
-    BINARY_LSHIFT,
-    BINARY_RSHIFT,
-    BINARY_AND,
-    BINARY_OR,
-    BINARY_XOR,
-    BINARY_DIVMOD, /* only reached through divmod() */
-    BINARY_OP_COUNT,
-} BinaryOp;
-
-typedef enum UnaryOp { UNARY_NEG, UNARY_POS, UNARY_INVERT, UNARY_ABS } UnaryOp;
-
-typedef enum CompareOp {
-    COMPARE_LT,
-    COMPARE_LE,
-    COMPARE_EQ,
-    COMPARE_NE,
-    COMPARE_GT,
-    COMPARE_GE,
-} CompareOp;
 
 /* Calls: `nargs` positional values, then one value for each name in `kwnames` (NULL: none).
  * A method receives its object as args[0]. */
@@ -324,7 +295,6 @@ typedef struct Function {
     Dict *annotations; /* NULL: none */
     Dict *dict;        /* attributes; NULL: none */
     Value doc;
-    Class *owner; /* the class whose body defined it, not owned; NULL: none */
 } Function;
 
 /* A function written in C; `self`, when set, is passed before the arguments. */
