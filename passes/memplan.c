@@ -1,0 +1,195 @@
+/* Static memory planning: an offset in one arena for each buffer.
+ *
+ * Two buffers may share bytes when no step needs both. Items are placed one after the other, each
+ * into the smallest gap between the already placed items that live at the same time. The order
+ * decides the quality: largest first is good, and is then improved by moving the item that makes
+ * the peak to the front and placing everything again, as long as that helps.
+ *
+ * Items that overlap in time are found with a segment tree over the items sorted by first step; a
+ * tree node holds the latest last step of the placed items under it. */
+#include "passes/memplan.h"
+
+#include <stdlib.h>
+
+#include "support/checked.h"
+
+typedef struct Planner {
+    PlanItem *items;
+    int count;
+    size_t alignment;
+    int *by_first; /* item at each tree position */
+    int *position; /* tree position of each item */
+    int *tree;     /* [1]: root; leaves start at `leaves`; -1: nothing placed */
+    int leaves;    /* power of two */
+    int *found;    /* result of the last overlap query */
+    int found_count;
+} Planner;
+
+typedef struct SortKey {
+    int64_t key; /* ascending */
+    int item;
+} SortKey;
+
+static int compare_keys(const void *a, const void *b) {
+    const SortKey *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    return x->item < y->item ? -1 : x->item > y->item;
+}
+
+static void tree_set(Planner *planner, int item, int last) {
+    int at = planner->leaves + planner->position[item];
+    planner->tree[at] = last;
+    for (at /= 2; at >= 1; at /= 2) {
+        int left = planner->tree[2 * at], right = planner->tree[2 * at + 1];
+        planner->tree[at] = left > right ? left : right;
+    }
+}
+
+static void tree_clear(Planner *planner) {
+    for (int i = 0; i < 2 * planner->leaves; i++)
+        planner->tree[i] = -1;
+}
+
+/* Collects the placed items that share a step with `item`. Depth is log2 of the count. */
+static void find_overlapping(Planner *planner, const PlanItem *item, int node, int low, int high) {
+    if (planner->tree[node] < item->first || low >= planner->count) return;
+    if (planner->items[planner->by_first[low]].first > item->last) return;
+    if (high - low == 1) {
+        planner->found[planner->found_count++] = planner->by_first[low];
+        return;
+    }
+    int middle = low + (high - low) / 2;
+    find_overlapping(planner, item, 2 * node, low, middle);
+    find_overlapping(planner, item, 2 * node + 1, middle, high);
+}
+
+static size_t round_up(size_t value, size_t alignment) {
+    return (value + alignment - 1) / alignment * alignment;
+}
+
+/* Puts `item` into the smallest gap that holds it, else after everything that lives with it. */
+static size_t best_offset(Planner *planner, const PlanItem *item, SortKey *keys) {
+    planner->found_count = 0;
+    find_overlapping(planner, item, 1, 0, planner->leaves);
+    for (int i = 0; i < planner->found_count; i++)
+        keys[i] = (SortKey){(int64_t)planner->items[planner->found[i]].offset, planner->found[i]};
+    qsort(keys, (size_t)planner->found_count, sizeof *keys, compare_keys);
+    size_t end = 0, best = SIZE_MAX, best_gap = SIZE_MAX;
+    for (int i = 0; i < planner->found_count; i++) {
+        const PlanItem *other = &planner->items[keys[i].item];
+        if (other->offset > end) {
+            size_t gap = other->offset - end;
+            if (gap >= item->bytes && gap < best_gap) best = end, best_gap = gap;
+        }
+        size_t other_end = round_up(other->offset + other->bytes, planner->alignment);
+        if (other_end > end) end = other_end;
+    }
+    return best == SIZE_MAX ? end : best;
+}
+
+/* Places all items in the order given; returns the peak. */
+static size_t place_all(Planner *planner, const int *order, SortKey *keys) {
+    size_t peak = 0;
+    tree_clear(planner);
+    for (int i = 0; i < planner->count; i++) {
+        PlanItem *item = &planner->items[order[i]];
+        item->offset = 0;
+        if (item->bytes == 0) continue;
+        item->offset = best_offset(planner, item, keys);
+        tree_set(planner, order[i], item->last);
+        size_t end;
+        NNC_CHECK(add_size(item->offset, item->bytes, &end), "the memory plan overflows");
+        if (end > peak) peak = end;
+    }
+    return peak;
+}
+
+static size_t lower_bound(const PlanItem *items, int count, Arena *scratch) {
+    /* Bytes start before the frees of the same step: lifetimes are inclusive. */
+    SortKey *starts = ARENA_ARRAY(scratch, SortKey, (size_t)count);
+    SortKey *ends = ARENA_ARRAY(scratch, SortKey, (size_t)count);
+    for (int i = 0; i < count; i++) {
+        starts[i] = (SortKey){items[i].first, i};
+        ends[i] = (SortKey){items[i].last, i};
+    }
+    qsort(starts, (size_t)count, sizeof *starts, compare_keys);
+    qsort(ends, (size_t)count, sizeof *ends, compare_keys);
+    size_t alive = 0, bound = 0;
+    for (int i = 0, e = 0; i < count; i++) {
+        while (ends[e].key < starts[i].key)
+            alive -= items[ends[e++].item].bytes;
+        alive += items[starts[i].item].bytes;
+        if (alive > bound) bound = alive;
+    }
+    return bound;
+}
+
+static Planner planner_new(PlanItem *items, int count, size_t alignment, SortKey *keys,
+                           Arena *scratch) {
+    Planner planner = {.items = items, .count = count, .alignment = alignment, .leaves = 1};
+    while (planner.leaves < count)
+        planner.leaves *= 2;
+    planner.by_first = ARENA_ARRAY(scratch, int, (size_t)count);
+    planner.position = ARENA_ARRAY(scratch, int, (size_t)count);
+    planner.found = ARENA_ARRAY(scratch, int, (size_t)count);
+    planner.tree = ARENA_ARRAY(scratch, int, 2 * (size_t)planner.leaves);
+    for (int i = 0; i < count; i++)
+        keys[i] = (SortKey){items[i].first, i};
+    qsort(keys, (size_t)count, sizeof *keys, compare_keys);
+    for (int i = 0; i < count; i++) {
+        planner.by_first[i] = keys[i].item;
+        planner.position[keys[i].item] = i;
+    }
+    return planner;
+}
+
+/* The item whose end is the peak; of several, the first in the order. */
+static int peak_index(const Planner *planner, const int *order, size_t peak) {
+    for (int i = 0; i < planner->count; i++) {
+        const PlanItem *item = &planner->items[order[i]];
+        if (item->bytes > 0 && item->offset + item->bytes == peak) return i;
+    }
+    return -1;
+}
+
+static void move_to_front(int *order, int index) {
+    int item = order[index];
+    for (int i = index; i > 0; i--)
+        order[i] = order[i - 1];
+    order[0] = item;
+}
+
+PlanReport memplan(PlanItem *items, int count, size_t alignment, Arena *scratch) {
+    if (count == 0) return (PlanReport){0};
+    for (int i = 0; i < count; i++)
+        NNC_CHECK(items[i].first >= 0 && items[i].first <= items[i].last, "item %d: no lifetime",
+                  i);
+    SortKey *keys = ARENA_ARRAY(scratch, SortKey, (size_t)count);
+    Planner planner = planner_new(items, count, alignment, keys, scratch);
+    size_t bound = lower_bound(items, count, scratch);
+
+    int *order = ARENA_ARRAY(scratch, int, (size_t)count);
+    for (int i = 0; i < count; i++)
+        keys[i] = (SortKey){-(int64_t)items[i].bytes, i};
+    qsort(keys, (size_t)count, sizeof *keys, compare_keys);
+    for (int i = 0; i < count; i++)
+        order[i] = keys[i].item;
+
+    int *best_order = arena_copy(scratch, order, (size_t)count, sizeof *order);
+    size_t peak = place_all(&planner, order, keys), best = peak;
+    int rounds = 40000 / (count + 1); /* keeps large plans linear in time */
+    if (rounds > 200) rounds = 200;
+    for (int round = 0; round < rounds && best > bound; round++) {
+        int index = peak_index(&planner, order, peak);
+        if (index <= 0) break;
+        move_to_front(order, index);
+        peak = place_all(&planner, order, keys);
+        if (peak < best) {
+            best = peak;
+            for (int i = 0; i < count; i++)
+                best_order[i] = order[i];
+        }
+    }
+    best = place_all(&planner, best_order, keys);
+    return (PlanReport){.peak = best, .lower_bound = bound};
+}
