@@ -59,6 +59,7 @@ typedef enum AttrKind { ATTR_KIND_INT, ATTR_KIND_INTS, ATTR_KIND_FLOAT, ATTR_KIN
     X(window, INTS)                                                                                \
     X(groups, INT)                                                                                 \
     X(descending, INT)                                                                             \
+    X(order, INT)    /* polygamma */                                                               \
     X(reverse, INT)  /* cumsum: from the end */                                                    \
     X(dist, TEXT)    /* random: uniform, normal, bernoulli, bits */                                \
     X(low, FLOAT)                                                                                  \
