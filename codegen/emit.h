@@ -1,0 +1,41 @@
+/* The one way text gets into generated files.
+ *
+ * emit_text and emit_line take text of our own; names, strings, comments and numbers that come from
+ * the input go through a typed sink, which makes them harmless. Lines are indented by the emitter.
+ */
+#ifndef NNC_CODEGEN_EMIT_H
+#define NNC_CODEGEN_EMIT_H
+
+#include "ir/type.h"
+#include "support/arena.h"
+#include "support/buf.h"
+
+typedef struct Emitter {
+    Buf *out;
+    int indent; /* levels of four spaces */
+    bool in_line;
+} Emitter;
+
+/* Our own text, printf-style; newlines inside start indented lines. */
+void emit_text(Emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same as a whole line. "{" at its end opens a level; "}" at its start closes one. */
+void emit_line(Emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void emit_newline(Emitter *e);
+/* A name that must be a C identifier already (made by c_identifier or by us). */
+void emit_ident(Emitter *e, const char *name);
+/* A string literal with its quotes; any bytes. */
+void emit_c_string(Emitter *e, const char *bytes, size_t size);
+/* A comment on lines of its own; text is wrapped, control characters and the end mark are replaced.
+ */
+void emit_comment(Emitter *e, const char *text);
+/* The same within a line. */
+void emit_inline_comment(Emitter *e, const char *text);
+/* A constant of the dtype that reads back as exactly the value: 0.5f, 1e-05, INT64_C(7), 3. */
+void emit_number(Emitter *e, DType dtype, double value);
+void emit_integer(Emitter *e, DType dtype, int64_t value);
+
+/* A C11 and C++ identifier made from any text: other characters become '_', a leading digit gets
+ * one before it, keywords and reserved names one after it. Never empty. */
+char *c_identifier(Arena *arena, const char *text);
+
+#endif

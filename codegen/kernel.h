@@ -1,0 +1,319 @@
+/* Kernel IR: one function over buffers, between the graph and the printed text.
+ *
+ * A Kernel is a list of buffers and a block of statements. Values are typed (kind x lanes) and
+ * immutable: each k_* call of the builder computes one, once, where it is called; naming it twice
+ * never computes it twice, the printer inlines what reads well. Mutable registers are made by
+ * k_var and changed by k_set; using one as an operand reads it at that place.
+ *
+ * Memory is indexed in elements by I64 scalars. The builder folds index arithmetic and tracks an
+ * interval for every integer scalar, so that the verifier can prove indexes in range.
+ *
+ * The meaning of every operation is the same in the interpreting tier and in the printed C, bit
+ * for bit: floats round at each operation, k_fma is fused when the target has it and a rounded
+ * product and sum when not, min and max are `a < b ? a : b` and `a > b ? a : b`, integers wrap,
+ * shift counts are in range. Nothing is contracted or reassociated behind the lowering's back.
+ *
+ * Memory dtypes bool and u8 live in registers as I32: loads extend with zeros, stores truncate. */
+#ifndef NNC_CODEGEN_KERNEL_H
+#define NNC_CODEGEN_KERNEL_H
+
+#include "codegen/target.h"
+#include "ir/graph.h"
+
+/* Register kinds. Masks are results of comparisons; M32 goes with 32-bit lanes, M64 with 64. */
+typedef enum KKind { K_I32, K_I64, K_F32, K_F64, K_M32, K_M64, K_KIND_COUNT } KKind;
+
+enum { K_MAX_LANES = 16 };
+
+typedef enum KBufRole {
+    KBUF_IN,      /* parameter, read only: the value of `node` */
+    KBUF_OUT,     /* parameter, written (may be read back): the value of `node` */
+    KBUF_SCRATCH, /* parameter: working memory from the arena, contents undefined at the start */
+    KBUF_LOCAL,   /* array on the kernel's stack, 64-byte aligned, undefined at the start */
+    KBUF_TABLE,   /* static constant array */
+} KBufRole;
+
+typedef struct KBuf {
+    int id; /* position in kernel->buffers; parameters are passed in that order */
+    KBufRole role;
+    DType dtype;
+    int64_t count;       /* elements */
+    const Node *node;    /* KBUF_IN, KBUF_OUT; else NULL */
+    const void *table;   /* KBUF_TABLE: `count` elements */
+    const char *comment; /* "x f32[1,1,32,32]"; may be NULL */
+    bool inplace;        /* KBUF_IN: may share memory with any KBUF_OUT of the same size in bytes */
+    bool aliased;        /* set by who plans memory when it does: printed without restrict */
+} KBuf;
+
+/* Operations; X(name, operands). The builder functions below say what each one does. */
+#define K_OP_LIST(X)                                                                               \
+    X(CONST, 0)                                                                                    \
+    X(LOOP, 0) /* a loop's counter */                                                              \
+    X(VAR, 0)  /* a mutable register */                                                            \
+    X(SPLAT, 1)                                                                                    \
+    X(EXTRACT, 1) /* imm: the lane */                                                              \
+    X(SHUFFLE, 2)                                                                                  \
+    X(CONVERT, 1)                                                                                  \
+    X(BITCAST, 1)                                                                                  \
+    X(ADD, 2)                                                                                      \
+    X(SUB, 2)                                                                                      \
+    X(MUL, 2)                                                                                      \
+    X(DIV, 2) /* integers: toward zero */                                                          \
+    X(REM, 2) /* integers: sign of the dividend */                                                 \
+    X(FMA, 3)                                                                                      \
+    X(NEG, 1)                                                                                      \
+    X(ABS, 1)                                                                                      \
+    X(MIN, 2)                                                                                      \
+    X(MAX, 2)                                                                                      \
+    X(SQRT, 1)                                                                                     \
+    X(FLOOR, 1)                                                                                    \
+    X(CEIL, 1)                                                                                     \
+    X(RINT, 1) /* to even */                                                                       \
+    X(TRUNC, 1)                                                                                    \
+    X(AND, 2)                                                                                      \
+    X(OR, 2)                                                                                       \
+    X(XOR, 2)                                                                                      \
+    X(NOT, 1)                                                                                      \
+    X(SHL, 2)                                                                                      \
+    X(SHR, 2)    /* arithmetic */                                                                  \
+    X(USHR, 2)   /* logical */                                                                     \
+    X(UMULHI, 2) /* I32: high half of the unsigned product */                                      \
+    X(LT, 2)                                                                                       \
+    X(LE, 2)                                                                                       \
+    X(EQ, 2)                                                                                       \
+    X(NE, 2)                                                                                       \
+    X(SELECT, 3)                                                                                   \
+    X(MASK_INT, 1)     /* 1 where true, 0 elsewhere; I32 or I64 */                                 \
+    X(CALL, 2)         /* imm: a KLibm; lane by lane */                                            \
+    X(ASSUME, 1)       /* the operand, known to lie in [lo, hi] */                                 \
+    X(LOAD, 1)         /* contiguous from buf[a + imm] */                                          \
+    X(LOAD_TAIL, 1)    /* the first `active` lanes; the others are 0 */                            \
+    X(LOAD_STRIDED, 1) /* lane l from buf[a + imm + l * stride] */                                 \
+    X(GATHER, 1)       /* lane l from buf[a[l] + imm], a is I64 of the same lanes */
+
+typedef enum KOp {
+#define X(name, operands) KOP_##name,
+    K_OP_LIST(X)
+#undef X
+        KOP_COUNT
+} KOp;
+
+/* libm functions that stay calls, in both precisions. */
+#define K_LIBM_LIST(X)                                                                             \
+    X(LGAMMA, lgamma, 1)                                                                           \
+    X(TGAMMA, tgamma, 1)                                                                           \
+    X(SIN, sin, 1)                                                                                 \
+    X(COS, cos, 1)                                                                                 \
+    X(TAN, tan, 1)                                                                                 \
+    X(ASIN, asin, 1)                                                                               \
+    X(ACOS, acos, 1)                                                                               \
+    X(ATAN, atan, 1)                                                                               \
+    X(ATAN2, atan2, 2)                                                                             \
+    X(SINH, sinh, 1)                                                                               \
+    X(COSH, cosh, 1)                                                                               \
+    X(ASINH, asinh, 1)                                                                             \
+    X(ACOSH, acosh, 1)                                                                             \
+    X(ATANH, atanh, 1)                                                                             \
+    X(EXP, exp, 1)                                                                                 \
+    X(EXPM1, expm1, 1)                                                                             \
+    X(LOG, log, 1)                                                                                 \
+    X(LOG1P, log1p, 1)                                                                             \
+    X(TANH, tanh, 1)                                                                               \
+    X(ERF, erf, 1)                                                                                 \
+    X(ERFC, erfc, 1)                                                                               \
+    X(POW, pow, 2)                                                                                 \
+    X(FMOD, fmod, 2)
+
+typedef enum KLibm {
+#define X(name, function, operands) KLIBM_##name,
+    K_LIBM_LIST(X)
+#undef X
+        KLIBM_COUNT
+} KLibm;
+
+typedef struct KVal {
+    KOp op;
+    KKind kind;
+    int lanes;
+    int id; /* number of the register; constants have -1 */
+    struct KVal *a, *b, *c;
+    KBuf *buf;          /* loads */
+    int64_t imm;        /* integer constants, load offsets, lane numbers, KLibm */
+    double f;           /* float constants */
+    int64_t stride;     /* LOAD_STRIDED */
+    int active;         /* LOAD_TAIL */
+    const int *shuffle; /* SHUFFLE: one entry a result lane; i < a->lanes is a[i], else b */
+    int64_t lo, hi;     /* I64 and I32 scalars: inclusive bounds; INT64_MIN..MAX: unknown */
+} KVal;
+
+typedef enum KStmtKind {
+    KSTMT_LET,   /* computes `value` */
+    KSTMT_SET,   /* var = value */
+    KSTMT_STORE, /* buf[index + imm + l * stride] = value's lane l, for the first `active` lanes */
+    KSTMT_FOR,   /* for (var = lo; var < hi; var += step) body */
+    KSTMT_IF,    /* if (value) body else other */
+    KSTMT_FAULT, /* if (value) the kernel ends, reporting a data-dependent fault */
+    KSTMT_COMMENT,
+    KSTMT_FENCE, /* loads above are not merged with loads below (keeps unrolled taps from spilling)
+                  */
+} KStmtKind;
+
+enum {
+    K_PARALLEL = 1, /* iterations touch disjoint memory and share no register */
+    K_UNROLL = 2,   /* the C compiler is asked to unroll it wholly */
+};
+
+typedef struct KStmt {
+    KStmtKind kind;
+    struct KStmt *next;
+    KVal *value;
+    KVal *var;      /* SET: the register; FOR: the counter */
+    KVal *lo, *hi;  /* FOR: I64 scalars */
+    KBuf *buf;      /* STORE */
+    KVal *index;    /* STORE: I64 scalar */
+    int64_t imm;    /* STORE: offset; FOR: step (> 0) */
+    int64_t stride; /* STORE: 1 is contiguous */
+    int active;     /* STORE: lanes written */
+    uint32_t flags; /* FOR: K_PARALLEL, K_UNROLL */
+    struct KBlock *body, *other;
+    const char *text; /* COMMENT */
+} KStmt;
+
+typedef struct KBlock {
+    KStmt *first, *last;
+    struct KBlock *parent;
+} KBlock;
+
+typedef struct Kernel {
+    const char *name; /* an identifier, unique in its graph */
+    Span span;
+    const char *comment; /* what it computes, one line; may be NULL */
+    const Target *target;
+    VEC(KBuf *) buffers;
+    KBlock *body;
+    int value_count;      /* ids are below this */
+    bool faults;          /* holds a KSTMT_FAULT: the C function returns int, 1 on a fault */
+    bool calls;           /* calls libm */
+    double flops;         /* multiplications and additions of a run, for reports */
+    const char *schedule; /* how it was tiled, for reports; may be NULL */
+} Kernel;
+
+/* The builder: appends to the innermost open block. */
+typedef struct KBuilder {
+    Arena *arena;
+    Kernel *kernel;
+    const Target *target;
+    KBlock *block;
+    int open_virtual[64]; /* one entry an open k_for: 1 when it needed no loop */
+    int depth;
+} KBuilder;
+
+KBuilder kernel_begin(Arena *arena, const Target *target, const char *name, Span span);
+/* Checks and returns the kernel. A kernel that breaks the rules is a bug, reported as one. */
+Kernel *kernel_end(KBuilder *b);
+/* Types, scopes, and ranges: false with a message. An index whose interval can't be bounded is an
+ * error: bound it with k_assume after having checked or clamped it. */
+bool kernel_verify(const Kernel *kernel, Buf *error);
+/* The kernel as text for dumps and golden files. */
+void kernel_dump(Buf *out, const Kernel *kernel);
+
+/* Kinds. */
+KKind kkind_of(DType dtype); /* in registers: bool and u8 are I32 */
+int kkind_size(KKind kind);  /* bytes a lane */
+bool kkind_is_float(KKind kind);
+bool kkind_is_mask(KKind kind);
+KKind kkind_mask_of(KKind kind); /* the mask kind with lanes as wide */
+
+/* Buffers. */
+KBuf *k_input(KBuilder *b, const Node *node); /* the same node gives the same buffer */
+KBuf *k_output(KBuilder *b, const Node *node);
+KBuf *k_scratch(KBuilder *b, DType dtype, int64_t count, const char *comment);
+KBuf *k_local(KBuilder *b, DType dtype, int64_t count, const char *comment);
+KBuf *k_table(KBuilder *b, DType dtype, int64_t count, const void *elements); /* copied */
+
+/* Constants; k_index is an I64 scalar. k_number takes any kind (floats rounded to it). */
+KVal *k_index(KBuilder *b, int64_t value);
+KVal *k_number(KBuilder *b, KKind kind, int lanes, double value);
+KVal *k_integer(KBuilder *b, KKind kind, int lanes, int64_t value);
+bool k_is_const(const KVal *value, int64_t *out); /* integer constants */
+
+/* Arithmetic. Operands have one kind and equal lanes; a scalar beside a vector is splatted. */
+KVal *k_add(KBuilder *b, KVal *x, KVal *y);
+KVal *k_sub(KBuilder *b, KVal *x, KVal *y);
+KVal *k_mul(KBuilder *b, KVal *x, KVal *y);
+KVal *k_div(KBuilder *b, KVal *x, KVal *y); /* integers: toward zero; y is known not to be 0 */
+KVal *k_rem(KBuilder *b, KVal *x, KVal *y);
+KVal *k_fma(KBuilder *b, KVal *x, KVal *y, KVal *z); /* x * y + z; fused when target->fma */
+KVal *k_min(KBuilder *b, KVal *x, KVal *y);          /* x < y ? x : y */
+KVal *k_max(KBuilder *b, KVal *x, KVal *y);          /* x > y ? x : y: max(0, x) keeps a NaN x */
+KVal *k_unary(KBuilder *b, KOp op, KVal *x); /* NEG ABS SQRT FLOOR CEIL RINT TRUNC NOT MASK_INT */
+KVal *k_binary(KBuilder *b, KOp op, KVal *x,
+               KVal *y); /* any two-operand arithmetic or comparison */
+KVal *k_call(KBuilder *b, KLibm function, KVal *x, KVal *y); /* y NULL for one operand */
+/* Index arithmetic on I64 scalars with a constant. */
+KVal *k_addi(KBuilder *b, KVal *x, int64_t c);
+KVal *k_muli(KBuilder *b, KVal *x, int64_t c);
+KVal *k_divi(KBuilder *b, KVal *x, int64_t c); /* x >= 0 */
+KVal *k_remi(KBuilder *b, KVal *x, int64_t c); /* x >= 0 */
+
+/* Comparisons give masks; AND OR XOR NOT work on masks too. */
+KVal *k_lt(KBuilder *b, KVal *x, KVal *y);
+KVal *k_le(KBuilder *b, KVal *x, KVal *y);
+KVal *k_gt(KBuilder *b, KVal *x, KVal *y);
+KVal *k_ge(KBuilder *b, KVal *x, KVal *y);
+KVal *k_eq(KBuilder *b, KVal *x, KVal *y);
+KVal *k_ne(KBuilder *b, KVal *x, KVal *y);
+KVal *k_and(KBuilder *b, KVal *x, KVal *y);
+KVal *k_or(KBuilder *b, KVal *x, KVal *y);
+/* mask ? x : y. The mask's width is adapted to the operands'. */
+KVal *k_select(KBuilder *b, KVal *mask, KVal *x, KVal *y);
+KVal *k_true_if(KBuilder *b, KVal *x);                /* the mask x != 0 */
+KVal *k_mask_to(KBuilder *b, KVal *mask, KKind kind); /* M32 <-> M64 */
+
+/* Conversions between I32, I64, F32, F64. From float toward zero; what does not fit (NaN too)
+ * gives the least integer. Integer narrowing keeps the low bits. */
+KVal *k_convert(KBuilder *b, KVal *x, KKind kind);
+KVal *k_bitcast(KBuilder *b, KVal *x, KKind kind); /* same width */
+
+/* Lanes. */
+KVal *k_splat(KBuilder *b, KVal *scalar, int lanes);
+KVal *k_extract(KBuilder *b, KVal *vector, int lane);
+KVal *k_shuffle(KBuilder *b, KVal *x, KVal *y, const int *lanes, int count);
+KVal *k_even(KBuilder *b, KVal *x, KVal *y); /* x0 x2 .. y0 y2 ..: as many lanes as x */
+KVal *k_odd(KBuilder *b, KVal *x, KVal *y);  /* x1 x3 .. y1 y3 .. */
+/* Horizontal reduction by halving: lane l meets lane l + n/2, then n/4...; op ADD, MUL, MIN, MAX,
+ * AND, OR. The documented order of all horizontal sums. */
+KVal *k_horizontal(KBuilder *b, KOp op, KVal *x);
+
+/* Loads. lanes 1 is a scalar. */
+KVal *k_load(KBuilder *b, KBuf *buf, KVal *index, int lanes);
+KVal *k_load_at(KBuilder *b, KBuf *buf, KVal *index, int64_t offset, int lanes);
+KVal *k_load_splat(KBuilder *b, KBuf *buf, KVal *index, int lanes);
+KVal *k_load_tail(KBuilder *b, KBuf *buf, KVal *index, int lanes, int active);
+KVal *k_load_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, int lanes);
+KVal *k_gather(KBuilder *b, KBuf *buf, KVal *indexes);
+/* Stores of a scalar or vector. */
+void k_store(KBuilder *b, KBuf *buf, KVal *index, KVal *value);
+void k_store_at(KBuilder *b, KBuf *buf, KVal *index, int64_t offset, KVal *value);
+void k_store_tail(KBuilder *b, KBuf *buf, KVal *index, KVal *value, int active);
+void k_store_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, KVal *value);
+
+/* Mutable registers. */
+KVal *k_var(KBuilder *b, KVal *init);
+void k_set(KBuilder *b, KVal *var, KVal *value);
+/* The register's present value, kept while the register changes. */
+KVal *k_copy(KBuilder *b, KVal *var);
+
+/* Control. k_for returns the counter; a loop of one iteration is a constant and no loop. */
+KVal *k_for(KBuilder *b, int64_t lo, int64_t hi, int64_t step, uint32_t flags);
+KVal *k_for_values(KBuilder *b, KVal *lo, KVal *hi, int64_t step, uint32_t flags);
+void k_end(KBuilder *b); /* closes the innermost k_for, k_if or k_else */
+void k_if(KBuilder *b, KVal *mask);
+void k_else(KBuilder *b); /* after the k_if's body; k_end closes both */
+void k_fault_if(KBuilder *b, KVal *mask);
+/* The index, known to lie in [lo, hi] (inclusive) because it was checked or clamped. */
+KVal *k_assume(KBuilder *b, KVal *index, int64_t lo, int64_t hi);
+void k_fence(KBuilder *b);
+void k_comment(KBuilder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

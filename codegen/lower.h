@@ -1,0 +1,61 @@
+/* Lowering: from a fused group to one kernel.
+ *
+ * lower_group() picks the file that knows the group's anchor. The elementwise part of any group
+ * goes through one function, lower_values(): it computes the values of a Flat (passes/flatten.h) at
+ * a point of the index space, which may be a vector of consecutive elements along one dim, so that
+ * every lowering can apply an epilogue to registers that it holds and compute operands on the fly.
+ */
+#ifndef NNC_CODEGEN_LOWER_H
+#define NNC_CODEGEN_LOWER_H
+
+#include "codegen/kernel.h"
+#include "passes/flatten.h"
+#include "passes/fuse.h"
+
+typedef struct LowerContext {
+    Arena *arena; /* kernels and all that they point to */
+} LowerContext;
+
+/* Never fails for groups made by fuse(). */
+Kernel *lower_group(const Group *group, const Target *target, LowerContext *context);
+/* GROUP_CONTRACTION: codegen/contract*.c. */
+Kernel *lower_contraction(const Group *group, const Target *target, LowerContext *context);
+
+/* Where values are computed: lane l is the element at index[] with index[vector_dim] + l. */
+typedef struct LowerPoint {
+    int rank;
+    KVal *index[MAX_RANK]; /* I64 scalars, each within [0, dim) */
+    int vector_dim;        /* used when lanes > 1 */
+    int lanes;             /* 1: scalars */
+    int active;            /* lanes that exist, the first ones; == lanes but in a tail */
+} LowerPoint;
+
+LowerPoint lower_point(int rank, KVal *const *index, int vector_dim, int lanes, int active);
+
+/* A value that the kernel holds in a register: a vector of the point's lanes or a scalar. */
+typedef struct LowerHeld {
+    const Node *node;
+    KVal *value;
+} LowerHeld;
+
+/* Computes every root of `flat` at the point, into roots[] (one a root, of the point's lanes unless
+ * uniform along them: then it may be a scalar). */
+void lower_values(KBuilder *b, const Flat *flat, const LowerPoint *point, const LowerHeld *held,
+                  int held_count, KVal **roots);
+/* Stores into the row-major buffer of `output`, at the point of its own index space. Scalars are
+ * splatted over the point's lanes. */
+void lower_store(KBuilder *b, const Node *output, const LowerPoint *point, KVal *value);
+/* The value read through the map at the point: a load from the buffer of `node`. */
+KVal *lower_load(KBuilder *b, const Node *node, const IndexMap *map, const LowerPoint *point);
+/* sum(stride[d] * index[d]) + offset. */
+KVal *lower_address(KBuilder *b, const IndexMap *map, KVal *const *index);
+
+/* flatten() that must succeed. */
+Flat *lower_flatten(LowerContext *context, const Group *group, const Node *const *roots,
+                    int root_count, const Node *const *held, int held_count);
+/* One application of an elementwise op to registers: the formula of its row. */
+KVal *lower_op(KBuilder *b, const Node *node, KVal *const *operands);
+/* Operations counted for reports: those of one evaluation of the roots. */
+double lower_flat_flops(const Flat *flat);
+
+#endif

@@ -1,0 +1,28 @@
+/* What lowerings and printers know about a processor. */
+#ifndef NNC_CODEGEN_TARGET_H
+#define NNC_CODEGEN_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ir/type.h"
+
+typedef struct Target {
+    const char *name;      /* "none", "sse2", "avx2", "avx512", "neon" */
+    const char *attribute; /* text of __attribute__((target(...))) for dispatch, or NULL */
+    const char *guard;     /* preprocessor condition under which its intrinsics exist, or NULL */
+    int vector_bytes;      /* 0: scalar C11 only */
+    int registers;         /* vector registers */
+    bool fma;              /* k_fma is one fused operation */
+    size_t l1, l2;         /* bytes of cache for one core */
+} Target;
+
+/* By name; "native" or NULL asks the processor. NULL when unknown. */
+const Target *target_find(const char *name);
+const Target *target_native(void);
+/* Every target, ended by NULL, from the least to the most able; for tests and dispatch. */
+const Target *const *target_all(void);
+/* Lanes of a vector of the dtype as kept in registers (u8 and bool as i32); 1 for none. */
+int target_lanes(const Target *target, DType dtype);
+
+#endif
