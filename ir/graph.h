@@ -15,14 +15,14 @@
 typedef struct Node {
     uint32_t id;
     Op op;
-    Type type;               /* the type of result 0 */
-    const Type *more_types;  /* types of results 1.., or NULL */
+    Type type;              /* the type of result 0 */
+    const Type *more_types; /* types of results 1.., or NULL */
     struct Node *const *inputs;
     int input_count;
     const Attr *attrs; /* in the order that the op's row lists */
     int attr_count;
-    Span span;         /* the user's source that made it */
-    const char *name;  /* hint from the source ("conv1"), or NULL: only names and comments use it */
+    Span span;        /* the user's source that made it */
+    const char *name; /* hint from the source ("conv1"), or NULL: only names and comments use it */
 } Node;
 
 /* What a graph input is; decides where emitted code finds it. */
@@ -40,7 +40,7 @@ typedef struct GraphInput {
     Node *node;       /* op input */
     const char *name; /* public name: "x", "conv1.weight", "lr" */
     InputRole role;
-    int slot;         /* index among the program's entries of that role, or -1 */
+    int slot; /* index among the program's entries of that role, or -1 */
 } GraphInput;
 
 typedef enum OutputRole {

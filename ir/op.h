@@ -23,58 +23,65 @@ enum {
     TRAIT_COMMUTES = 4,    /* two inputs that may be swapped */
     TRAIT_MOVEMENT = 8,    /* moves elements, computes nothing */
     TRAIT_REDUCTION = 16,  /* attr axes names what is reduced away */
-    TRAIT_CONTRACTION = 32,/* sums of products: dot and the convolution family */
-    TRAIT_WINDOW = 64,     /* pooling family */
-    TRAIT_INDEXED = 128,   /* reads or writes at positions given by data */
+    TRAIT_CONTRACTION = 32, /* sums of products: dot and the convolution family */
+    TRAIT_WINDOW = 64,      /* pooling family */
+    TRAIT_INDEXED = 128,    /* reads or writes at positions given by data */
     TRAIT_RANDOM = 256,
-    TRAIT_COMPOSITE = 512, /* has a decomposition */
+    TRAIT_COMPOSITE = 512,           /* has a decomposition */
     TRAIT_PIECEWISE_CONSTANT = 1024, /* its gradient is zero wherever it exists */
 };
 
-typedef enum AttrKind { ATTR_KIND_INT, ATTR_KIND_INTS, ATTR_KIND_FLOAT, ATTR_KIND_DTYPE,
-                        ATTR_KIND_TEXT, ATTR_KIND_DATA } AttrKind;
+typedef enum AttrKind {
+    ATTR_KIND_INT,
+    ATTR_KIND_INTS,
+    ATTR_KIND_FLOAT,
+    ATTR_KIND_DTYPE,
+    ATTR_KIND_TEXT,
+    ATTR_KIND_DATA
+} AttrKind;
 
 /* The attribute vocabulary: one name has one kind wherever it is used. */
 #define ATTR_LIST(X)                                                                               \
-    X(index, INT)    /* input: its number; result: which */                                        \
-    X(data, DATA)    /* const: the elements, row-major, in the result's dtype */                   \
+    X(index, INT) /* input: its number; result: which */                                           \
+    X(data, DATA) /* const: the elements, row-major, in the result's dtype */                      \
     X(shape, INTS)                                                                                 \
     X(dtype, DTYPE)                                                                                \
-    X(axis, INT)     /* always >= 0 in the IR */                                                   \
-    X(axes, INTS)    /* ascending */                                                               \
-    X(perm, INTS)    /* result dim i is input dim perm[i] */                                       \
+    X(axis, INT)  /* always >= 0 in the IR */                                                      \
+    X(axes, INTS) /* ascending */                                                                  \
+    X(perm, INTS) /* result dim i is input dim perm[i] */                                          \
     X(start, INTS)                                                                                 \
     X(size, INTS)                                                                                  \
-    X(step, INTS)    /* >= 1 */                                                                    \
-    X(lo, INTS)      /* padding before, each dim; may be negative in pad */                        \
-    X(hi, INTS)      /* padding after */                                                           \
-    X(interior, INTS)/* pad: zeros put between elements, each dim */                               \
-    X(value, FLOAT)  /* pad: the filler */                                                         \
-    X(batch_a, INTS) /* dot: batch dims of a, paired in order with batch_b */                      \
+    X(step, INTS)     /* >= 1 */                                                                   \
+    X(lo, INTS)       /* padding before, each dim; may be negative in pad */                       \
+    X(hi, INTS)       /* padding after */                                                          \
+    X(interior, INTS) /* pad: zeros put between elements, each dim */                              \
+    X(value, FLOAT)   /* pad: the filler */                                                        \
+    X(batch_a, INTS)  /* dot: batch dims of a, paired in order with batch_b */                     \
     X(batch_b, INTS)                                                                               \
     X(contract_a, INTS)                                                                            \
     X(contract_b, INTS)                                                                            \
-    X(stride, INTS)  /* convolution and windows: one a spatial dim */                              \
+    X(stride, INTS) /* convolution and windows: one a spatial dim */                               \
     X(dilation, INTS)                                                                              \
     X(window, INTS)                                                                                \
     X(groups, INT)                                                                                 \
     X(descending, INT)                                                                             \
-    X(order, INT)    /* polygamma */                                                               \
-    X(reverse, INT)  /* cumsum: from the end */                                                    \
-    X(dist, TEXT)    /* random: uniform, normal, bernoulli, bits */                                \
+    X(order, INT)   /* polygamma */                                                                \
+    X(reverse, INT) /* cumsum: from the end */                                                     \
+    X(dist, TEXT)   /* random: uniform, normal, bernoulli, bits */                                 \
     X(low, FLOAT)                                                                                  \
     X(high, FLOAT)                                                                                 \
-    X(skip, INT)     /* random_mt: 32-bit draws taken before, since the seed */
+    X(skip, INT) /* random_mt: 32-bit draws taken before, since the seed */
 
 typedef enum AttrName {
 #define X(name, kind) ATTR_##name,
     ATTR_LIST(X)
 #undef X
-    ATTR_NAME_COUNT
+        ATTR_NAME_COUNT
 } AttrName;
 
 AttrKind attr_kind(AttrName name);
 const char *attr_name(AttrName name);
+bool attr_from_name(const char *name, AttrName *out);
 
 typedef struct Attr {
     AttrName name;
@@ -121,5 +128,8 @@ typedef struct OpInfo {
 
 const OpInfo *op_info(Op op);
 bool op_from_name(const char *name, Op *out);
+/* The first word of a space-separated list, such as a row's inputs, or NULL at its end. The next
+ * one is found from the word's end. */
+const char *word_next(const char *words, int *length);
 
 #endif

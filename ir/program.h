@@ -10,10 +10,10 @@
 
 /* One tensor of the state dict, the optimizer or the like. */
 typedef struct ProgramEntry {
-    const char *key;   /* "conv1.weight", "momentum_buffer.conv1.weight", "step" */
+    const char *key; /* "conv1.weight", "momentum_buffer.conv1.weight", "step" */
     Type type;
-    int tied_to;       /* params and buffers: index of the entry that this is another name of, or -1 */
-    double fill;       /* states: the initial value of every element */
+    int tied_to; /* params and buffers: index of the entry that this is another name of, or -1 */
+    double fill; /* states: the initial value of every element */
 } ProgramEntry;
 
 /* An argument or a result of a function, in the caller's structs. */
@@ -25,14 +25,16 @@ typedef struct ProgramField {
 typedef struct ProgramHyper {
     const char *name; /* "lr" */
     DType dtype;
-    double value;     /* as in the script */
+    double value; /* as in the script */
 } ProgramHyper;
 
 typedef enum FunctionKind {
     FUNCTION_FORWARD,    /* DATA (in), PARAM, BUFFER -> RESULT (out) */
-    FUNCTION_BACKWARD,   /* DATA (in, then gradients of the outputs), PARAM, BUFFER, GRAD -> GRAD updates */
-    FUNCTION_TRAIN_STEP, /* DATA (in, then targets), PARAM, BUFFER, STATE, HYPER, KEY -> updates, RESULT (loss) */
-    FUNCTION_INIT,       /* DATA (the seed, i64[]) -> RESULT: one a param and buffer, in slot order */
+    FUNCTION_BACKWARD,   /* DATA (in, then gradients of the outputs), PARAM, BUFFER, GRAD -> GRAD
+                            updates */
+    FUNCTION_TRAIN_STEP, /* DATA (in, then targets), PARAM, BUFFER, STATE, HYPER, KEY -> updates,
+                            RESULT (loss) */
+    FUNCTION_INIT, /* DATA (the seed, i64[]) -> RESULT: one a param and buffer, in slot order */
 } FunctionKind;
 
 typedef struct ProgramFunction {
@@ -42,8 +44,8 @@ typedef struct ProgramFunction {
 
 typedef struct Program {
     Arena *arena;
-    const char *name;        /* "lenet": the default prefix */
-    const char *source_path; /* as given on the command line */
+    const char *name;          /* "lenet": the default prefix */
+    const char *source_path;   /* as given on the command line */
     VEC(ProgramEntry) params;  /* PARAM slots, in state-dict order */
     VEC(ProgramEntry) buffers; /* BUFFER slots */
     VEC(ProgramEntry) states;  /* STATE slots */
@@ -52,7 +54,8 @@ typedef struct Program {
     VEC(ProgramField) outputs; /* forward's results */
     VEC(ProgramField) targets; /* the train step's other data: DATA slots after the inputs */
     VEC(ProgramFunction) functions;
-    const void *const *weights; /* values of params then buffers when known (--weights), else NULL */
+    const void *const
+        *weights; /* values of params then buffers when known (--weights), else NULL */
     Sources *sources;
 } Program;
 

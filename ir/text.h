@@ -1,8 +1,8 @@
 /* The IR's text form, printed and parsed back exactly; JSON and Graphviz forms.
  *
  *   graph @forward(%0 "x": f32[1,1,32,32] data 0, %1 "conv1.weight": f32[6,1,5,5] param 0) {
- *     %3 = conv(%0, %1) {stride=[1,1], lo=[0,0], hi=[0,0], dilation=[1,1], groups=1} : f32[1,6,28,28] "conv1" lenet.nn:17:13
- *     return %9 "output", %12 "conv1.weight" updates 1
+ *     %3 = conv(%0, %1) {stride=[1,1], lo=[0,0], hi=[0,0], dilation=[1,1], groups=1} :
+ * f32[1,6,28,28] "conv1" lenet.nn:17:13 return %9 "output", %12 "conv1.weight" updates 1
  *   }
  */
 #ifndef NNC_IR_TEXT_H

@@ -14,8 +14,8 @@ typedef enum DType { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_F32, DT_F64, DT_COUNT } 
 
 typedef struct Type {
     DType dtype;
-    int rank;               /* 0: a scalar */
-    int64_t dim[MAX_RANK];  /* dim[rank..] are 0 */
+    int rank;              /* 0: a scalar */
+    int64_t dim[MAX_RANK]; /* dim[rank..] are 0 */
 } Type;
 
 /* Spelled as in the text IR: "f32", "i64", "bool"... */

@@ -1,0 +1,61 @@
+/* The op table made from ops.def, and the names of ops and attributes. */
+#include "ir/op.h"
+
+#include <string.h>
+
+#include "ir/eval.h"
+#include "ir/infer.h"
+
+static const OpInfo OPS[OP_COUNT] = {
+#define OP(op, ...) [OP_##op] = {.name = #op, __VA_ARGS__},
+#include "ir/ops.def"
+#undef OP
+};
+
+static const struct {
+    const char *name;
+    AttrKind kind;
+} ATTRS[ATTR_NAME_COUNT] = {
+#define X(attr, kind) [ATTR_##attr] = {#attr, ATTR_KIND_##kind},
+    ATTR_LIST(X)
+#undef X
+};
+
+const OpInfo *op_info(Op op) {
+    return &OPS[op];
+}
+
+bool op_from_name(const char *name, Op *out) {
+    for (int i = 0; i < OP_COUNT; i++) {
+        if (strcmp(OPS[i].name, name) == 0) {
+            *out = (Op)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+AttrKind attr_kind(AttrName name) {
+    return ATTRS[name].kind;
+}
+
+const char *attr_name(AttrName name) {
+    return ATTRS[name].name;
+}
+
+bool attr_from_name(const char *name, AttrName *out) {
+    for (int i = 0; i < ATTR_NAME_COUNT; i++) {
+        if (strcmp(ATTRS[i].name, name) == 0) {
+            *out = (AttrName)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *word_next(const char *words, int *length) {
+    while (*words == ' ')
+        words++;
+    *length = (int)strcspn(words, " ");
+    return *length ? words : NULL;
+}
