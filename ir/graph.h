@@ -62,6 +62,7 @@ typedef struct Graph {
     VEC(GraphInput) inputs;
     VEC(GraphOutput) outputs;
     Buf error; /* message of the last graph_add that failed */
+    Span span; /* given to the nodes that build.h's shorthands add */
     struct NodeTable *table;
 } Graph;
 

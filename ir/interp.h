@@ -27,5 +27,7 @@ bool interp_run(const Graph *graph, const Tensor64 *inputs, Tensor64 *outputs, R
 /* Conversion from and to the bytes that a buffer of the type holds. */
 Tensor64 tensor64_from_bytes(Arena *arena, Type type, const void *bytes);
 void tensor64_to_bytes(const Tensor64 *tensor, void *bytes);
+/* The first element of a buffer of that dtype, as a scalar that lives in *f or *i. */
+Tensor64 tensor64_item(DType dtype, const void *bytes, double *f, int64_t *i);
 
 #endif
