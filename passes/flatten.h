@@ -19,7 +19,8 @@
 
 typedef enum FlatKind {
     FLAT_LOAD,  /* element of `node`'s buffer at `map` */
-    FLAT_CONST, /* `node` is a const op; one element when uniform, else a table to load through `map` */
+    FLAT_CONST, /* `node` is a const op; one element when uniform, else a table to load through
+                   `map` */
     FLAT_IOTA,  /* the value is map.offset + sum(map.stride[d] * i[d]): no memory read */
     FLAT_HELD,  /* a value the kernel holds: node (and `result`) is in the `held` list given */
     FLAT_OP,    /* op of `node` applied to operand[] */
@@ -28,7 +29,7 @@ typedef enum FlatKind {
 typedef struct FlatValue {
     FlatKind kind;
     const Node *node;
-    IndexMap map;      /* from the index space to node's elements (row-major) */
+    IndexMap map;       /* from the index space to node's elements (row-major) */
     const int *operand; /* FLAT_OP: indexes of earlier values, node->input_count of them */
 } FlatValue;
 

@@ -12,46 +12,48 @@
  * members of several groups (recomputed); only the group that lists a node in `outputs` stores it.
  * A stored value is row-major over its own type; inputs are stored values (or graph inputs).
  *
- * Invariants by kind. "Flattens over S" means: flatten() succeeds for these roots, whose shape is S,
- * and finds loads of group inputs, constants, and the held values named.
+ * Invariants by kind. "Flattens over S" means: flatten() succeeds for these roots, whose shape is
+ * S, and finds loads of group inputs, constants, and the held values named.
  *
- * GROUP_ELEMENTWISE  anchor NULL. All outputs have one shape S; outputs flatten over S, nothing held.
- *     An output may be a view (permute, expand...): then the group is a copy.
+ * GROUP_ELEMENTWISE  anchor NULL. All outputs have one shape S; outputs flatten over S, nothing
+ * held. An output may be a view (permute, expand...): then the group is a copy.
  *
  * GROUP_CONTRACTION  anchor dot, conv, conv_dx or conv_dw. Each anchor operand is, or resolves with
  *     index_map_resolve() to, a group input. Epilogue: elementwise members of the anchor's shape,
  *     flatten with anchor held. When `pool` is set it is a max_pool (result 0 the maximum) or
  *     window_sum with window == stride, dilation 1, no padding, that reads an epilogue member or
- *     the anchor; `pool_index` is then the matching max_pool_index of the same operand, or NULL. The
- *     second epilogue has the pool's shape, flattens with pool and pool_index held, and reads
+ *     the anchor; `pool_index` is then the matching max_pool_index of the same operand, or NULL.
+ * The second epilogue has the pool's shape, flattens with pool and pool_index held, and reads
  *     nothing else that the group computes. Outputs: anchor, epilogue members, pool, pool_index,
  *     second epilogue members.
  *
  * GROUP_REDUCTION  anchor is the last reduction; every reduction among the members reduces the same
  *     axes of the same shape F (the full space); results have the row shape R (F without the axes).
  *     Each reduction's operand flattens over F with earlier reductions held; a held reduction (or
- *     row value) is read there through a view with stride 0 on the reduced axes: its FLAT_HELD's map
- *     tells. Other members are elementwise over F (softmax's quotient) or over R (epilogue), or
- *     over R with size-1 dims kept. Outputs: any of them. Members over F that depend on no reduction
- *     are recomputed in each pass over the row.
+ *     row value) is read there through a view with stride 0 on the reduced axes: its FLAT_HELD's
+ * map tells. Other members are elementwise over F (softmax's quotient) or over R (epilogue), or
+ *     over R with size-1 dims kept. Outputs: any of them. Members over F that depend on no
+ * reduction are recomputed in each pass over the row.
  *
- * GROUP_WINDOW  anchor max_pool, max_pool_index, window_sum or pool_scatter without a contraction before it. Operand 0
- *     flattens over its shape (nothing held); other operands too. If both max_pool and max_pool_index of one
- *     operand are needed, `pool` is the max_pool (and anchor) and `pool_index` the other. Epilogue:
- *     elementwise over the anchor's shape, flattens with anchor and pool_index held.
+ * GROUP_WINDOW  anchor max_pool, max_pool_index, window_sum or pool_scatter without a contraction
+ * before it. Operand 0 flattens over its shape (nothing held); other operands too. If both max_pool
+ * and max_pool_index of one operand are needed, `pool` is the max_pool (and anchor) and
+ * `pool_index` the other. Epilogue: elementwise over the anchor's shape, flattens with anchor and
+ * pool_index held.
  *
- * GROUP_OTHER  everything else: gather/take, dynamic slices, concat, pad, scatter-add, sort, random,
- *     cumsum... Operands flatten over their own shapes for gather, take, dynamic_slice, concat and
- *     pad; are stored for the rest. Epilogue: elementwise over the anchor's shape, flattens with
- *     the anchor held, for anchors of one result. All results of a several-result anchor are outputs of its group. */
+ * GROUP_OTHER  everything else: gather/take, dynamic slices, concat, pad, scatter-add, sort,
+ * random, cumsum... Operands flatten over their own shapes for gather, take, dynamic_slice, concat
+ * and pad; are stored for the rest. Epilogue: elementwise over the anchor's shape, flattens with
+ *     the anchor held, for anchors of one result. All results of a several-result anchor are
+ * outputs of its group. */
 #ifndef NNC_PASSES_FUSE_H
 #define NNC_PASSES_FUSE_H
 
 #include "ir/graph.h"
 
 enum {
-    FUSE_SMALL_CONST = 1,    /* elements up to which a const is printed into the kernel */
-    FUSE_MAX_MEMBERS = 256,  /* of one group: bounds kernels and the recursion in lowering */
+    FUSE_SMALL_CONST = 1,   /* elements up to which a const is printed into the kernel */
+    FUSE_MAX_MEMBERS = 256, /* of one group: bounds kernels and the recursion in lowering */
 };
 
 typedef enum GroupKind {

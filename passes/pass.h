@@ -7,9 +7,9 @@
 
 typedef struct PassContext {
     Arena *arena;
-    bool inference;       /* params are constants of the prepare step: folding into them is allowed */
-    bool verify;          /* verify after every pass */
-    const char *dump;     /* "after:NAME", "after:all" or NULL */
+    bool inference;   /* params are constants of the prepare step: folding into them is allowed */
+    bool verify;      /* verify after every pass */
+    const char *dump; /* "after:NAME", "after:all" or NULL */
     Buf *dump_out;
     Sources *sources;
 } PassContext;
@@ -17,14 +17,18 @@ typedef struct PassContext {
 typedef struct PassInfo {
     const char *name;
     Graph *(*run)(const Graph *graph, PassContext *context);
+    int level; /* the lowest optimization level at which it runs */
     const char *doc;
 } PassInfo;
 
 const PassInfo *pass_find(const char *name);
-/* All rows, in pipeline order; ends with name NULL. */
+/* All rows, in pipeline order (a pass may stand there twice); ends with name NULL. */
 const PassInfo *pass_table(void);
-/* Runs the pipeline for the optimization level 0..3, or the comma-separated list when not NULL. */
+/* Runs the pipeline for the optimization level 0..3, or the comma-separated list when not NULL.
+ * A name in the list that no pass has is the caller's mistake: check it with passes_check_list. */
 Graph *passes_run(const Graph *graph, int level, const char *list, PassContext *context);
+/* False with a message that names the first unknown pass. */
+bool passes_check_list(const char *list, Buf *error);
 
 /* Reverse mode: appends to `graph` the gradients of sum(outputs[i] * seeds[i]) with respect to each
  * of `wrt`, found in result[] (NULL where nothing flows). Seeds have the outputs' types. `stop`
