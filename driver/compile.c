@@ -1,0 +1,265 @@
+/* `nnc FILE`: frontend, then every output that was asked for. Outputs are written at the end, each
+ * through a temporary file, so that an error leaves none behind. */
+#include <string.h>
+#include <time.h>
+
+#include "codegen/codegen.h"
+#include "codegen/native/toolchain.h"
+#include "driver/driver.h"
+#include "driver/version.h"
+#include "frontend/frontend.h"
+#include "ir/text.h"
+#include "support/file.h"
+
+typedef struct Compile {
+    const Options *options;
+    Sources *sources;
+    Arena *arena;
+    Program *program;
+    const char *prefix;
+    CodegenOptions codegen;
+    CodegenReport report;
+    Buf source, header; /* the network as C, once made */
+    Buf dump;
+} Compile;
+
+static const char *const suffixes[EMIT_COUNT] = {".c", ".ir", ".json", ".dot",
+                                                 ".o", ".s",  "",      ".kernels"};
+
+static double now_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static bool fail(Compile *compile, const Buf *error) {
+    report(compile->sources, SEVERITY_ERROR, (Span){0}, "%s", buf_text(error));
+    return false;
+}
+
+/* Where an output goes: -o when there is one output, else the input's name with its suffix. */
+static const char *output_path(const Compile *compile, EmitKind kind) {
+    const Options *options = compile->options;
+    if (options->output && options->emit_count == 1) return options->output;
+    const char *base = options->output ? options->output : options->input;
+    if (strcmp(base, "-") == 0) return "-";
+    const char *slash = strrchr(base, '/');
+    int directory = options->output && slash ? (int)(slash + 1 - base) : 0;
+    return arena_printf(compile->arena, "%.*s%s%s", directory, base,
+                        path_stem(compile->arena, base), suffixes[kind]);
+}
+
+/* "out/lenet.c" -> "out/lenet.h". */
+static const char *header_path(const Compile *compile, const char *source_path) {
+    size_t length = strlen(source_path);
+    if (length > 2 && strcmp(source_path + length - 2, ".c") == 0) length -= 2;
+    return arena_printf(compile->arena, "%.*s.h", (int)length, source_path);
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool write_output(Compile *compile, const char *path, const Buf *text) {
+    Buf error = {0};
+    bool good = file_write(path, text->data, text->size, &error) || fail(compile, &error);
+    buf_free(&error);
+    return good;
+}
+
+/* Makes the C text, once. */
+static bool need_c(Compile *compile) {
+    if (compile->source.size) return true;
+    const Options *options = compile->options;
+    const char *path = output_path(compile, EMIT_C);
+    bool named = options->emit[EMIT_C] && strcmp(path, "-") != 0;
+    compile->codegen = (CodegenOptions){
+        .prefix = compile->prefix,
+        .header = named ? base_name(header_path(compile, path))
+                        : arena_printf(compile->arena, "%s.h", compile->prefix),
+        .vector = vector_unit(options),
+        // A C file travels: it holds kernels for several machines unless one was named.
+        .dispatch = !options->vector && !options->march && options->emit[EMIT_C],
+        .level = options->level,
+        .standalone = options->standalone || options->emit[EMIT_EXE],
+        .embed_weights = options->weights != NULL,
+        .version = NNC_VERSION,
+        .flags = "",
+        .passes = options->passes,
+        .dump = options->dump,
+        .dump_out = &compile->dump,
+    };
+    Buf error = {0};
+    bool good = codegen_c(compile->program, &compile->codegen, &compile->source, &compile->header,
+                          &compile->report, &error) ||
+                fail(compile, &error);
+    buf_free(&error);
+    if (compile->dump.size) fwrite(compile->dump.data, 1, compile->dump.size, stdout);
+    return good;
+}
+
+static bool emit_c(Compile *compile) {
+    const char *path = output_path(compile, EMIT_C);
+    if (!need_c(compile)) return false;
+    if (strcmp(path, "-") != 0 &&
+        !write_output(compile, header_path(compile, path), &compile->header))
+        return false;
+    return write_output(compile, path, &compile->source);
+}
+
+static bool emit_text(Compile *compile, EmitKind kind) {
+    Buf text = {0};
+    switch (kind) {
+    case EMIT_IR:
+        program_print(&text, compile->program);
+        break;
+    case EMIT_JSON:
+        program_json(&text, compile->program);
+        break;
+    case EMIT_KERNELS:
+        if (!need_c(compile)) return false;
+        buf_add(&text, compile->report.kernels.data, compile->report.kernels.size);
+        break;
+    default:
+        for (size_t i = 0; i < compile->program->functions.count; i++)
+            graph_dot(&text, compile->program->functions.items[i].graph);
+    }
+    bool good = write_output(compile, output_path(compile, kind), &text);
+    buf_free(&text);
+    return good;
+}
+
+static bool emit_native(Compile *compile, EmitKind kind) {
+    if (!need_c(compile)) return false;
+    Buf main_text = {0};
+    Buf error = {0};
+    bool executable = kind == EMIT_EXE;
+    ToolchainFile files[3] = {
+        {compile->codegen.header, buf_text(&compile->header)},
+        {arena_printf(compile->arena, "%s.c", compile->prefix), buf_text(&compile->source)},
+    };
+    bool good = true;
+    if (executable) {
+        good = codegen_main(compile->program, &compile->codegen, &main_text, &error);
+        files[2] = (ToolchainFile){arena_printf(compile->arena, "%s_main.c", compile->prefix),
+                                   buf_text(&main_text)};
+    }
+    ToolchainJob job = {
+        .kind = executable         ? TOOLCHAIN_EXECUTABLE
+                : kind == EMIT_OBJ ? TOOLCHAIN_OBJECT
+                                   : TOOLCHAIN_ASSEMBLY,
+        .files = files,
+        .file_count = executable ? 3 : 2,
+        .output = output_path(compile, kind),
+        .march = compile->options->march,
+        .level = compile->options->level,
+        .debug_info = compile->options->debug_info,
+        .verbose = compile->options->verbose,
+    };
+    good = (good && toolchain_run(&job, &error)) || fail(compile, &error);
+    // An object is for linking with a caller's program, which needs the header.
+    if (good && kind == EMIT_OBJ && strcmp(job.output, "-") != 0) {
+        size_t length = strlen(job.output);
+        bool dot_o = length > 2 && strcmp(job.output + length - 2, ".o") == 0;
+        good = write_output(
+            compile,
+            arena_printf(compile->arena, "%.*s.h", (int)(dot_o ? length - 2 : length), job.output),
+            &compile->header);
+    }
+    buf_free(&main_text);
+    buf_free(&error);
+    return good;
+}
+
+static void put_make_name(Buf *rule, const char *name) {
+    for (const char *at = name; *at; at++) {
+        if (*at == ' ' || *at == '#') buf_putc(rule, '\\');
+        if (*at == '$') buf_putc(rule, '$');
+        buf_putc(rule, *at);
+    }
+}
+
+/* A make rule: the output depends on every file that was read. */
+static bool emit_depfile(Compile *compile) {
+    const Options *options = compile->options;
+    EmitKind first = EMIT_C;
+    while (!options->emit[first])
+        first++;
+    const char *target = output_path(compile, first);
+    Buf rule = {0};
+    put_make_name(&rule, options->depfile_target ? options->depfile_target : target);
+    buf_puts(&rule, ":");
+    for (size_t i = 1; i < compile->sources->files.count; i++) {
+        const Source *source = compile->sources->files.items[i];
+        if (source->builtin) continue;
+        buf_puts(&rule, " \\\n  ");
+        put_make_name(&rule, source->path);
+    }
+    if (options->weights) {
+        buf_puts(&rule, " \\\n  ");
+        put_make_name(&rule, options->weights);
+    }
+    buf_puts(&rule, "\n");
+    const char *path = options->depfile_path ? options->depfile_path
+                                             : arena_printf(compile->arena, "%s.d", target);
+    bool good = write_output(compile, path, &rule);
+    buf_free(&rule);
+    return good;
+}
+
+static bool emit_all(Compile *compile) {
+    for (int kind = 0; kind < EMIT_COUNT; kind++) {
+        if (!compile->options->emit[kind]) continue;
+        bool good;
+        if (kind == EMIT_C)
+            good = emit_c(compile);
+        else if (kind == EMIT_OBJ || kind == EMIT_ASM || kind == EMIT_EXE)
+            good = emit_native(compile, (EmitKind)kind);
+        else
+            good = emit_text(compile, (EmitKind)kind);
+        if (!good) return false;
+    }
+    return !compile->options->depfile || emit_depfile(compile);
+}
+
+static void tell_costs(const Compile *compile, double start, double traced, double end) {
+    fprintf(stderr, "nnc: traced in %.1f ms, compiled in %.1f ms\n", (traced - start) * 1e3,
+            (end - traced) * 1e3);
+    if (!compile->source.size) return;
+    fprintf(stderr, "nnc: %d kernels, arena %zu bytes (live at once: %zu)\n%s",
+            compile->report.kernel_count, compile->report.arena_bytes,
+            compile->report.arena_lower_bound, buf_text(&compile->report.kernels));
+}
+
+int compile_command(const Options *options, Sources *sources, Arena *arena) {
+    double start = now_seconds();
+    uint16_t file = sources_read(sources, options->input);
+    if (!file) return EXIT_INPUT;
+    Compile compile = {.options = options, .sources = sources, .arena = arena};
+    char *name = identifier_from(arena, path_stem(arena, options->input));
+    compile.prefix = options->prefix ? options->prefix : name;
+    FrontendOptions frontend = {
+        .file = file,
+        .name = name,
+        .module = options->module,
+        .input_types = options->input_types.items,
+        .input_type_count = (int)options->input_types.count,
+        .step_limit = options->max_steps,
+        .verbose = options->verbose,
+        .out = stdout,
+    };
+    compile.program = frontend_compile(&frontend, sources, arena);
+    double traced = now_seconds();
+    bool good = compile.program && sources->errors == 0;
+    if (good && options->weights)
+        good = weights_load(compile.program, options->weights, sources, arena);
+    if (good && sources->warnings && sources->warnings_as_errors) good = false;
+    good = good && emit_all(&compile);
+    if (good && options->verbose) tell_costs(&compile, start, traced, now_seconds());
+    buf_free(&compile.source);
+    buf_free(&compile.header);
+    buf_free(&compile.dump);
+    buf_free(&compile.report.kernels);
+    return good ? EXIT_OK : EXIT_INPUT;
+}

@@ -1,0 +1,26 @@
+/* What the driver's files share. */
+#ifndef NNC_DRIVER_DRIVER_H
+#define NNC_DRIVER_DRIVER_H
+
+#include "driver/options.h"
+#include "ir/program.h"
+
+enum { EXIT_OK = 0, EXIT_INPUT = 1, EXIT_USAGE = 2 };
+
+/* `nnc FILE`: the exit status. */
+int compile_command(const Options *options, Sources *sources, Arena *arena);
+/* `nnc run FILE`. */
+int run_command(const Options *options, Sources *sources);
+
+/* Reads --weights and gives every param and buffer of the program its values. False when reported.
+ */
+bool weights_load(Program *program, const char *path, Sources *sources, Arena *arena);
+
+/* "dir/lenet.nn" -> "lenet". */
+char *path_stem(Arena *arena, const char *path);
+/* A C identifier made of any text: other characters become '_', a digit gets one before it. */
+char *identifier_from(Arena *arena, const char *text);
+/* The vector unit as codegen names it: NULL is the machine's own. */
+const char *vector_unit(const Options *options);
+
+#endif

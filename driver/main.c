@@ -1,0 +1,32 @@
+/* nnc's main: parses the command line and starts the command. */
+#include <stdio.h>
+
+#include "driver/driver.h"
+
+int main(int argc, char **argv) {
+    Arena arena = {0};
+    Options options;
+    int status;
+    switch (options_parse(&options, &arena, argc, argv)) {
+    case PARSE_DONE:
+        status = EXIT_OK;
+        break;
+    case PARSE_USAGE:
+        status = EXIT_USAGE;
+        break;
+    default: {
+        Sources sources;
+        sources_init(&sources);
+        sources.out = stderr;
+        sources.color = options.color;
+        sources.json = options.json_diagnostics;
+        sources.warnings_as_errors = options.warnings_as_errors;
+        status = options.command == COMMAND_RUN ? run_command(&options, &sources)
+                                                : compile_command(&options, &sources, &arena);
+        sources_free(&sources);
+    }
+    }
+    VEC_FREE(options.input_types);
+    arena_free(&arena);
+    return status;
+}

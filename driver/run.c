@@ -1,0 +1,25 @@
+/* `nnc run FILE`: the program's output is what python3 would print. */
+#include <stdio.h>
+
+#include "driver/driver.h"
+#include "frontend/frontend.h"
+
+int run_command(const Options *options, Sources *sources) {
+    uint16_t file = sources_read(sources, options->input);
+    if (!file) return EXIT_INPUT;
+    Arena arena = {0};
+    FrontendOptions frontend = {
+        .file = file,
+        .name = identifier_from(&arena, path_stem(&arena, options->input)),
+        .args = options->script_args,
+        .arg_count = options->script_arg_count,
+        .step_limit = options->max_steps < 0 ? 0 : options->max_steps,
+        .verbose = options->verbose,
+        .vector = vector_unit(options),
+        .out = stdout,
+    };
+    int status = frontend_run(&frontend, sources);
+    if (fflush(stdout) != 0 && status == EXIT_OK) status = EXIT_INPUT;
+    arena_free(&arena);
+    return status;
+}
