@@ -85,6 +85,7 @@ typedef struct KBuf {
     X(SELECT, 3)                                                                                   \
     X(MASK_INT, 1)     /* 1 where true, 0 elsewhere; I32 or I64 */                                 \
     X(CALL, 2)         /* imm: a KLibm; lane by lane */                                            \
+    X(COPY, 1)         /* the present value of a register */                                       \
     X(ASSUME, 1)       /* the operand, known to lie in [lo, hi] */                                 \
     X(LOAD, 1)         /* contiguous from buf[a + imm] */                                          \
     X(LOAD_TAIL, 1)    /* the first `active` lanes; the others are 0 */                            \
@@ -137,13 +138,14 @@ typedef struct KVal {
     int lanes;
     int id; /* number of the register; constants have -1 */
     struct KVal *a, *b, *c;
-    KBuf *buf;          /* loads */
-    int64_t imm;        /* integer constants, load offsets, lane numbers, KLibm */
-    double f;           /* float constants */
-    int64_t stride;     /* LOAD_STRIDED */
-    int active;         /* LOAD_TAIL */
-    const int *shuffle; /* SHUFFLE: one entry a result lane; i < a->lanes is a[i], else b */
-    int64_t lo, hi;     /* I64 and I32 scalars: inclusive bounds; INT64_MIN..MAX: unknown */
+    KBuf *buf;            /* loads */
+    int64_t imm;          /* integer constants, load offsets, lane numbers, KLibm */
+    double f;             /* float constants */
+    int64_t stride;       /* LOAD_STRIDED */
+    int active;           /* LOAD_TAIL */
+    const int *shuffle;   /* SHUFFLE: one entry a result lane; i < a->lanes is a[i], else b */
+    int64_t lo, hi;       /* I64 and I32 scalars: inclusive bounds; INT64_MIN..MAX: unknown */
+    struct KBlock *block; /* where it is computed; NULL for constants */
 } KVal;
 
 typedef enum KStmtKind {
@@ -182,6 +184,8 @@ typedef struct KStmt {
 typedef struct KBlock {
     KStmt *first, *last;
     struct KBlock *parent;
+    KStmt *owner; /* the FOR or IF that it belongs to; NULL for a kernel's body */
+    int depth;
 } KBlock;
 
 typedef struct Kernel {
@@ -198,13 +202,15 @@ typedef struct Kernel {
     const char *schedule; /* how it was tiled, for reports; may be NULL */
 } Kernel;
 
-/* The builder: appends to the innermost open block. */
+/* The builder: appends to the innermost open block. Pure operations are shared and placed in the
+ * outermost block where their operands are known, so that lowerings need not hoist anything. */
 typedef struct KBuilder {
     Arena *arena;
     Kernel *kernel;
     const Target *target;
     KBlock *block;
-    int open_virtual[64]; /* one entry an open k_for: 1 when it needed no loop */
+    struct KTable *shared; /* pure values by operation and operands */
+    bool virtual_loop[64]; /* one entry an open k_for or k_if: it needed no block */
     int depth;
 } KBuilder;
 

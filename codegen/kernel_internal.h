@@ -1,0 +1,23 @@
+/* What the files of the kernel builder share. */
+#ifndef NNC_CODEGEN_KERNEL_INTERNAL_H
+#define NNC_CODEGEN_KERNEL_INTERNAL_H
+
+#include "codegen/kernel.h"
+
+/* A value of its own, appended as a LET to the block. */
+KVal *kernel_new_value(KBuilder *b, KOp op, KKind kind, int lanes, KBlock *block);
+void kernel_append(KBlock *block, KStmt *stmt);
+KStmt *kernel_new_stmt(KBuilder *b, KStmtKind kind);
+/* A pure operation: found among the shared ones, or made in the outermost block possible. The
+ * template's op, kind, lanes, operands, imm and shuffle say what it is. */
+KVal *kernel_pure(KBuilder *b, const KVal *what);
+bool kval_has_range(const KVal *value);
+void kval_set_range(KVal *value, int64_t lo, int64_t hi);
+/* Ranges of integer operations (codegen/kernel_range.c): sets lo and hi when they are known. */
+void kernel_infer_range(KVal *value);
+/* Removes values that nothing reads. */
+void kernel_drop_dead(Kernel *kernel, Arena *arena);
+const char *kop_name(KOp op);
+const char *kkind_name(KKind kind);
+
+#endif

@@ -1,0 +1,274 @@
+/* The kernel verifier, and the removal of values that nothing reads.
+ *
+ * Checked: operands are defined above their use in an open block and have the kinds and lanes that
+ * the operation asks for; every load and store lies within its buffer for all values that the
+ * index's interval allows. */
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "codegen/kernel_internal.h"
+#include "support/checked.h"
+
+typedef struct Verifier {
+    const Kernel *kernel;
+    const KBlock *block;
+    bool *defined; /* by value id */
+    Buf *error;
+    bool failed;
+} Verifier;
+
+__attribute__((format(printf, 2, 3))) static void fail(Verifier *v, const char *format, ...) {
+    if (v->failed) return;
+    v->failed = true;
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(v->error, format, args);
+    va_end(args);
+}
+
+static void check_operand(Verifier *v, const KVal *value) {
+    if (!value || value->op == KOP_CONST) return;
+    if (value->id < 0 || value->id >= v->kernel->value_count || !v->defined[value->id]) {
+        fail(v, "v%d is used before it is computed", value->id);
+        return;
+    }
+    const KBlock *at = v->block;
+    while (at && at != value->block)
+        at = at->parent;
+    if (!at) fail(v, "v%d is used outside of its block", value->id);
+}
+
+/* Elements [index + offset, ... + span] must lie in the buffer. */
+static void check_access(Verifier *v, const KBuf *buf, const KVal *index, int64_t offset,
+                         int64_t stride, int active) {
+    check_operand(v, index);
+    if (v->failed) return;
+    if (index->kind != K_I64) {
+        fail(v, "buffer %d is indexed by a value of kind %s", buf->id, kkind_name(index->kind));
+        return;
+    }
+    int64_t reach = stride * (active - 1), lo = index->lo, hi = index->hi;
+    bool ok = add_i64(lo, offset + (reach < 0 ? reach : 0), &lo) &&
+              add_i64(hi, offset + (reach > 0 ? reach : 0), &hi) && lo >= 0 && hi < buf->count;
+    if (!ok)
+        fail(v, "index v%d%+lld of buffer %d (%s, %lld elements) is in [%lld, %lld]", index->id,
+             (long long)offset, buf->id, buf->comment ? buf->comment : "", (long long)buf->count,
+             (long long)lo, (long long)hi);
+}
+
+static void check_types(Verifier *v, const KVal *value) {
+    const KVal *x = value->a, *y = value->b;
+    bool ok = true;
+    switch (value->op) {
+    case KOP_SPLAT:
+        ok = x->lanes == 1 && x->kind == value->kind;
+        break;
+    case KOP_EXTRACT:
+        ok = value->imm >= 0 && value->imm < x->lanes && value->lanes == 1;
+        break;
+    case KOP_SHUFFLE:
+        for (int i = 0; i < value->lanes; i++)
+            ok = ok && value->shuffle[i] >= 0 && value->shuffle[i] < 2 * x->lanes;
+        break;
+    case KOP_CONVERT:
+    case KOP_BITCAST:
+    case KOP_MASK_INT:
+        ok = x->lanes == value->lanes;
+        break;
+    case KOP_LT:
+    case KOP_LE:
+    case KOP_EQ:
+    case KOP_NE:
+        ok = x->kind == y->kind && x->lanes == y->lanes && !kkind_is_mask(x->kind) &&
+             value->lanes == x->lanes;
+        break;
+    case KOP_SELECT:
+        ok = x->kind == kkind_mask_of(value->kind) && x->lanes == value->lanes &&
+             y->kind == value->kind && value->c->kind == value->kind;
+        break;
+    case KOP_SQRT:
+    case KOP_FLOOR:
+    case KOP_CEIL:
+    case KOP_RINT:
+    case KOP_TRUNC:
+    case KOP_FMA:
+    case KOP_CALL:
+        ok = kkind_is_float(value->kind) && x->kind == value->kind;
+        break;
+    case KOP_SHL:
+    case KOP_SHR:
+    case KOP_USHR:
+    case KOP_UMULHI:
+    case KOP_REM:
+        ok = (value->kind == K_I32 || value->kind == K_I64) && x->kind == y->kind &&
+             (value->op != KOP_UMULHI || value->kind == K_I32);
+        break;
+    case KOP_AND:
+    case KOP_OR:
+    case KOP_XOR:
+    case KOP_NOT:
+        ok = !kkind_is_float(value->kind) && x->kind == value->kind;
+        break;
+    default:
+        if (y && value->op != KOP_GATHER)
+            ok = x->kind == value->kind && y->kind == value->kind && y->lanes == value->lanes &&
+                 !kkind_is_mask(value->kind);
+    }
+    if (!ok) fail(v, "v%d: %s has operands of the wrong type", value->id, kop_name(value->op));
+}
+
+static void check_let(Verifier *v, const KVal *value) {
+    check_operand(v, value->a);
+    check_operand(v, value->b);
+    check_operand(v, value->c);
+    if (v->failed) return;
+    switch (value->op) {
+    case KOP_LOAD:
+    case KOP_LOAD_TAIL:
+    case KOP_LOAD_STRIDED:
+        check_access(v, value->buf, value->a, value->imm, value->stride, value->active);
+        if (value->buf->role == KBUF_OUT && value->buf->count == 0)
+            fail(v, "load from an empty buffer");
+        break;
+    case KOP_GATHER:
+        check_access(v, value->buf, value->a, value->imm, 0, 1);
+        break;
+    default:
+        check_types(v, value);
+    }
+    v->defined[value->id] = true;
+}
+
+static void check_store(Verifier *v, const KStmt *s) {
+    check_operand(v, s->value);
+    if (s->buf->role == KBUF_IN || s->buf->role == KBUF_TABLE)
+        fail(v, "store into the constant buffer %d", s->buf->id);
+    if (s->active < 1 || s->active > s->value->lanes) fail(v, "store of %d lanes", s->active);
+    if (!v->failed) check_access(v, s->buf, s->index, s->imm, s->stride, s->active);
+}
+
+static void check_block(Verifier *v, const KBlock *block) {
+    const KBlock *outer = v->block;
+    v->block = block;
+    for (const KStmt *s = block->first; s && !v->failed; s = s->next) {
+        switch (s->kind) {
+        case KSTMT_LET:
+            check_let(v, s->value);
+            break;
+        case KSTMT_SET:
+            check_operand(v, s->var);
+            check_operand(v, s->value);
+            if (s->var->kind != s->value->kind || s->var->lanes != s->value->lanes)
+                fail(v, "v%d is set to a value of another type", s->var->id);
+            break;
+        case KSTMT_STORE:
+            check_store(v, s);
+            break;
+        case KSTMT_FOR:
+            check_operand(v, s->lo);
+            check_operand(v, s->hi);
+            v->defined[s->var->id] = true;
+            check_block(v, s->body);
+            break;
+        case KSTMT_IF:
+            check_operand(v, s->value);
+            check_block(v, s->body);
+            if (s->other) check_block(v, s->other);
+            break;
+        case KSTMT_FAULT:
+            check_operand(v, s->value);
+            if (!kkind_is_mask(s->value->kind) || s->value->lanes != 1)
+                fail(v, "a fault needs a scalar mask");
+            break;
+        case KSTMT_COMMENT:
+        case KSTMT_FENCE:
+            break;
+        }
+    }
+    v->block = outer;
+}
+
+bool kernel_verify(const Kernel *kernel, Buf *error) {
+    Verifier v = {.kernel = kernel, .error = error};
+    v.defined = xcalloc((size_t)kernel->value_count + 1, sizeof *v.defined);
+    check_block(&v, kernel->body);
+    free(v.defined);
+    return !v.failed;
+}
+
+static void count_operands(uint32_t *uses, const KVal *value, uint32_t change) {
+    const KVal *operands[] = {value->a, value->b, value->c};
+    for (int i = 0; i < 3; i++)
+        if (operands[i] && operands[i]->id >= 0) uses[operands[i]->id] += change;
+}
+
+static void count_use(uint32_t *uses, const KVal *value, uint32_t change) {
+    if (value && value->id >= 0) uses[value->id] += change;
+}
+
+static void count_block(uint32_t *uses, const KBlock *block) {
+    for (const KStmt *s = block->first; s; s = s->next) {
+        if (s->kind == KSTMT_LET)
+            count_operands(uses, s->value, 1);
+        else
+            count_use(uses, s->value, 1);
+        count_use(uses, s->index, 1);
+        count_use(uses, s->lo, 1);
+        count_use(uses, s->hi, 1);
+        if (s->body) count_block(uses, s->body);
+        if (s->other) count_block(uses, s->other);
+    }
+}
+
+static bool is_empty(const KBlock *block) {
+    if (!block) return true;
+    const KStmt *s = block->first;
+    while (s && s->kind == KSTMT_COMMENT)
+        s = s->next;
+    return !s;
+}
+
+/* Unlinks dead statements; uses of their operands are given back. */
+static bool sweep_block(uint32_t *uses, KBlock *block) {
+    bool changed = false;
+    KStmt *last = NULL, *s = block->first;
+    block->first = NULL;
+    for (KStmt *next; s; s = next) {
+        next = s->next;
+        s->next = NULL;
+        bool dead = false;
+        if (s->body && sweep_block(uses, s->body)) changed = true;
+        if (s->other && sweep_block(uses, s->other)) changed = true;
+        if (s->kind == KSTMT_LET && uses[s->value->id] == 0) {
+            dead = true;
+            count_operands(uses, s->value, (uint32_t)-1);
+        } else if (s->kind == KSTMT_SET && uses[s->var->id] == 0) {
+            dead = true;
+            count_use(uses, s->value, (uint32_t)-1);
+        } else if ((s->kind == KSTMT_FOR || s->kind == KSTMT_IF) && is_empty(s->body) &&
+                   is_empty(s->other)) {
+            dead = true;
+            count_use(uses, s->value, (uint32_t)-1);
+            count_use(uses, s->lo, (uint32_t)-1);
+            count_use(uses, s->hi, (uint32_t)-1);
+        }
+        if (dead) {
+            changed = true;
+            continue;
+        }
+        if (last)
+            last->next = s;
+        else
+            block->first = s;
+        last = s;
+    }
+    block->last = last;
+    return changed;
+}
+
+void kernel_drop_dead(Kernel *kernel, Arena *arena) {
+    uint32_t *uses = ARENA_ARRAY(arena, uint32_t, (size_t)kernel->value_count + 1);
+    count_block(uses, kernel->body);
+    while (sweep_block(uses, kernel->body))
+        continue;
+}
