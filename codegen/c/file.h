@@ -1,0 +1,60 @@
+/* Pieces of a generated file: its kernels, its constants, and the bodies that call kernels.
+ *
+ * A file holds each distinct kernel once, whatever functions use it, and each distinct constant
+ * once. Kernels are called kernel_NAME and constants constant_N: no name of the input can clash
+ * with them or with the C library's. */
+#ifndef NNC_CODEGEN_C_FILE_H
+#define NNC_CODEGEN_C_FILE_H
+
+#include "codegen/emit.h"
+#include "codegen/plan.h"
+#include "support/source.h"
+
+typedef struct FileKernel {
+    const Kernel *kernel; /* renamed: its name is the C function's */
+    uint64_t hash;        /* of `key` */
+    Buf key;              /* everything that the function's text depends on, but for names */
+} FileKernel;
+
+typedef struct FileConstant {
+    const void *bytes; /* not owned */
+    Type type;
+} FileConstant;
+
+typedef struct FileParts {
+    Arena *arena;
+    bool attributes; /* kernels of several targets: each states its own */
+    VEC(FileKernel) kernels;
+    VEC(FileConstant) constants;
+} FileParts;
+
+void file_parts_free(FileParts *parts);
+/* The kernel as it stands in the file: an equal one that is there already, or this one renamed. */
+const Kernel *file_add_kernel(FileParts *parts, const Kernel *kernel);
+/* The number of the constant that holds these elements. */
+size_t file_add_constant(FileParts *parts, const Type *type, const void *bytes);
+
+/* The prelude and all kernels, each under its target's guard. */
+void file_print_kernels(Emitter *e, const FileParts *parts, const Sources *sources);
+/* The constants as static arrays. */
+void file_print_constants(Emitter *e, const FileParts *parts);
+
+/* C expressions for the places of a plan. Pointers convert to any parameter's type, or have it. */
+typedef struct FilePlaces {
+    const char *const *inputs;  /* by graph input */
+    const char *const *outputs; /* by graph output */
+    const char *arena;          /* unsigned char * */
+    const char *prepared;       /* unsigned char *, or NULL: prepared values are constants */
+    const void *prepared_bytes; /* when `prepared` is NULL: the block itself */
+    const char *constants;      /* const void *const *, or NULL: constants are arrays of the file */
+    FileParts *parts;
+} FilePlaces;
+
+/* An expression for a place; from the arena. */
+const char *file_place(const FilePlaces *places, const Place *place);
+/* The calls and copies in order. A fault returns `fault`, or the step's number from 1 when it is
+ * NULL. */
+void file_print_steps(Emitter *e, const PlanSteps *steps, const FilePlaces *places,
+                      const char *fault);
+
+#endif

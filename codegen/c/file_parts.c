@@ -1,0 +1,141 @@
+/* Kernels and constants of a file, each distinct one once. */
+#include <string.h>
+
+#include "codegen/c/file.h"
+#include "codegen/c/print.h"
+#include "support/checked.h"
+
+void file_parts_free(FileParts *parts) {
+    for (size_t i = 0; i < parts->kernels.count; i++)
+        buf_free(&parts->kernels.items[i].key);
+    VEC_FREE(parts->kernels);
+    VEC_FREE(parts->constants);
+}
+
+static uint64_t hash_bytes(const void *bytes, size_t size) {
+    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ ((const unsigned char *)bytes)[i]) * 0x100000001B3u;
+    }
+    return hash;
+}
+
+/* The dump without names and comments, and what the dump leaves out. */
+static Buf kernel_key(const Kernel *kernel, Arena *arena) {
+    Buf key = {0};
+    Kernel bare = *kernel;
+    bare.name = "";
+    bare.buffers.items = ARENA_ARRAY(arena, KBuf *, kernel->buffers.count);
+    for (size_t i = 0; i < kernel->buffers.count; i++) {
+        const KBuf *buf = kernel->buffers.items[i];
+        bare.buffers.items[i] = arena_copy(arena, buf, 1, sizeof *buf);
+        bare.buffers.items[i]->comment = NULL;
+        buf_putc(&key, buf->aliased ? 'a' : '-');
+        size_t bytes = buf->table ? (size_t)buf->count * dtype_size(buf->dtype) : 0;
+        if (bytes) buf_add(&key, buf->table, bytes);
+    }
+    kernel_dump(&key, &bare);
+    return key;
+}
+
+static bool name_is_taken(const FileParts *parts, const char *name) {
+    for (size_t i = 0; i < parts->kernels.count; i++) {
+        if (strcmp(parts->kernels.items[i].kernel->name, name) == 0) return true;
+    }
+    return false;
+}
+
+const Kernel *file_add_kernel(FileParts *parts, const Kernel *kernel) {
+    FileKernel added = {.key = kernel_key(kernel, parts->arena)};
+    added.hash = hash_bytes(added.key.data, added.key.size);
+    for (size_t i = 0; i < parts->kernels.count; i++) {
+        const FileKernel *other = &parts->kernels.items[i];
+        if (other->hash != added.hash || other->key.size != added.key.size) continue;
+        if (memcmp(other->key.data, added.key.data, added.key.size) != 0) continue;
+        buf_free(&added.key);
+        return other->kernel;
+    }
+    Kernel *renamed = arena_copy(parts->arena, kernel, 1, sizeof *kernel);
+    const char *base = c_identifier(parts->arena, kernel->name);
+    if (parts->attributes) base = arena_printf(parts->arena, "%s_%s", base, kernel->target->name);
+    renamed->name = arena_printf(parts->arena, "kernel_%s", base);
+    for (int copy = 2; name_is_taken(parts, renamed->name); copy++) {
+        renamed->name = arena_printf(parts->arena, "kernel_%s_%d", base, copy);
+    }
+    added.kernel = renamed;
+    VEC_PUSH(parts->kernels, added);
+    return renamed;
+}
+
+size_t file_add_constant(FileParts *parts, const Type *type, const void *bytes) {
+    for (size_t i = 0; i < parts->constants.count; i++) {
+        const FileConstant *other = &parts->constants.items[i];
+        if (other->type.dtype != type->dtype || type_bytes(&other->type) != type_bytes(type)) {
+            continue;
+        }
+        if (memcmp(other->bytes, bytes, type_bytes(type)) == 0) return i;
+    }
+    VEC_PUSH(parts->constants, (FileConstant){bytes, *type});
+    return parts->constants.count - 1;
+}
+
+void file_print_kernels(Emitter *e, const FileParts *parts, const Sources *sources) {
+    const Kernel **kernels = ARENA_ARRAY(parts->arena, const Kernel *, parts->kernels.count);
+    for (size_t i = 0; i < parts->kernels.count; i++)
+        kernels[i] = parts->kernels.items[i].kernel;
+    print_prelude(e, kernels, (int)parts->kernels.count);
+    const char *guard = NULL;
+    for (size_t i = 0; i < parts->kernels.count; i++) {
+        const char *wanted = parts->attributes ? kernels[i]->target->guard : NULL;
+        bool same = wanted == guard || (wanted && guard && strcmp(wanted, guard) == 0);
+        if (!same && guard) emit_line(e, "#endif");
+        if (!same && wanted) emit_line(e, "#if %s", wanted);
+        guard = wanted;
+        emit_newline(e);
+        print_kernel(e, kernels[i], "", parts->attributes, sources);
+    }
+    if (guard) emit_line(e, "#endif");
+}
+
+static void print_element(Emitter *e, DType dtype, const void *bytes, size_t index) {
+    switch (dtype) {
+    case DT_BOOL:
+    case DT_U8:
+        emit_integer(e, dtype, ((const uint8_t *)bytes)[index]);
+        break;
+    case DT_I32:
+        emit_integer(e, dtype, ((const int32_t *)bytes)[index]);
+        break;
+    case DT_I64:
+        emit_integer(e, dtype, ((const int64_t *)bytes)[index]);
+        break;
+    case DT_F32:
+        emit_number(e, dtype, (double)((const float *)bytes)[index]);
+        break;
+    case DT_F64:
+        emit_number(e, dtype, ((const double *)bytes)[index]);
+        break;
+    case DT_COUNT:
+        NNC_BUG("a constant without a type");
+    }
+}
+
+void file_print_constants(Emitter *e, const FileParts *parts) {
+    for (size_t i = 0; i < parts->constants.count; i++) {
+        const FileConstant *constant = &parts->constants.items[i];
+        size_t count = (size_t)type_numel(&constant->type);
+        Buf text = {0};
+        type_print(&text, &constant->type);
+        emit_newline(e);
+        emit_comment(e, buf_text(&text));
+        buf_free(&text);
+        emit_line(e, "static const _Alignas(64) %s %s[%zu] = {", c_type_name(constant->type.dtype),
+                  constant->name, count ? count : 1);
+        for (size_t j = 0; j < count; j++) {
+            print_element(e, constant->type.dtype, constant->bytes, j);
+            emit_text(e, j + 1 == count ? "\n" : j % 8 == 7 ? ",\n" : ", ");
+        }
+        if (count == 0) emit_text(e, "0\n");
+        emit_line(e, "};");
+    }
+}

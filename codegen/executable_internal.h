@@ -1,0 +1,28 @@
+/* What the two tiers of an Executable share. */
+#ifndef NNC_CODEGEN_EXECUTABLE_INTERNAL_H
+#define NNC_CODEGEN_EXECUTABLE_INTERNAL_H
+
+#include "codegen/codegen.h"
+#include "codegen/kernel_interp.h"
+#include "codegen/plan.h"
+
+/* The compiled entry: 0, or the number (from 1) of the step that faulted. */
+typedef int ExecutableEntry(const void *const *inputs, void *const *outputs, unsigned char *arena,
+                            const void *const *constants);
+
+struct Executable {
+    Arena arena;
+    Graph *graph; /* optimized */
+    Plan *plan;
+    KProgram **programs;  /* by step; decoded when the interpreting tier first runs */
+    unsigned char *block; /* what was allocated; `memory` is aligned inside */
+    unsigned char *memory;
+    void *library; /* the compiled tier, or NULL */
+    ExecutableEntry *entry;
+    const void **constants; /* of the compiled tier */
+};
+
+/* Drops the compiled tier, if there is one. */
+void executable_unload(Executable *executable);
+
+#endif

@@ -1,0 +1,58 @@
+/* The plan of a function: kernels in order, and where each value lives.
+ *
+ * A graph is fused and lowered; every stored value gets a place: the caller's input or output, a
+ * constant, the arena (shared over time), or the prepared block (kept from call to call). Codegen
+ * prints a plan as C; an Executable runs it. */
+#ifndef NNC_CODEGEN_PLAN_H
+#define NNC_CODEGEN_PLAN_H
+
+#include "codegen/kernel.h"
+
+typedef enum PlaceKind {
+    PLACE_INPUT,    /* `index` among the graph's inputs */
+    PLACE_OUTPUT,   /* `index` among the graph's outputs */
+    PLACE_CONST,    /* the data of `node` */
+    PLACE_ARENA,    /* at `offset` */
+    PLACE_PREPARED, /* at `offset` of the prepared block */
+} PlaceKind;
+
+typedef struct Place {
+    PlaceKind kind;
+    int index;
+    size_t offset, bytes;
+    const Node *node; /* NULL for scratch */
+} Place;
+
+/* One call of a kernel, or a copy of arguments[0]'s bytes to arguments[1] when `kernel` is NULL. */
+typedef struct PlanStep {
+    Kernel *kernel;
+    Place *arguments; /* one a parameter of the kernel */
+    int argument_count;
+} PlanStep;
+
+typedef struct PlanSteps {
+    PlanStep *items;
+    int count;
+    size_t arena_bytes, arena_lower_bound;
+} PlanSteps;
+
+typedef struct Plan {
+    const Graph *graph;
+    const Target *target;
+    PlanSteps prepare; /* what depends on params and constants only; empty unless asked for */
+    PlanSteps run;
+    size_t prepared_bytes;
+    double flops; /* of a run */
+} Plan;
+
+enum { PLAN_ALIGNMENT = 64 };
+
+/* `graph` has been through the passes. With `prepare`, what depends only on params and buffers is
+ * computed by the prepare steps. OUT_UPDATE outputs may share memory with the input they replace:
+ * such an output is written in place when nobody reads the old value any more, else at the end. */
+Plan *plan_graph(const Graph *graph, const Target *target, bool prepare, Arena *arena);
+
+/* Whether a buffer of a kernel is passed to it. */
+bool kbuf_is_parameter(const KBuf *buf);
+
+#endif
