@@ -1,0 +1,231 @@
+/* The typed sinks: what makes input text harmless in generated files. */
+#include "codegen/emit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put(Emitter *e, const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\n') {
+            buf_putc(e->out, '\n');
+            e->in_line = false;
+            continue;
+        }
+        if (!e->in_line) {
+            for (int level = 0; level < e->indent; level++)
+                buf_puts(e->out, "    ");
+            e->in_line = true;
+        }
+        buf_putc(e->out, text[i]);
+    }
+}
+
+static void put_text(Emitter *e, const char *text) {
+    put(e, text, strlen(text));
+}
+
+void emit_text(Emitter *e, const char *format, ...) {
+    Buf text = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    put(e, buf_text(&text), text.size);
+    buf_free(&text);
+}
+
+void emit_line(Emitter *e, const char *format, ...) {
+    Buf text = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    if (text.size && text.data[0] == '}' && e->indent > 0) e->indent--;
+    put(e, buf_text(&text), text.size);
+    put(e, "\n", 1);
+    if (text.size && text.data[text.size - 1] == '{') e->indent++;
+    buf_free(&text);
+}
+
+void emit_newline(Emitter *e) {
+    put(e, "\n", 1);
+}
+
+static bool is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Sorted; C11 and C++17 keywords, and names that a C file with our includes can't reuse. */
+static const char *const reserved[] = {
+    "alignas",   "alignof", "and",       "and_eq",     "asm",      "auto",          "bitand",
+    "bitor",     "bool",    "break",     "case",       "catch",    "char",          "class",
+    "compl",     "const",   "constexpr", "const_cast", "continue", "decltype",      "default",
+    "delete",    "do",      "double",    "else",       "enum",     "errno",         "explicit",
+    "export",    "extern",  "false",     "float",      "for",      "friend",        "goto",
+    "if",        "inline",  "int",       "linux",      "long",     "main",          "mutable",
+    "namespace", "new",     "noexcept",  "not",        "not_eq",   "nullptr",       "operator",
+    "or",        "or_eq",   "private",   "protected",  "public",   "register",      "restrict",
+    "return",    "short",   "signed",    "sizeof",     "static",   "static_assert", "stderr",
+    "stdin",     "stdout",  "struct",    "switch",     "template", "this",          "thread_local",
+    "throw",     "true",    "try",       "typedef",    "typeid",   "typename",      "typeof",
+    "union",     "unix",    "unsigned",  "using",      "virtual",  "void",          "volatile",
+    "wchar_t",   "while",   "xor",       "xor_eq"};
+
+static bool is_reserved(const char *name) {
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+        if (strcmp(name, reserved[i]) == 0) return true;
+    return false;
+}
+
+char *c_identifier(Arena *arena, const char *text) {
+    size_t size = strlen(text);
+    char *name = arena_alloc(arena, size + 3);
+    char *at = name;
+    bool digit = size == 0 || (text[0] >= '0' && text[0] <= '9');
+    /* Names that start with an underscore are the implementation's. */
+    if (digit || !is_word(text[0]) || text[0] == '_') *at++ = 'n';
+    if (digit) *at++ = '_';
+    for (size_t i = 0; i < size; i++)
+        *at++ = is_word(text[i]) ? text[i] : '_';
+    /* C++ reserves double underscores, C names like EOF and INT_MAX can't be listed all: the
+     * prefix that callers put before public names keeps clear of those. */
+    size_t kept = 0;
+    for (char *from = name; *from; from++)
+        if (!(kept > 0 && name[kept - 1] == '_' && *from == '_')) name[kept++] = *from;
+    name[kept] = '\0';
+    if (is_reserved(name)) {
+        name[kept] = '_';
+        name[kept + 1] = '\0';
+    }
+    return name;
+}
+
+void emit_ident(Emitter *e, const char *name) {
+    Buf safe = {0};
+    for (const char *c = name; *c; c++)
+        buf_putc(&safe, is_word(*c) ? *c : '_');
+    put(e, buf_text(&safe), safe.size);
+    buf_free(&safe);
+}
+
+void emit_c_string(Emitter *e, const char *bytes, size_t size) {
+    Buf text = {0};
+    buf_putc(&text, '"');
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (c == '"' || c == '\\')
+            buf_printf(&text, "\\%c", c);
+        else if (c == '\n')
+            buf_puts(&text, "\\n");
+        else if (c >= 32 && c < 127 && c != '?')
+            buf_putc(&text, (char)c);
+        else
+            /* Three octal digits end by themselves, unlike \x; '?' could start a trigraph. */
+            buf_printf(&text, "\\%03o", c);
+    }
+    buf_putc(&text, '"');
+    put(e, buf_text(&text), text.size);
+    buf_free(&text);
+}
+
+/* The text with what could end or break a comment replaced. */
+static void clean_comment(Buf *out, const char *text) {
+    for (const char *c = text; *c; c++) {
+        bool control = (unsigned char)*c < 32 || *c == 127 || *c == '\\';
+        bool joins =
+            (*c == '/' && c > text && c[-1] == '*') || (*c == '*' && c > text && c[-1] == '/');
+        if (joins) buf_putc(out, ' ');
+        buf_putc(out, control ? ' ' : *c);
+    }
+}
+
+void emit_inline_comment(Emitter *e, const char *text) {
+    Buf clean = {0};
+    clean_comment(&clean, text);
+    put_text(e, "/* ");
+    put(e, buf_text(&clean), clean.size);
+    put_text(e, " */");
+    buf_free(&clean);
+}
+
+void emit_comment(Emitter *e, const char *text) {
+    enum { WIDTH = 92 };
+    Buf clean = {0};
+    clean_comment(&clean, text);
+    const char *at = buf_text(&clean);
+    put_text(e, "/* ");
+    bool first = true;
+    while (*at || first) {
+        size_t room = WIDTH - (size_t)e->indent * 4, size = strlen(at), take = size;
+        if (size > room) {
+            take = room;
+            while (take > 0 && at[take] != ' ')
+                take--;
+            if (take == 0)
+                for (take = room; at[take] && at[take] != ' ';)
+                    take++;
+        }
+        if (!first) put_text(e, "\n * ");
+        put(e, at, take);
+        at += take;
+        while (*at == ' ')
+            at++;
+        first = false;
+    }
+    put_text(e, " */\n");
+    buf_free(&clean);
+}
+
+void emit_integer(Emitter *e, DType dtype, int64_t value) {
+    if (dtype != DT_I64) {
+        if (value == INT32_MIN)
+            put_text(e, "INT32_MIN");
+        else
+            emit_text(e, "%lld", (long long)value);
+    } else if (value == INT64_MIN) {
+        put_text(e, "INT64_MIN");
+    } else if (value > INT32_MAX || value < INT32_MIN) {
+        emit_text(e, "INT64_C(%lld)", (long long)value);
+    } else {
+        emit_text(e, "%lld", (long long)value);
+    }
+}
+
+/* The fewest digits that give back the float. */
+static void put_float(Buf *out, float value) {
+    for (int digits = 1; digits <= 9; digits++) {
+        Buf text = {0};
+        buf_printf(&text, "%.*g", digits, (double)value);
+        if (strtof(buf_text(&text), NULL) == value || digits == 9) {
+            buf_puts(out, buf_text(&text));
+            digits = 9;
+        }
+        buf_free(&text);
+    }
+}
+
+void emit_number(Emitter *e, DType dtype, double value) {
+    if (!dtype_is_float(dtype)) {
+        emit_integer(e, dtype, (int64_t)value);
+        return;
+    }
+    if (isnan(value)) {
+        put_text(e, dtype == DT_F32 ? "NAN" : "(double)NAN");
+        return;
+    }
+    if (isinf(value)) {
+        emit_text(e, "%s%s", value < 0 ? "-" : "",
+                  dtype == DT_F32 ? "INFINITY" : "(double)INFINITY");
+        return;
+    }
+    Buf text = {0};
+    if (dtype == DT_F32)
+        put_float(&text, (float)value);
+    else
+        buf_put_double(&text, value);
+    if (!strpbrk(buf_text(&text), ".e")) buf_puts(&text, ".0");
+    if (dtype == DT_F32) buf_putc(&text, 'f');
+    put(e, buf_text(&text), text.size);
+    buf_free(&text);
+}
