@@ -208,6 +208,16 @@ static bool emit_depfile(Compile *compile) {
     return good;
 }
 
+/* With its weights inside a network only infers; elsewhere --no-train says so. */
+static void drop_training(Program *program) {
+    size_t kept = 0;
+    for (size_t i = 0; i < program->functions.count; i++)
+        if (program->functions.items[i].kind == FUNCTION_FORWARD)
+            program->functions.items[kept++] = program->functions.items[i];
+    program->functions.count = kept;
+    program->states.count = program->hypers.count = program->targets.count = 0;
+}
+
 static bool emit_all(Compile *compile) {
     for (int kind = 0; kind < EMIT_COUNT; kind++) {
         if (!compile->options->emit[kind]) continue;
@@ -254,6 +264,7 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
     bool good = compile.program && sources->errors == 0;
     if (good && options->weights)
         good = weights_load(compile.program, options->weights, sources, arena);
+    if (good && (options->no_train || options->weights)) drop_training(compile.program);
     if (good && sources->warnings && sources->warnings_as_errors) good = false;
     good = good && emit_all(&compile);
     if (good && options->verbose) tell_costs(&compile, start, traced, now_seconds());

@@ -70,6 +70,7 @@ SET_TEXT(march)
 SET_TEXT(passes)
 SET_TEXT(depfile_target)
 SET_FLAG(standalone)
+SET_FLAG(no_train)
 SET_FLAG(debug_info)
 SET_FLAG(verbose)
 SET_FLAG(depfile)
@@ -200,6 +201,7 @@ static const OptionRow rows[] = {
      apply_prefix},
     {"--standalone", VALUE_NONE, NULL, "copy the runtime that is used into the C file",
      apply_standalone},
+    {"--no-train", VALUE_NONE, NULL, "leave the training functions out", apply_no_train},
     {"--vector", VALUE_SEPARATE, "UNIT",
      "one vector unit: native, none, sse2, avx2, avx512, neon (default for\n"
      "                             C files: baseline, AVX2 and AVX-512, chosen when it starts)",

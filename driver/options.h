@@ -38,7 +38,7 @@ typedef struct Options {
     const char *vector;            /* --vector; NULL: not given */
     const char *march;             /* -march */
     const char *passes, *dump;
-    bool standalone, debug_info, verbose;
+    bool standalone, no_train, debug_info, verbose;
     int level;                  /* -O */
     bool depfile;               /* -MD */
     const char *depfile_path;   /* -MF */

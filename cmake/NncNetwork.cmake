@@ -1,0 +1,47 @@
+# nnc_add_network(<target> MODEL <file.nn> [WEIGHTS <file.safetensors>] [PREFIX <prefix>] [TRAIN]
+#                 [OPTIONS <option>...])
+#
+# Adds a static library of the network that nnc compiles the file to. Linking the target gives its
+# header, <prefix>.h (the prefix is the file's name unless given). With WEIGHTS the values are inside
+# the library; with TRAIN the training functions are too. The network is compiled again when the
+# file, something that it imports, the weights or nnc change.
+function(nnc_add_network target)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "TRAIN" "MODEL;WEIGHTS;PREFIX" "OPTIONS")
+  if(NOT ARG_MODEL)
+    message(FATAL_ERROR "nnc_add_network(${target}): MODEL <file.nn> is missing")
+  endif()
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "nnc_add_network(${target}): unknown arguments: ${ARG_UNPARSED_ARGUMENTS}")
+  endif()
+  get_filename_component(model ${ARG_MODEL} ABSOLUTE)
+  if(NOT ARG_PREFIX)
+    get_filename_component(ARG_PREFIX ${model} NAME_WE)
+    string(MAKE_C_IDENTIFIER ${ARG_PREFIX} ARG_PREFIX)
+  endif()
+  set(directory ${CMAKE_CURRENT_BINARY_DIR}/${target}.network)
+  set(source ${directory}/${ARG_PREFIX}.c)
+  set(options --prefix=${ARG_PREFIX} -MD -MF ${source}.d -MT ${source} ${ARG_OPTIONS})
+  if(ARG_WEIGHTS)
+    get_filename_component(weights ${ARG_WEIGHTS} ABSOLUTE)
+    list(APPEND options --weights=${weights})
+  endif()
+  if(NOT ARG_TRAIN)
+    list(APPEND options --no-train)
+  endif()
+  file(MAKE_DIRECTORY ${directory})
+  if(TARGET nnc::nnc)
+    set(compiler nnc::nnc)
+  else()
+    set(compiler nnc)
+  endif()
+  add_custom_command(
+    OUTPUT ${source} ${directory}/${ARG_PREFIX}.h
+    COMMAND ${compiler} ${model} ${options} -o ${source}
+    DEPENDS ${compiler} ${model} ${weights}
+    DEPFILE ${source}.d
+    COMMENT "nnc ${ARG_MODEL}"
+    VERBATIM)
+  add_library(${target} STATIC ${source} ${directory}/${ARG_PREFIX}.h)
+  target_include_directories(${target} PUBLIC ${directory})
+  target_link_libraries(${target} PUBLIC m)
+endfunction()
