@@ -28,3 +28,15 @@ bool *graph_live(const Graph *graph, Arena *arena) {
     }
     return live;
 }
+
+uint32_t *graph_live_uses(const Graph *graph, const bool *live, Arena *arena) {
+    uint32_t *uses = ARENA_ARRAY(arena, uint32_t, graph->nodes.count);
+    for (size_t id = 0; id < graph->nodes.count; id++) {
+        const Node *node = graph->nodes.items[id];
+        for (int i = 0; live[id] && i < node->input_count; i++)
+            uses[node->inputs[i]->id]++;
+    }
+    for (size_t i = 0; i < graph->outputs.count; i++)
+        uses[graph->outputs.items[i].value->id]++;
+    return uses;
+}

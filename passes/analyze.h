@@ -9,5 +9,7 @@
 bool *graph_param_only(const Graph *graph, Arena *arena);
 /* By node id: some output needs it. */
 bool *graph_live(const Graph *graph, Arena *arena);
+/* By node id: how many live nodes and outputs read it. */
+uint32_t *graph_live_uses(const Graph *graph, const bool *live, Arena *arena);
 
 #endif

@@ -124,3 +124,17 @@ bool flatten(const FlattenRequest *request, Flat *out, Arena *arena) {
     VEC_FREE(flattener.stack);
     return ok;
 }
+
+const Node *group_read(const Group *group, const Node *value, IndexMap *map) {
+    const Node *path[FUSE_MAX_MEMBERS];
+    int length = 0;
+    while (op_is_view(value->op) && group_has(group, value)) {
+        NNC_CHECK(length < FUSE_MAX_MEMBERS, "a group of too many views");
+        path[length++] = value;
+        value = value->inputs[0];
+    }
+    *map = base_map(value);
+    while (length > 0)
+        NNC_CHECK(index_map_apply(map, path[--length]), "a group reads what has no index map");
+    return value;
+}

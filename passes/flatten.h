@@ -47,6 +47,10 @@ typedef struct FlattenRequest {
     int held_count;
 } FlattenRequest;
 
+/* What the group reads `value` from: walks down through views that are members. Returns the node
+ * that is a group input, a constant or computed in the group, with the map to its elements. Use it
+ * for the operands of anchors that are read from memory (contractions). */
+const Node *group_read(const Group *group, const Node *value, IndexMap *map);
 /* False when a movement on the way is not affine (never for groups made by fuse()). */
 bool flatten(const FlattenRequest *request, Flat *out, Arena *arena);
 

@@ -19,7 +19,7 @@
  * held. An output may be a view (permute, expand...): then the group is a copy.
  *
  * GROUP_CONTRACTION  anchor dot, conv, conv_dx or conv_dw. Each anchor operand is, or resolves with
- *     index_map_resolve() to, a group input. Epilogue: elementwise members of the anchor's shape,
+ *     group_read() to, a group input. Epilogue: elementwise members of the anchor's shape,
  *     flatten with anchor held. When `pool` is set it is a max_pool (result 0 the maximum) or
  *     window_sum with window == stride, dilation 1, no padding, that reads an epilogue member or
  *     the anchor; `pool_index` is then the matching max_pool_index of the same operand, or NULL.

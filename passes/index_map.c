@@ -134,6 +134,10 @@ bool index_map_apply(IndexMap *map, const Node *movement) {
 }
 
 const Node *index_map_resolve(const Node *value, IndexMap *map) {
+    return index_map_resolve_until(value, NULL, map);
+}
+
+const Node *index_map_resolve_until(const Node *value, const bool *stop, IndexMap *map) {
     /* The whole path is tried from ever deeper bases; paths are short once simplified, and longer
      * ones end the search. */
     enum { LONGEST = 32 };
@@ -142,6 +146,7 @@ const Node *index_map_resolve(const Node *value, IndexMap *map) {
     const Node *best = value;
     *map = index_map_identity(&value->type);
     for (const Node *node = value; op_is_view(node->op) && length < LONGEST;) {
+        if (stop != NULL && stop[node->id]) break;
         path[length++] = node;
         node = node->inputs[0];
         IndexMap longer = index_map_identity(&node->type);

@@ -25,6 +25,11 @@ Node *simplified_permute(Graph *graph, Node *x, const int64_t *perm);
 Node *simplified_expand(Graph *graph, Node *x, const int64_t *dims);
 Node *simplified_slice(Graph *graph, Node *x, const int64_t *start, const int64_t *size,
                        const int64_t *step);
+/* A constant, every element `value`. */
+Node *simplified_full(Graph *graph, Type type, double value);
+/* x (of any shape that has as many elements) along dim `dim` of the shape, repeated along others.
+ */
+Node *simplified_along(Graph *graph, Node *x, int dim, int rank, const int64_t *dims);
 Node *simplified_copy(Graph *graph, const Node *node, Node *const *inputs);
 
 #endif

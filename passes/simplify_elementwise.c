@@ -1,0 +1,214 @@
+/* Rules for elementwise ops: one line of algebra each, in the comment before it. */
+#include <math.h>
+
+#include "ir/build.h"
+#include "passes/simplify.h"
+
+/* A constant whose bits are those of `value`, each element. */
+static bool is_value(const Node *node, double value) {
+    double found;
+    return node_is_const(node, &found) && found == value && signbit(found) == signbit(value);
+}
+
+/* x + z = x for all x: -0.0 of floats (0.0 would turn -0.0 into 0.0), 0 of integers. */
+static bool is_added_nothing(const Node *node) {
+    return is_value(node, dtype_is_float(node->type.dtype) ? -0.0 : 0.0);
+}
+
+static bool is_power_of_two(const Node *node, double *reciprocal) {
+    double value;
+    int exponent;
+    if (!node_is_const(node, &value) || value == 0 || !isfinite(value)) return false;
+    if (fabs(frexp(value, &exponent)) != 0.5) return false;
+    *reciprocal = 1 / value;
+    return exponent > -100 && exponent < 100;
+}
+
+static Node *simplify_add(Graph *graph, Node *a, Node *b) {
+    /* x + -0.0 = x */
+    if (is_added_nothing(b)) return a;
+    if (is_added_nothing(a)) return b;
+    /* a + -b = a - b */
+    if (b->op == OP_neg) return simplified_binary(graph, OP_sub, a, b->inputs[0]);
+    if (a->op == OP_neg) return simplified_binary(graph, OP_sub, b, a->inputs[0]);
+    return NULL;
+}
+
+static Node *simplify_sub(Graph *graph, Node *a, Node *b) {
+    /* x - 0.0 = x */
+    if (is_value(b, 0.0)) return a;
+    /* a - -b = a + b */
+    if (b->op == OP_neg) return simplified_binary(graph, OP_add, a, b->inputs[0]);
+    return NULL;
+}
+
+static Node *simplify_mul(Graph *graph, Node *a, Node *b) {
+    /* x * 1 = x */
+    if (is_value(b, 1.0)) return a;
+    if (is_value(a, 1.0)) return b;
+    /* x * -1 = -x */
+    if (is_value(b, -1.0)) return simplified_unary(graph, OP_neg, a);
+    if (is_value(a, -1.0)) return simplified_unary(graph, OP_neg, b);
+    /* -a * -b = a * b */
+    if (a->op == OP_neg && b->op == OP_neg)
+        return simplified_binary(graph, OP_mul, a->inputs[0], b->inputs[0]);
+    /* n * 0 = 0 of integers */
+    if (!dtype_is_float(a->type.dtype) && is_value(a, 0)) return a;
+    if (!dtype_is_float(a->type.dtype) && is_value(b, 0)) return b;
+    return NULL;
+}
+
+static Node *simplify_div(Graph *graph, Node *a, Node *b) {
+    /* x / 1 = x; x / 2 = x * 0.5 */
+    double reciprocal;
+    if (is_value(b, 1.0)) return a;
+    if (is_power_of_two(b, &reciprocal))
+        return simplified_binary(graph, OP_mul, a, simplified_full(graph, b->type, reciprocal));
+    /* -a / -b = a / b */
+    if (a->op == OP_neg && b->op == OP_neg)
+        return simplified_binary(graph, OP_div, a->inputs[0], b->inputs[0]);
+    return NULL;
+}
+
+static Node *simplify_pow(Graph *graph, Node *a, Node *b) {
+    /* x ** 1 = x; x ** 2 = x * x */
+    if (is_value(b, 1.0)) return a;
+    if (is_value(b, 2.0)) return simplified_binary(graph, OP_mul, a, a);
+    return NULL;
+}
+
+static Node *simplify_logic(Node *node, Node *a, Node *b) {
+    /* x and x = x or x = x */
+    if (a == b) return a;
+    if (node->type.dtype != DT_BOOL) return NULL;
+    bool and = node->op == OP_and;
+    /* x and true = x or false = x; x and false = false; x or true = true */
+    double value;
+    if (node_is_const(b, &value)) return (value != 0) == and? a : b;
+    if (node_is_const(a, &value)) return (value != 0) == and? b : a;
+    return NULL;
+}
+
+static Node *simplify_where(Graph *graph, Node *node) {
+    Node *c = node->inputs[0], *a = node->inputs[1], *b = node->inputs[2];
+    double value;
+    if (node_is_const(c, &value)) return value != 0 ? a : b;
+    if (a == b) return a;
+    /* where(not c, a, b) = where(c, b, a) */
+    if (c->op == OP_not) return simplified_where(graph, c->inputs[0], b, a);
+    /* Under a condition that is known to hold, or not to. */
+    if (a->op == OP_where && a->inputs[0] == c) return simplified_where(graph, c, a->inputs[1], b);
+    if (b->op == OP_where && b->inputs[0] == c) return simplified_where(graph, c, a, b->inputs[2]);
+    return NULL;
+}
+
+static Node *simplify_not(Graph *graph, Node *x) {
+    /* not not x = x; not a == b = a != b (NaN too; orders have no such opposite) */
+    if (x->op == OP_not) return x->inputs[0];
+    if (x->op == OP_eq) return simplified_binary(graph, OP_ne, x->inputs[0], x->inputs[1]);
+    if (x->op == OP_ne) return simplified_binary(graph, OP_eq, x->inputs[0], x->inputs[1]);
+    return NULL;
+}
+
+/* Whether every value of `from` is a value of `to`. */
+static bool holds_exactly(DType from, DType to) {
+    if (from == to || from == DT_BOOL) return true;
+    switch (from) {
+    case DT_U8:
+        return to != DT_BOOL;
+    case DT_I32:
+        return to == DT_I64 || to == DT_F64;
+    case DT_F32:
+        return to == DT_F64;
+    default:
+        return false;
+    }
+}
+
+static Node *simplify_cast(Graph *graph, Node *node) {
+    Node *x = node->inputs[0];
+    if (x->type.dtype == node->type.dtype) return x;
+    /* A detour over a wider type changes nothing. */
+    if (x->op == OP_cast && holds_exactly(x->inputs[0]->type.dtype, x->type.dtype))
+        return simplified_cast(graph, x->inputs[0], node->type.dtype);
+    return NULL;
+}
+
+/* f(expand a, expand b) = expand f(a, b) over the smallest shape that has all of a and b. */
+static Node *pull_expand(Graph *graph, Node *node) {
+    int rank = node->type.rank;
+    int64_t small[MAX_RANK];
+    for (int d = 0; d < rank; d++)
+        small[d] = node->type.dim[d] == 0 ? 0 : 1;
+    for (int i = 0; i < node->input_count; i++) {
+        const Node *x = node->inputs[i];
+        const Type *source = x->op == OP_expand ? &x->inputs[0]->type : &x->type;
+        for (int d = 0; d < rank; d++)
+            if (source->dim[d] != 1) small[d] = source->dim[d];
+    }
+    Type shape = type_make(node->type.dtype, rank, small);
+    if (type_equal(&shape, &node->type)) return NULL;
+    Node *inputs[3];
+    for (int i = 0; i < node->input_count; i++) {
+        Node *x = node->inputs[i];
+        inputs[i] = simplified_expand(graph, x->op == OP_expand ? x->inputs[0] : x, small);
+    }
+    return simplified_expand(graph, simplified_copy(graph, node, inputs), node->type.dim);
+}
+
+static bool is_idempotent(Op op) {
+    return op == OP_relu || op == OP_abs || op == OP_floor || op == OP_ceil || op == OP_round ||
+           op == OP_trunc || op == OP_sign;
+}
+
+Node *simplify_elementwise(Graph *graph, Node *node) {
+    Node *a = node->inputs[0], *b = node->input_count > 1 ? node->inputs[1] : NULL;
+    Node *better = NULL;
+    switch (node->op) {
+    case OP_add:
+        better = simplify_add(graph, a, b);
+        break;
+    case OP_sub:
+        better = simplify_sub(graph, a, b);
+        break;
+    case OP_mul:
+        better = simplify_mul(graph, a, b);
+        break;
+    case OP_div:
+        better = simplify_div(graph, a, b);
+        break;
+    case OP_pow:
+        better = simplify_pow(graph, a, b);
+        break;
+    case OP_and:
+    case OP_or:
+        better = simplify_logic(node, a, b);
+        break;
+    case OP_max:
+    case OP_min:
+        better = a == b ? a : NULL;
+        break;
+    case OP_where:
+        better = simplify_where(graph, node);
+        break;
+    case OP_not:
+        better = simplify_not(graph, a);
+        break;
+    case OP_neg:
+        better = a->op == OP_neg ? a->inputs[0] : NULL;
+        break;
+    case OP_abs:
+        better = a->op == OP_neg ? simplified_unary(graph, OP_abs, a->inputs[0]) : NULL;
+        break;
+    case OP_detach: /* gradients were taken before */
+        better = a;
+        break;
+    case OP_cast:
+        better = simplify_cast(graph, node);
+        break;
+    default:
+        break;
+    }
+    if (better == NULL && is_idempotent(node->op) && a->op == node->op) better = a;
+    return better != NULL ? better : pull_expand(graph, node);
+}
