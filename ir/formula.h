@@ -5,10 +5,11 @@
  *   expr     = the operators + - * / and unary -, parentheses, numbers, names and calls
  *   call     = op(operand, ..., attribute=expr, ...) | helper(expr, ...)
  *
- * Names are those that the scope binds: operands, results (y, y0, y1), gradients (dy, dy0, dy1),
- * attributes of the op, dtypes (f32...) and what `let` defined. A number among an op's operands is
- * broadcast to the type of its last operand that is a node. A number given for a list attribute is
- * a list of one. Helpers, which compute on shapes, are listed in ir/formula_helpers.c. */
+ * Names are, in the order tried: what `let` defined, the results (y, or y0, y1...) and their
+ * gradients (dy, or dy0, dy1...), the row's operands and attributes, dtypes (f32...). A number
+ * among an op's operands is broadcast to the type of its last operand that is a node; a number
+ * given for a list attribute is a list of one. Helpers, which compute on shapes, are listed in
+ * ir/formula_helpers.c. An error in a formula is a bug of ours. */
 #ifndef NNC_IR_FORMULA_H
 #define NNC_IR_FORMULA_H
 
@@ -16,20 +17,20 @@
 
 /* What the names of a row mean for one node. */
 typedef struct FormulaScope {
-    const Node *node;       /* gives op, attributes, result types, the count of operands */
+    Node *node;             /* its op, attributes and operand count; itself y when in the graph */
     Node *const *inputs;    /* the operands, in the graph that is built */
-    Node *const *results;   /* y, or y0, y1...; NULL: not available */
     Node *const *gradients; /* dy, or dy0, dy1...; NULL: not available */
 } FormulaScope;
 
 /* Builds the formula's items in order. wanted (or NULL: all) says which to build; the others, and
- * items "0", come out NULL. With an op of any number of inputs, the one item serves each of them.
- * False with a message for "!". New nodes get the node's span. */
+ * items "0", come out NULL. With an op of any number of operands, the one item serves each of
+ * them. False with a message for "!". New nodes get the node's span. */
 bool formula_build(Graph *graph, const char *formula, const FormulaScope *scope, const bool *wanted,
                    Node **out, int out_count, Buf *error);
 
 /* The gradients of a node of `graph` by its operands, from those of its results (NULL: zero). Only
- * float operands have one. out[i] is NULL where nothing flows or wanted[i] is false. */
+ * float operands have one. out[i] is NULL where nothing flows or wanted[i] is false (wanted NULL:
+ * all). False with a message when a wanted gradient is NO_GRAD. */
 bool formula_grad(Graph *graph, Node *node, Node *const *dys, const bool *wanted, Node **out,
                   Buf *error);
 /* A composite as primitives over `inputs`, nodes of `to`. */

@@ -157,7 +157,9 @@ static bool infer_random_number(InferContext *context, Type operand) {
     DType dtype = context->results[0].dtype;
     if (strcmp(dist, "bits") == 0)
         return dtype == DT_I64 || infer_fail(context, "bits are i64, not %s", dtype_name(dtype));
-    if (strcmp(dist, "uniform") && strcmp(dist, "normal") && strcmp(dist, "bernoulli"))
+    bool second = strcmp(dist, "normal_second") == 0 && context->op == OP_random_mt &&
+                  type_numel(&context->results[0]) < 16;
+    if (!second && strcmp(dist, "uniform") && strcmp(dist, "normal") && strcmp(dist, "bernoulli"))
         return infer_fail(context, "no distribution \"%s\"", dist);
     return dtype_is_float(dtype) ||
            infer_fail(context, "%s numbers are floats, not %s", dist, dtype_name(dtype));

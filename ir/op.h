@@ -67,7 +67,7 @@ typedef enum AttrKind {
     X(descending, INT)                                                                             \
     X(order, INT)   /* polygamma */                                                                \
     X(reverse, INT) /* cumsum: from the end */                                                     \
-    X(dist, TEXT)   /* random: uniform, normal, bernoulli, bits */                                 \
+    X(dist, TEXT)   /* random: uniform, normal... (ops.def) */                                     \
     X(low, FLOAT)                                                                                  \
     X(high, FLOAT)                                                                                 \
     X(skip, INT) /* random_mt: 32-bit draws taken before, since the seed */
