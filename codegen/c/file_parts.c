@@ -92,7 +92,7 @@ void file_print_kernels(Emitter *e, const FileParts *parts, const Sources *sourc
         if (!same && wanted) emit_line(e, "#if %s", wanted);
         guard = wanted;
         emit_newline(e);
-        print_kernel(e, kernels[i], "", parts->attributes, sources);
+        print_kernel(e, kernels[i], "", sources);
     }
     if (guard) emit_line(e, "#endif");
 }
@@ -130,7 +130,7 @@ void file_print_constants(Emitter *e, const FileParts *parts) {
         emit_comment(e, buf_text(&text));
         buf_free(&text);
         emit_line(e, "static const _Alignas(64) %s %s[%zu] = {", c_type_name(constant->type.dtype),
-                  constant->name, count ? count : 1);
+                  i, count ? count : 1);
         for (size_t j = 0; j < count; j++) {
             print_element(e, constant->type.dtype, constant->bytes, j);
             emit_text(e, j + 1 == count ? "\n" : j % 8 == 7 ? ",\n" : ", ");

@@ -12,11 +12,10 @@
  * under its guard). */
 void print_prelude(Emitter *e, const Kernel *const *kernels, int count);
 /* The function: `static void NAME(params)`, or `static int` when kernel->faults (1: a fault).
- * `suffix` is appended to the name (dispatch variants: "_avx2"); with `attribute` the target's
- * __attribute__((target)) is printed. Parameters are typed pointers, in the order of
- * kernel->buffers. `sources` for line comments may be NULL. */
-void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix, bool attribute,
-                  const Sources *sources);
+ * `suffix` is appended to the name. Kernels of targets beyond the architecture's baseline carry
+ * __attribute__((target)), so that the file compiles with any -march. Parameters are typed
+ * pointers, in the order of kernel->buffers. `sources` for line comments may be NULL. */
+void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix, const Sources *sources);
 /* The C type of an element in memory: "float", "uint8_t"... */
 const char *c_type_name(DType dtype);
 

@@ -1,0 +1,356 @@
+/* What printed kernels need in front of them: vector types, and macros for the vector operations
+ * that GNU vectors lack. Macros, so that no vector is ever passed to a function by value. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/c/print_internal.h"
+#include "support/checked.h"
+
+/* What the kernels of a file use. */
+typedef struct Uses {
+    bool type[2 * 2][K_MAX_LANES + 1]; /* by lane class below */
+    bool memory[DT_COUNT][K_MAX_LANES + 1];
+    bool macro[KOP_COUNT][4][K_MAX_LANES + 1];
+    bool bitcast[4][4]; /* scalars */
+    bool division[2], absolute[2];
+    bool avx2, avx512, neon, x86;
+    bool unroll, fence;
+} Uses;
+
+/* Masks share the classes of integers. */
+static int class_of(KKind kind) {
+    return kind == K_M32 ? 0 : kind == K_M64 ? 1 : (int)kind;
+}
+
+static void use_value(Uses *uses, const KVal *v) {
+    if (!v) return;
+    int class = class_of(v->kind);
+    if (v->lanes > 1) uses->type[class][v->lanes] = true;
+    if (v->op == KOP_CONST && v->lanes > 1) uses->macro[KOP_SPLAT][class][v->lanes] = true;
+    if (v->op == KOP_CONST) return;
+    if (op_is_macro(v)) uses->macro[v->op][class][v->lanes] = true;
+    if (op_is_macro(v) && v->op == KOP_UMULHI) uses->type[1][v->lanes] = true;
+    if (v->lanes == 1 && v->op == KOP_BITCAST) uses->bitcast[class_of(v->a->kind)][class] = true;
+    bool integer = !kkind_is_float(v->kind);
+    if (integer && (v->op == KOP_DIV || v->op == KOP_REM)) uses->division[class] = true;
+    if (integer && v->op == KOP_ABS) uses->absolute[class] = true;
+    if (v->buf && v->lanes > 1) uses->memory[v->buf->dtype][v->lanes] = true;
+}
+
+static void use_block(Uses *uses, const KBlock *block) {
+    for (const KStmt *s = block->first; s; s = s->next) {
+        use_value(uses, s->value);
+        if (s->kind == KSTMT_LET) {
+            use_value(uses, s->value->a);
+            use_value(uses, s->value->b);
+            use_value(uses, s->value->c);
+        }
+        if (s->kind == KSTMT_STORE && s->value->lanes > 1)
+            uses->memory[s->buf->dtype][s->value->lanes] = true;
+        if (s->kind == KSTMT_FOR && (s->flags & K_UNROLL)) uses->unroll = true;
+        if (s->kind == KSTMT_FENCE) uses->fence = true;
+        if (s->body) use_block(uses, s->body);
+        if (s->other) use_block(uses, s->other);
+    }
+}
+
+static void print_targets(Emitter *e, const Uses *uses) {
+    if (uses->x86) {
+        emit_line(e, "#if defined(__x86_64__) || defined(__i386__)");
+        emit_line(e, "#include <immintrin.h>");
+        emit_line(e, "#endif");
+    }
+    if (uses->neon) {
+        emit_line(e, "#if defined(__ARM_NEON)");
+        emit_line(e, "#include <arm_neon.h>");
+        emit_line(e, "#endif");
+    }
+    if (uses->avx2) {
+        emit_line(e, "#if defined(__x86_64__) || defined(__i386__)");
+        emit_line(e, "#define TARGET_AVX2 __attribute__((target(\"%s\")))",
+                  target_find("avx2")->attribute);
+        emit_line(e, "#else");
+        emit_line(e, "#define TARGET_AVX2");
+        emit_line(e, "#endif");
+    }
+    if (uses->avx512) {
+        const char *isa = target_find("avx512")->attribute;
+        emit_line(e, "#if defined(__x86_64__) && defined(__clang__)");
+        emit_line(
+            e,
+            "#define TARGET_AVX512 \\\n    __attribute__((target(\"%s\"), min_vector_width(512)))",
+            isa);
+        emit_line(e, "#elif defined(__x86_64__)");
+        emit_line(
+            e,
+            "#define TARGET_AVX512 \\\n    __attribute__((target(\"%s,prefer-vector-width=512\")))",
+            isa);
+        emit_line(e, "#else");
+        emit_line(e, "#define TARGET_AVX512");
+        emit_line(e, "#endif");
+    }
+}
+
+static const char *const lane_types[] = {"int32_t", "int64_t", "float", "double"};
+static const char *const lane_names[] = {"i32", "i64", "f32", "f64"};
+static const char *const macro_lanes[] = {"I32", "I64", "F32", "F64"};
+
+static void print_types(Emitter *e, Uses *uses) {
+    for (int class = 0; class < 4; class ++) {
+        int size = class % 2 ? 8 : 4;
+        for (int lanes = 2; lanes <= K_MAX_LANES; lanes++) {
+            /* Float operations are spelled with masks of the same width. */
+            if (uses->type[2 + class % 2][lanes]) uses->type[class % 2][lanes] = true;
+            if (!uses->type[class][lanes]) continue;
+            emit_line(e, "typedef %s %sx%d __attribute__((vector_size(%d)));", lane_types[class],
+                      lane_names[class], lanes, size * lanes);
+            if (class < 2)
+                emit_line(e, "typedef u%s u%d_x%d __attribute__((vector_size(%d)));",
+                          lane_types[class], 8 * size, lanes, size * lanes);
+        }
+    }
+    for (int dtype = 0; dtype < DT_COUNT; dtype++)
+        for (int lanes = 2; lanes <= K_MAX_LANES; lanes++) {
+            /* bool and u8 are one type in memory. */
+            if (dtype == DT_BOOL && uses->memory[DT_BOOL][lanes]) uses->memory[DT_U8][lanes] = true;
+            if (dtype == DT_BOOL || !uses->memory[dtype][lanes]) continue;
+            int size = (int)dtype_size((DType)dtype);
+            emit_text(e, "typedef %s ", c_type_name((DType)dtype));
+            print_memory_type(e, (DType)dtype, lanes);
+            emit_line(e, " __attribute__((vector_size(%d), aligned(%d), may_alias));", size * lanes,
+                      size);
+        }
+}
+
+/* Intrinsics by operation, lane class (f32, f64) and vector bytes; %s stands for "ps" or "pd". */
+typedef struct Intrinsic {
+    KOp op;
+    int bytes;
+    const char *text; /* operands a, b, c */
+} Intrinsic;
+
+static const Intrinsic intrinsics[] = {
+    {KOP_FMA, 64, "_mm512_fmadd_%s(a, b, c)"},
+    {KOP_FMA, 32, "_mm256_fmadd_%s(a, b, c)"},
+    {KOP_FMA, 16, "_mm_fmadd_%s(a, b, c)"},
+    {KOP_MIN, 64, "_mm512_min_%s(a, b)"},
+    {KOP_MIN, 32, "_mm256_min_%s(a, b)"},
+    {KOP_MIN, 16, "_mm_min_%s(a, b)"},
+    {KOP_MAX, 64, "_mm512_max_%s(a, b)"},
+    {KOP_MAX, 32, "_mm256_max_%s(a, b)"},
+    {KOP_MAX, 16, "_mm_max_%s(a, b)"},
+    {KOP_SQRT, 64, "_mm512_sqrt_%s(a)"},
+    {KOP_SQRT, 32, "_mm256_sqrt_%s(a)"},
+    {KOP_SQRT, 16, "_mm_sqrt_%s(a)"},
+    {KOP_FLOOR, 64, "_mm512_roundscale_%s(a, 0x09)"},
+    {KOP_FLOOR, 32, "_mm256_round_%s(a, 0x09)"},
+    {KOP_CEIL, 64, "_mm512_roundscale_%s(a, 0x0a)"},
+    {KOP_CEIL, 32, "_mm256_round_%s(a, 0x0a)"},
+    {KOP_RINT, 64, "_mm512_roundscale_%s(a, 0x08)"},
+    {KOP_RINT, 32, "_mm256_round_%s(a, 0x08)"},
+    {KOP_TRUNC, 64, "_mm512_roundscale_%s(a, 0x0b)"},
+    {KOP_TRUNC, 32, "_mm256_round_%s(a, 0x0b)"},
+};
+
+static const char *find_intrinsic(KOp op, int class, int lanes) {
+    if (class < 2) return NULL;
+    int bytes = lanes * (class == 2 ? 4 : 8);
+    for (size_t i = 0; i < sizeof intrinsics / sizeof intrinsics[0]; i++)
+        if (intrinsics[i].op == op && intrinsics[i].bytes == bytes) return intrinsics[i].text;
+    return NULL;
+}
+
+static int operand_count(KOp op) {
+    static const int counts[] = {
+#define X(name, operands) operands,
+        K_OP_LIST(X)
+#undef X
+    };
+    return counts[op];
+}
+
+/* The macro's name and parameters; the body follows. */
+static void print_define(Emitter *e, KOp op, int class, int lanes) {
+    static const char *const parameters[] = {"", "a", "a, b", "a, b, c"};
+    emit_text(e, "#define %s_%sX%d(%s) \\\n    ", macro_name(op), macro_lanes[class], lanes,
+              parameters[operand_count(op)]);
+}
+
+/* (f32x16)_mm512_max_ps((__m512)(a), (__m512)(b)) */
+static void print_intrinsic(Emitter *e, const char *text, int class, int lanes) {
+    int bytes = lanes * (class == 2 ? 4 : 8);
+    emit_text(e, "((%sx%d)", lane_names[class], lanes);
+    for (const char *c = text; *c; c++) {
+        bool operand = (*c == 'a' || *c == 'b' || *c == 'c') && (c[-1] == '(' || c[-1] == ' ') &&
+                       (c[1] == ',' || c[1] == ')');
+        if (operand)
+            emit_text(e, "(__m%d%s)(%c)", bytes * 8, class == 3 ? "d" : "", *c);
+        else if (c[0] == '%' && c[1] == 's')
+            emit_text(e, "%s", class == 2 ? "ps" : "pd"), c++;
+        else
+            emit_text(e, "%c", *c);
+    }
+    emit_text(e, ")\n");
+}
+
+static void print_lane_loop(Emitter *e, const char *function, int class, int lanes) {
+    emit_text(e,
+              "__extension__({ %sx%d a_ = (a); for (int i_ = 0; i_ < %d; i_++) a_[i_] = "
+              "%s%s(a_[i_]); a_; })\n",
+              lane_names[class], lanes, lanes, function, class == 2 ? "f" : "");
+}
+
+/* Spellings that need nothing but GNU vectors. */
+static void print_portable(Emitter *e, KOp op, int class, int lanes) {
+    const char *v = lane_names[class], *m = lane_names[class % 2];
+    int n = lanes, bits = class % 2 ? 64 : 32;
+    switch (op) {
+    case KOP_SPLAT:
+        emit_text(e, "((a) %s (%sx%d){0})\n", class < 2 ? "+" : "-", v, n);
+        break;
+    case KOP_MIN:
+    case KOP_MAX:
+        emit_text(
+            e,
+            "((%sx%d)(((%sx%d)(a) & (%sx%d)((a) %c (b))) | ((%sx%d)(b) & ~(%sx%d)((a) %c (b)))))\n",
+            v, n, m, n, m, n, op == KOP_MIN ? '<' : '>', m, n, m, n, op == KOP_MIN ? '<' : '>');
+        break;
+    case KOP_SELECT:
+        emit_text(e, "((%sx%d)(((%sx%d)(b) & (a)) | ((%sx%d)(c) & ~(a))))\n", v, n, m, n, m, n);
+        break;
+    case KOP_ABS:
+        if (class < 2)
+            emit_text(e, "((%sx%d)((u%d_x%d)((a) ^ ((a) < 0)) - (u%d_x%d)((a) < 0)))\n", v, n, bits,
+                      n, bits, n);
+        else
+            emit_text(e, "((%sx%d)((%sx%d)(a) & INT%d_MAX))\n", v, n, m, n, bits);
+        break;
+    case KOP_UMULHI:
+        emit_text(e,
+                  "__builtin_convertvector((__builtin_convertvector((u32_x%d)(a), u64_x%d) * "
+                  "__builtin_convertvector((u32_x%d)(b), u64_x%d)) >> 32, i32x%d)\n",
+                  n, n, n, n, n);
+        break;
+    case KOP_FMA:
+        emit_text(
+            e,
+            "__extension__({ %sx%d a_ = (a), b_ = (b), c_ = (c); for (int i_ = 0; i_ < %d; i_++) "
+            "c_[i_] = fma%s(a_[i_], b_[i_], c_[i_]); c_; })\n",
+            v, n, n, class == 2 ? "f" : "");
+        break;
+    case KOP_SQRT:
+        print_lane_loop(e, "sqrt", class, lanes);
+        break;
+    case KOP_FLOOR:
+        print_lane_loop(e, "floor", class, lanes);
+        break;
+    case KOP_CEIL:
+        print_lane_loop(e, "ceil", class, lanes);
+        break;
+    case KOP_RINT:
+        print_lane_loop(e, "rint", class, lanes);
+        break;
+    case KOP_TRUNC:
+        print_lane_loop(e, "trunc", class, lanes);
+        break;
+    default:
+        NNC_BUG("no vector spelling of kernel operation %s", kop_name(op));
+    }
+}
+
+static void print_macros(Emitter *e, const Uses *uses) {
+    for (KOp op = 0; op < KOP_COUNT; op++)
+        for (int class = 0; class < 4; class ++)
+            for (int lanes = 2; lanes <= K_MAX_LANES; lanes++) {
+                if (!uses->macro[op][class][lanes]) continue;
+                const char *intrinsic = uses->x86 ? find_intrinsic(op, class, lanes) : NULL;
+                if (intrinsic) {
+                    emit_line(e, "#if defined(__x86_64__) || defined(__i386__)");
+                    print_define(e, op, class, lanes);
+                    print_intrinsic(e, intrinsic, class, lanes);
+                    emit_line(e, "#else");
+                } else if (uses->neon && op == KOP_FMA && class == 2 && lanes == 4) {
+                    emit_line(e, "#if defined(__ARM_NEON)");
+                    print_define(e, op, class, lanes);
+                    emit_text(e, "((f32x4)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), "
+                                 "(float32x4_t)(b)))\n");
+                    emit_line(e, "#else");
+                    intrinsic = "";
+                }
+                print_define(e, op, class, lanes);
+                print_portable(e, op, class, lanes);
+                if (intrinsic) emit_line(e, "#endif");
+            }
+}
+
+static void print_helpers(Emitter *e, const Uses *uses) {
+    for (int from = 0; from < 4; from++)
+        for (int to = 0; to < 4; to++) {
+            if (!uses->bitcast[from][to]) continue;
+            emit_line(e, "static inline %s bits_%s_to_%s(%s x) {", lane_types[to], lane_names[from],
+                      lane_names[to], lane_types[from]);
+            emit_line(e, "%s y;", lane_types[to]);
+            emit_line(e, "memcpy(&y, &x, sizeof y);");
+            emit_line(e, "return y;");
+            emit_line(e, "}");
+        }
+    for (int class = 0; class < 2; class ++) {
+        const char *type = lane_types[class], *name = lane_names[class];
+        if (uses->division[class]) {
+            emit_line(e, "/* Dividing the least integer by -1 wraps. */");
+            emit_line(e, "static inline %s div_%s(%s a, %s b) {", type, name, type, type);
+            emit_line(e, "return b == -1 ? (%s)(-(u%s)a) : a / b;", type, type);
+            emit_line(e, "}");
+            emit_line(e, "static inline %s rem_%s(%s a, %s b) {", type, name, type, type);
+            emit_line(e, "return b == -1 ? 0 : a %% b;");
+            emit_line(e, "}");
+        }
+        if (uses->absolute[class]) {
+            emit_line(e, "static inline %s abs_%s(%s a) {", type, name, type);
+            emit_line(e, "return a < 0 ? (%s)(-(u%s)a) : a;", type, type);
+            emit_line(e, "}");
+        }
+    }
+}
+
+void print_prelude(Emitter *e, const Kernel *const *kernels, int count) {
+    Uses *uses = xcalloc(1, sizeof *uses);
+    for (int i = 0; i < count; i++) {
+        const Target *target = kernels[i]->target;
+        if (strcmp(target->name, "avx2") == 0) uses->avx2 = uses->x86 = true;
+        if (strcmp(target->name, "avx512") == 0) uses->avx512 = uses->x86 = true;
+        if (strcmp(target->name, "sse2") == 0) uses->x86 = true;
+        if (strcmp(target->name, "neon") == 0) uses->neon = true;
+        use_block(uses, kernels[i]->body);
+    }
+    emit_comment(e,
+                 "Every operation rounds by itself: products and sums are fused only where fma is "
+                 "written. gcc needs -std=c11 (or -ffp-contract=off) for that.");
+    emit_line(e, "#if defined(__clang__)");
+    emit_line(e, "#pragma STDC FP_CONTRACT OFF");
+    emit_line(e, "#endif");
+    print_targets(e, uses);
+    if (uses->unroll) {
+        emit_line(e, "#if defined(__clang__)");
+        emit_line(e, "#define UNROLL_LOOP _Pragma(\"clang loop unroll(full)\")");
+        emit_line(e, "#elif defined(__GNUC__)");
+        emit_line(e, "#define UNROLL_LOOP _Pragma(\"GCC unroll 64\")");
+        emit_line(e, "#else");
+        emit_line(e, "#define UNROLL_LOOP");
+        emit_line(e, "#endif");
+    }
+    if (uses->fence) {
+        emit_comment(e,
+                     "Loads are not merged across it, which would cost more registers than there "
+                     "are.");
+        emit_line(e, "#if defined(__GNUC__)");
+        emit_line(e, "#define KEEP_ORDER __asm__ volatile(\"\" ::: \"memory\")");
+        emit_line(e, "#else");
+        emit_line(e, "#define KEEP_ORDER (void)0");
+        emit_line(e, "#endif");
+    }
+    print_types(e, uses);
+    print_macros(e, uses);
+    print_helpers(e, uses);
+    free(uses);
+}

@@ -1,0 +1,298 @@
+/* Statements and functions of the printed C.
+ *
+ *   // x0 f32[64], y1 f32[64]                      (as a block comment)
+ *   static void kernel_relu(const float *restrict x0, float *restrict y1) {
+ *       for (int64_t i0 = 0; i0 < 64; i0 += 16) {
+ *           *(f32x16u *)(y1 + i0) = MAX_F32X16(v2, v3);
+ *       }
+ *   } */
+#include "codegen/c/print.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/c/print_internal.h"
+#include "support/checked.h"
+
+const char *c_type_name(DType dtype) {
+    static const char *const names[] = {"uint8_t", "uint8_t", "int32_t",
+                                        "int64_t", "float",   "double"};
+    return names[dtype];
+}
+
+static bool is_narrow(DType dtype) {
+    return dtype == DT_BOOL || dtype == DT_U8;
+}
+
+/* f32x16 v7 = {0}; memcpy(&v7, x0 + 48, 28); */
+static void print_load_tail(Printer *p, const KVal *v) {
+    Emitter *e = p->e;
+    size_t bytes = (size_t)v->active * dtype_size(v->buf->dtype);
+    if (is_narrow(v->buf->dtype)) {
+        print_memory_type(e, v->buf->dtype, v->lanes);
+        emit_text(e, " m%d = {0};\n", v->id);
+    } else {
+        print_type(e, v->kind, v->lanes);
+        emit_text(e, " v%d = {0};\n", v->id);
+    }
+    emit_text(e, "memcpy(&%c%d, ", is_narrow(v->buf->dtype) ? 'm' : 'v', v->id);
+    print_address(p, v->buf, v->a, v->imm);
+    emit_text(e, ", %zu);\n", bytes);
+    if (is_narrow(v->buf->dtype)) {
+        emit_text(e, "const ");
+        print_type(e, v->kind, v->lanes);
+        emit_text(e, " v%d = __builtin_convertvector(m%d, ", v->id, v->id);
+        print_type(e, v->kind, v->lanes);
+        emit_text(e, ");\n");
+    }
+}
+
+static void print_let(Printer *p, const KVal *v) {
+    if (p->inlined[v->id]) return;
+    if (v->op == KOP_LOAD_TAIL) {
+        print_load_tail(p, v);
+        return;
+    }
+    if (v->op != KOP_VAR) emit_text(p->e, "const ");
+    print_type(p->e, v->kind, v->lanes);
+    emit_text(p->e, " %c%d = ", v->op == KOP_VAR ? 'r' : 'v', v->id);
+    print_computation(p, v, PREC_ANY);
+    emit_text(p->e, ";\n");
+}
+
+static void print_set(Printer *p, const KStmt *s) {
+    print_value(p, s->var, PREC_ATOM);
+    emit_text(p->e, " = ");
+    print_value(p, s->value, PREC_ANY);
+    emit_text(p->e, ";\n");
+}
+
+static void print_store_lanes(Printer *p, const KStmt *s) {
+    for (int l = 0; l < s->active; l++) {
+        print_buffer_name(p, s->buf);
+        emit_text(p->e, "[");
+        print_index(p, s->index, s->imm + l * s->stride);
+        emit_text(p->e, "] = %s", is_narrow(s->buf->dtype) ? "(uint8_t)" : "");
+        print_value(p, s->value, PREC_ATOM);
+        emit_text(p->e, "[%d];\n", l);
+    }
+}
+
+static void print_store_tail(Printer *p, const KStmt *s) {
+    Emitter *e = p->e;
+    emit_line(e, "{");
+    emit_text(e, "const ");
+    if (is_narrow(s->buf->dtype)) {
+        print_memory_type(e, s->buf->dtype, s->value->lanes);
+        emit_text(e, " tail = __builtin_convertvector(");
+        print_value(p, s->value, PREC_ANY);
+        emit_text(e, ", ");
+        print_memory_type(e, s->buf->dtype, s->value->lanes);
+        emit_text(e, ");\n");
+    } else {
+        print_type(e, s->value->kind, s->value->lanes);
+        emit_text(e, " tail = ");
+        print_value(p, s->value, PREC_ANY);
+        emit_text(e, ";\n");
+    }
+    emit_text(e, "memcpy(");
+    print_address(p, s->buf, s->index, s->imm);
+    emit_text(e, ", &tail, %zu);\n", (size_t)s->active * dtype_size(s->buf->dtype));
+    emit_line(e, "}");
+}
+
+static void print_store(Printer *p, const KStmt *s) {
+    Emitter *e = p->e;
+    int lanes = s->value->lanes;
+    bool narrow = is_narrow(s->buf->dtype);
+    if (lanes > 1 && s->stride != 1) {
+        print_store_lanes(p, s);
+    } else if (lanes > 1 && s->active != lanes) {
+        print_store_tail(p, s);
+    } else if (lanes > 1) {
+        emit_text(e, "*(");
+        print_memory_type(e, s->buf->dtype, lanes);
+        emit_text(e, " *)(");
+        print_address(p, s->buf, s->index, s->imm);
+        emit_text(e, ") = ");
+        if (narrow) emit_text(e, "__builtin_convertvector(");
+        print_value(p, s->value, PREC_ANY);
+        if (narrow) {
+            emit_text(e, ", ");
+            print_memory_type(e, s->buf->dtype, lanes);
+            emit_text(e, ")");
+        }
+        emit_text(e, ";\n");
+    } else {
+        print_buffer_name(p, s->buf);
+        emit_text(e, "[");
+        print_index(p, s->index, s->imm);
+        emit_text(e, "] = %s", narrow ? "(uint8_t)" : "");
+        print_value(p, s->value, narrow ? PREC_UNARY : PREC_ANY);
+        emit_text(e, ";\n");
+    }
+}
+
+static void print_block(Printer *p, const KBlock *block);
+
+static void print_for(Printer *p, const KStmt *s) {
+    Emitter *e = p->e;
+    if (s->flags & K_UNROLL) emit_line(e, "UNROLL_LOOP");
+    emit_text(e, "for (int64_t i%d = ", s->var->id);
+    print_value(p, s->lo, PREC_ANY);
+    emit_text(e, "; i%d < ", s->var->id);
+    print_value(p, s->hi, PREC_ADD);
+    emit_text(e, "; ");
+    if (s->imm == 1)
+        emit_line(e, "i%d++) {", s->var->id);
+    else
+        emit_line(e, "i%d += %lld) {", s->var->id, (long long)s->imm);
+    print_block(p, s->body);
+    emit_line(e, "}");
+}
+
+static void print_if(Printer *p, const KStmt *s) {
+    emit_text(p->e, "if (");
+    print_value(p, s->value, PREC_ANY);
+    emit_line(p->e, ") {");
+    print_block(p, s->body);
+    if (s->other && s->other->first) {
+        emit_line(p->e, "} else {");
+        print_block(p, s->other);
+    }
+    emit_line(p->e, "}");
+}
+
+static void print_block(Printer *p, const KBlock *block) {
+    for (const KStmt *s = block->first; s; s = s->next) {
+        switch (s->kind) {
+        case KSTMT_LET:
+            print_let(p, s->value);
+            break;
+        case KSTMT_SET:
+            print_set(p, s);
+            break;
+        case KSTMT_STORE:
+            print_store(p, s);
+            break;
+        case KSTMT_FOR:
+            print_for(p, s);
+            break;
+        case KSTMT_IF:
+            print_if(p, s);
+            break;
+        case KSTMT_FAULT:
+            emit_text(p->e, "if (");
+            print_value(p, s->value, PREC_ANY);
+            emit_text(p->e, ") return 1;\n");
+            break;
+        case KSTMT_COMMENT:
+            emit_comment(p->e, s->text);
+            break;
+        case KSTMT_FENCE:
+            emit_line(p->e, "KEEP_ORDER;");
+            break;
+        }
+    }
+}
+
+static void print_element(Emitter *e, DType dtype, const void *elements, int64_t i) {
+    switch (dtype) {
+    case DT_BOOL:
+    case DT_U8:
+        emit_integer(e, dtype, ((const uint8_t *)elements)[i]);
+        break;
+    case DT_I32:
+        emit_integer(e, dtype, ((const int32_t *)elements)[i]);
+        break;
+    case DT_I64:
+        emit_integer(e, dtype, ((const int64_t *)elements)[i]);
+        break;
+    case DT_F32:
+        emit_number(e, dtype, (double)((const float *)elements)[i]);
+        break;
+    default:
+        emit_number(e, dtype, ((const double *)elements)[i]);
+        break;
+    }
+}
+
+static void print_table(Printer *p, const KBuf *buf) {
+    Emitter *e = p->e;
+    emit_text(e, "static const %s ", c_type_name(buf->dtype));
+    print_buffer_name(p, buf);
+    emit_line(e, "[%lld] = {", (long long)buf->count);
+    for (int64_t i = 0; i < buf->count; i++) {
+        print_element(e, buf->dtype, buf->table, i);
+        emit_text(e, i % 8 == 7 || i + 1 == buf->count ? ",\n" : ", ");
+    }
+    emit_line(e, "};");
+}
+
+static void print_arrays(Printer *p) {
+    for (size_t i = 0; i < p->kernel->buffers.count; i++) {
+        const KBuf *buf = p->kernel->buffers.items[i];
+        if (buf->role == KBUF_TABLE) print_table(p, buf);
+        if (buf->role != KBUF_LOCAL) continue;
+        if (buf->comment) emit_comment(p->e, buf->comment);
+        emit_text(p->e, "_Alignas(64) %s ", c_type_name(buf->dtype));
+        print_buffer_name(p, buf);
+        emit_line(p->e, "[%lld];", (long long)buf->count);
+    }
+}
+
+static void print_parameters(Printer *p) {
+    bool first = true;
+    for (size_t i = 0; i < p->kernel->buffers.count; i++) {
+        const KBuf *buf = p->kernel->buffers.items[i];
+        if (buf->role == KBUF_LOCAL || buf->role == KBUF_TABLE) continue;
+        emit_text(p->e, "%s%s%s *%s", first ? "" : ", ", buf->role == KBUF_IN ? "const " : "",
+                  c_type_name(buf->dtype), buf->aliased ? "" : "restrict ");
+        print_buffer_name(p, buf);
+        first = false;
+    }
+    if (first) emit_text(p->e, "void");
+}
+
+static void print_heading(Printer *p, const Sources *sources) {
+    const Kernel *kernel = p->kernel;
+    Buf text = {0};
+    if (kernel->comment) buf_printf(&text, "%s; ", kernel->comment);
+    bool first = true;
+    for (size_t i = 0; i < kernel->buffers.count; i++) {
+        const KBuf *buf = kernel->buffers.items[i];
+        if (buf->role != KBUF_IN && buf->role != KBUF_OUT) continue;
+        buf_printf(&text, "%s%c%d: %s", first ? "" : ", ", buf->role == KBUF_IN ? 'x' : 'y',
+                   buf->id, buf->comment ? buf->comment : "");
+        first = false;
+    }
+    if (sources && kernel->span.file) {
+        Position at = sources_position(sources, kernel->span);
+        buf_printf(&text, "; %s:%u", sources_get(sources, kernel->span.file)->path, at.line);
+    }
+    if (kernel->schedule) buf_printf(&text, "; %s", kernel->schedule);
+    emit_comment(p->e, buf_text(&text));
+    buf_free(&text);
+}
+
+void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix, const Sources *sources) {
+    bool *inlined = print_plan(kernel);
+    Printer p = {e, kernel, inlined};
+    print_heading(&p, sources);
+    if (kernel->target->vector_bytes > 16) {
+        emit_text(e, "TARGET_");
+        for (const char *c = kernel->target->name; *c; c++)
+            emit_text(e, "%c", *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+        emit_text(e, "\n");
+    }
+    emit_text(e, "static %s ", kernel->faults ? "int" : "void");
+    emit_ident(e, kernel->name);
+    emit_text(e, "%s(", suffix);
+    print_parameters(&p);
+    emit_line(e, ") {");
+    print_arrays(&p);
+    print_block(&p, kernel->body);
+    if (kernel->faults) emit_line(e, "return 0;");
+    emit_line(e, "}");
+    free(inlined);
+}

@@ -1,0 +1,572 @@
+/* Expressions of the printed C: every kernel operation's spelling.
+ *
+ * Scalars are plain C11. Vectors are GNU vector extensions; what those lack (fused multiply-add,
+ * minimum, square root...) are macros of the prelude. Integer arithmetic that may wrap goes through
+ * unsigned types; index arithmetic is known not to. Scalar masks are int, 0 or 1; vector masks are
+ * integer vectors of 0 and -1. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "codegen/c/print_internal.h"
+#include "support/checked.h"
+
+static const char *scalar_type(KKind kind) {
+    static const char *const names[] = {"int32_t", "int64_t", "float", "double", "int", "int"};
+    return names[kind];
+}
+
+static const char *lane_name(KKind kind) {
+    static const char *const names[] = {"i32", "i64", "f32", "f64", "i32", "i64"};
+    return names[kind];
+}
+
+void print_type(Emitter *e, KKind kind, int lanes) {
+    if (lanes == 1)
+        emit_text(e, "%s", scalar_type(kind));
+    else
+        emit_text(e, "%sx%d", lane_name(kind), lanes);
+}
+
+void print_macro_suffix(Emitter *e, KKind kind, int lanes) {
+    static const char *const names[] = {"I32", "I64", "F32", "F64", "I32", "I64"};
+    emit_text(e, "%sX%d", names[kind], lanes);
+}
+
+void print_memory_type(Emitter *e, DType dtype, int lanes) {
+    const char *name = dtype == DT_BOOL ? "u8" : dtype_name(dtype);
+    emit_text(e, "%sx%du", name, lanes);
+}
+
+const char *macro_name(KOp op) {
+    switch (op) {
+    case KOP_SPLAT:
+        return "SPLAT";
+    case KOP_FMA:
+        return "FMA";
+    case KOP_MIN:
+        return "MIN";
+    case KOP_MAX:
+        return "MAX";
+    case KOP_ABS:
+        return "ABS";
+    case KOP_SQRT:
+        return "SQRT";
+    case KOP_FLOOR:
+        return "FLOOR";
+    case KOP_CEIL:
+        return "CEIL";
+    case KOP_RINT:
+        return "RINT";
+    case KOP_TRUNC:
+        return "TRUNC";
+    case KOP_SELECT:
+        return "SELECT";
+    case KOP_UMULHI:
+        return "UMULHI";
+    default:
+        return NULL;
+    }
+}
+
+bool op_is_macro(const KVal *value) {
+    return value->lanes > 1 && macro_name(value->op) != NULL;
+}
+
+void print_buffer_name(Printer *p, const KBuf *buf) {
+    static const char letters[] = {'x', 'y', 't', 't', 'c'};
+    emit_text(p->e, "%c%d", letters[buf->role], buf->id);
+}
+
+static void open_paren(Printer *p, int have, int want) {
+    if (have < want) emit_text(p->e, "(");
+}
+
+static void close_paren(Printer *p, int have, int want) {
+    if (have < want) emit_text(p->e, ")");
+}
+
+static void print_constant(Printer *p, const KVal *value) {
+    static const DType dtypes[] = {DT_I32, DT_I64, DT_F32, DT_F64, DT_I32, DT_I64};
+    Emitter *e = p->e;
+    bool is_float = kkind_is_float(value->kind);
+    bool zero = is_float ? value->f == 0 && !signbit(value->f) : value->imm == 0;
+    int64_t integer = kkind_is_mask(value->kind) && value->lanes > 1 ? -value->imm : value->imm;
+    if (value->lanes > 1 && zero) {
+        emit_text(e, "(");
+        print_type(e, value->kind, value->lanes);
+        emit_text(e, "){0}");
+        return;
+    }
+    if (value->lanes > 1) {
+        emit_text(e, "SPLAT_");
+        print_macro_suffix(e, value->kind, value->lanes);
+        emit_text(e, "(");
+    }
+    if (is_float)
+        emit_number(e, dtypes[value->kind], value->f);
+    else
+        emit_integer(e, dtypes[value->kind], integer);
+    if (value->lanes > 1) emit_text(e, ")");
+}
+
+void print_value(Printer *p, const KVal *value, int prec) {
+    bool negative = value->op == KOP_CONST && value->lanes == 1 &&
+                    (kkind_is_float(value->kind) ? signbit(value->f) : value->imm < 0);
+    if (value->op == KOP_CONST) {
+        open_paren(p, negative ? PREC_UNARY : PREC_ATOM, prec);
+        print_constant(p, value);
+        close_paren(p, negative ? PREC_UNARY : PREC_ATOM, prec);
+    } else if (value->op == KOP_LOOP) {
+        emit_text(p->e, "i%d", value->id);
+    } else if (p->inlined[value->id]) {
+        print_computation(p, value, prec);
+    } else {
+        emit_text(p->e, "%c%d", value->op == KOP_VAR ? 'r' : 'v', value->id);
+    }
+}
+
+void print_index(Printer *p, const KVal *index, int64_t offset) {
+    int64_t c;
+    if (k_is_const(index, &c)) {
+        emit_text(p->e, "%lld", (long long)(c + offset));
+        return;
+    }
+    print_value(p, index, PREC_ADD);
+    if (offset) emit_text(p->e, offset < 0 ? " - %lld" : " + %lld", llabs((long long)offset));
+}
+
+void print_address(Printer *p, const KBuf *buf, const KVal *index, int64_t offset) {
+    int64_t c;
+    print_buffer_name(p, buf);
+    if (k_is_const(index, &c) && c + offset == 0) return;
+    emit_text(p->e, " + ");
+    print_index(p, index, offset);
+}
+
+static void print_binary(Printer *p, const KVal *v, const char *operator, int own, int prec) {
+    open_paren(p, own, prec);
+    print_value(p, v->a, own);
+    emit_text(p->e, " %s ", operator);
+    /* Only index sums and products associate exactly. */
+    bool associates =
+        kval_has_range(v) && v->kind == K_I64 && (v->op == KOP_ADD || v->op == KOP_MUL);
+    print_value(p, v->b, associates ? own : own + 1);
+    close_paren(p, own, prec);
+}
+
+/* (T)((U)a + (U)b): wrapping. */
+static void print_wrapping(Printer *p, const KVal *v, const char *operator) {
+    Emitter *e = p->e;
+    bool wide = v->kind == K_I64;
+    Buf suffix = {0};
+    if (v->lanes > 1)
+        buf_printf(&suffix, "%s_x%d", wide ? "u64" : "u32", v->lanes);
+    else
+        buf_puts(&suffix, wide ? "uint64_t" : "uint32_t");
+    emit_text(e, "(");
+    print_type(e, v->kind, v->lanes);
+    emit_text(e, ")(");
+    if (v->op == KOP_NEG) {
+        emit_text(e, "-(%s)", buf_text(&suffix));
+        print_value(p, v->a, PREC_UNARY);
+    } else {
+        emit_text(e, "(%s)", buf_text(&suffix));
+        print_value(p, v->a, PREC_UNARY);
+        emit_text(e, " %s (%s)", operator, buf_text(&suffix));
+        print_value(p, v->b, PREC_UNARY);
+    }
+    emit_text(e, ")");
+    buf_free(&suffix);
+}
+
+static void print_function(Printer *p, const KVal *v, const char *name) {
+    emit_text(p->e, "%s%s(", name, v->kind == K_F32 ? "f" : "");
+    const KVal *operands[] = {v->a, v->b, v->c};
+    for (int i = 0; i < 3 && operands[i]; i++) {
+        if (i) emit_text(p->e, ", ");
+        print_value(p, operands[i], PREC_ANY);
+    }
+    emit_text(p->e, ")");
+}
+
+static void print_macro(Printer *p, const KVal *v) {
+    emit_text(p->e, "%s_", macro_name(v->op));
+    print_macro_suffix(p->e, v->kind, v->lanes);
+    emit_text(p->e, "(");
+    const KVal *operands[] = {v->a, v->b, v->c};
+    for (int i = 0; i < 3 && operands[i]; i++) {
+        if (i) emit_text(p->e, ", ");
+        /* A scalar mask is 0 or 1, a lane of a vector mask 0 or -1. */
+        if (v->op == KOP_SPLAT && kkind_is_mask(v->kind)) emit_text(p->e, "-");
+        print_value(p, operands[i], v->op == KOP_SPLAT ? PREC_UNARY : PREC_ANY);
+    }
+    emit_text(p->e, ")");
+}
+
+static const char *libm_name(int64_t function) {
+    static const char *const names[] = {
+#define X(name, function, operands) #function,
+        K_LIBM_LIST(X)
+#undef X
+    };
+    return names[function];
+}
+
+/* (f32x16){...}: one expression a lane. */
+static void print_lanes(Printer *p, const KVal *v) {
+    Emitter *e = p->e;
+    emit_text(e, "(");
+    print_type(e, v->kind, v->lanes);
+    emit_text(e, "){");
+    for (int l = 0; l < v->lanes; l++) {
+        if (l) emit_text(e, ", ");
+        if (v->op == KOP_CALL) {
+            emit_text(e, "%s%s(", libm_name(v->imm), v->kind == K_F32 ? "f" : "");
+            print_value(p, v->a, PREC_ATOM);
+            emit_text(e, "[%d]", l);
+            if (v->b) {
+                emit_text(e, ", ");
+                print_value(p, v->b, PREC_ATOM);
+                emit_text(e, "[%d]", l);
+            }
+            emit_text(e, ")");
+            continue;
+        }
+        print_buffer_name(p, v->buf);
+        emit_text(e, "[");
+        if (v->op == KOP_GATHER) {
+            print_value(p, v->a, PREC_ATOM);
+            emit_text(e, "[%d]", l);
+            if (v->imm) emit_text(e, v->imm < 0 ? " - %lld" : " + %lld", llabs((long long)v->imm));
+        } else {
+            print_index(p, v->a, v->imm + l * v->stride);
+        }
+        emit_text(e, "]");
+    }
+    emit_text(e, "}");
+}
+
+static void print_load(Printer *p, const KVal *v, int prec) {
+    Emitter *e = p->e;
+    bool narrow = v->buf->dtype == DT_BOOL || v->buf->dtype == DT_U8;
+    if (v->lanes > 1 && v->op != KOP_LOAD) {
+        print_lanes(p, v);
+        return;
+    }
+    if (v->lanes > 1) {
+        open_paren(p, narrow ? PREC_ATOM : PREC_UNARY, prec);
+        if (narrow) emit_text(e, "__builtin_convertvector(");
+        emit_text(e, "*(const ");
+        print_memory_type(e, v->buf->dtype, v->lanes);
+        emit_text(e, " *)(");
+        print_address(p, v->buf, v->a, v->imm);
+        emit_text(e, ")");
+        if (narrow) {
+            emit_text(e, ", ");
+            print_type(e, v->kind, v->lanes);
+            emit_text(e, ")");
+        }
+        close_paren(p, narrow ? PREC_ATOM : PREC_UNARY, prec);
+        return;
+    }
+    open_paren(p, narrow ? PREC_UNARY : PREC_ATOM, prec);
+    if (narrow) emit_text(e, "(int32_t)");
+    print_buffer_name(p, v->buf);
+    emit_text(e, "[");
+    print_index(p, v->a, v->imm);
+    emit_text(e, "]");
+    close_paren(p, narrow ? PREC_UNARY : PREC_ATOM, prec);
+}
+
+static void print_cast(Printer *p, KKind kind, int lanes, const KVal *operand, int prec) {
+    open_paren(p, PREC_UNARY, prec);
+    emit_text(p->e, "(");
+    print_type(p->e, kind, lanes);
+    emit_text(p->e, ")");
+    print_value(p, operand, PREC_UNARY);
+    close_paren(p, PREC_UNARY, prec);
+}
+
+static void print_convert(Printer *p, const KVal *v, int prec) {
+    if (v->lanes > 1) {
+        emit_text(p->e, "__builtin_convertvector(");
+        print_value(p, v->a, PREC_ANY);
+        emit_text(p->e, ", ");
+        print_type(p->e, v->kind, v->lanes);
+        emit_text(p->e, ")");
+    } else if (kkind_is_mask(v->kind)) {
+        print_value(p, v->a, prec);
+    } else if (v->kind == K_I32 && v->a->kind == K_I64) {
+        open_paren(p, PREC_UNARY, prec);
+        emit_text(p->e, "(int32_t)(uint32_t)(uint64_t)");
+        print_value(p, v->a, PREC_UNARY);
+        close_paren(p, PREC_UNARY, prec);
+    } else {
+        print_cast(p, v->kind, 1, v->a, prec);
+    }
+}
+
+static void print_bitcast(Printer *p, const KVal *v, int prec) {
+    if (v->lanes > 1) {
+        print_cast(p, v->kind, v->lanes, v->a, prec);
+        return;
+    }
+    emit_text(p->e, "bits_%s_to_%s(", lane_name(v->a->kind), lane_name(v->kind));
+    print_value(p, v->a, PREC_ANY);
+    emit_text(p->e, ")");
+}
+
+/* Comparisons of vectors give a vector of another type: cast to the mask's. */
+static void print_compare(Printer *p, const KVal *v, int prec) {
+    const char *operator= v->op == KOP_LT ? "<"
+    : v->op == KOP_LE                     ? "<="
+    : v->op == KOP_EQ                     ? "=="
+                                          : "!=";
+    if (v->lanes == 1) {
+        print_binary(p, v, operator, PREC_COMPARE, prec);
+        return;
+    }
+    open_paren(p, PREC_UNARY, prec);
+    emit_text(p->e, "(");
+    print_type(p->e, v->kind, v->lanes);
+    emit_text(p->e, ")");
+    print_binary(p, v, operator, PREC_COMPARE, PREC_ATOM);
+    close_paren(p, PREC_UNARY, prec);
+}
+
+static void print_choice(Printer *p, const KVal *v, const char *operator) {
+    emit_text(p->e, "(");
+    print_value(p, v->a, PREC_ADD);
+    emit_text(p->e, " %s ", operator);
+    print_value(p, v->b, PREC_ADD);
+    emit_text(p->e, " ? ");
+    print_value(p, v->a, PREC_ADD);
+    emit_text(p->e, " : ");
+    print_value(p, v->b, PREC_ADD);
+    emit_text(p->e, ")");
+}
+
+/* Integer division: by -1 it could overflow. */
+static void print_integer_division(Printer *p, const KVal *v, int prec) {
+    int64_t divisor;
+    const char *operator= v->op == KOP_DIV ? "/" : "%";
+    if (k_is_const(v->b, &divisor) && divisor != -1) {
+        print_binary(p, v, operator, PREC_MUL, prec);
+        return;
+    }
+    const char *name = v->op == KOP_DIV ? "div" : "rem";
+    emit_text(p->e, "%s_%s(", name, lane_name(v->kind));
+    print_value(p, v->a, PREC_ANY);
+    emit_text(p->e, ", ");
+    print_value(p, v->b, PREC_ANY);
+    emit_text(p->e, ")");
+}
+
+static void print_integer_division_lanes(Printer *p, const KVal *v) {
+    emit_text(p->e, "(");
+    print_type(p->e, v->kind, v->lanes);
+    emit_text(p->e, "){");
+    for (int l = 0; l < v->lanes; l++) {
+        emit_text(p->e, "%s%s_%s(", l ? ", " : "", v->op == KOP_DIV ? "div" : "rem",
+                  lane_name(v->kind));
+        print_value(p, v->a, PREC_ATOM);
+        emit_text(p->e, "[%d], ", l);
+        print_value(p, v->b, PREC_ATOM);
+        emit_text(p->e, "[%d])", l);
+    }
+    emit_text(p->e, "}");
+}
+
+static void print_integer(Printer *p, const KVal *v, int prec) {
+    bool exact = kval_has_range(v);
+    bool mask = kkind_is_mask(v->kind);
+    switch (v->op) {
+    case KOP_ADD:
+        if (exact) print_binary(p, v, "+", PREC_ADD, prec);
+        break;
+    case KOP_SUB:
+        if (exact) print_binary(p, v, "-", PREC_ADD, prec);
+        break;
+    case KOP_MUL:
+        if (exact) print_binary(p, v, "*", PREC_MUL, prec);
+        break;
+    /* Always in parentheses: compilers warn about their precedence. */
+    case KOP_AND:
+        print_binary(p, v, "&", PREC_UNARY, PREC_ATOM);
+        return;
+    case KOP_OR:
+        print_binary(p, v, "|", PREC_UNARY, PREC_ATOM);
+        return;
+    case KOP_XOR:
+        print_binary(p, v, "^", PREC_UNARY, PREC_ATOM);
+        return;
+    case KOP_SHR:
+        print_binary(p, v, ">>", PREC_UNARY, PREC_ATOM);
+        return;
+    case KOP_NOT:
+        open_paren(p, PREC_UNARY, prec);
+        emit_text(p->e, mask && v->lanes == 1 ? "!" : "~");
+        print_value(p, v->a, PREC_UNARY);
+        close_paren(p, PREC_UNARY, prec);
+        return;
+    case KOP_DIV:
+    case KOP_REM:
+        if (v->lanes > 1)
+            print_integer_division_lanes(p, v);
+        else
+            print_integer_division(p, v, prec);
+        return;
+    default:
+        break;
+    }
+    if (exact && v->op != KOP_SHL && v->op != KOP_USHR && v->op != KOP_NEG) return;
+    open_paren(p, PREC_UNARY, prec);
+    const char *operator= v->op == KOP_ADD ? "+"
+    : v->op == KOP_SUB                     ? "-"
+    : v->op == KOP_MUL                     ? "*"
+    : v->op == KOP_SHL                     ? "<<"
+                                           : ">>";
+    print_wrapping(p, v, operator);
+    close_paren(p, PREC_UNARY, prec);
+}
+
+static void print_scalar_only(Printer *p, const KVal *v) {
+    Emitter *e = p->e;
+    bool is_float = kkind_is_float(v->kind);
+    switch (v->op) {
+    case KOP_MIN:
+        print_choice(p, v, "<");
+        break;
+    case KOP_MAX:
+        print_choice(p, v, ">");
+        break;
+    case KOP_ABS:
+        if (is_float) {
+            print_function(p, v, "fabs");
+            break;
+        }
+        emit_text(e, "abs_%s(", lane_name(v->kind));
+        print_value(p, v->a, PREC_ANY);
+        emit_text(e, ")");
+        break;
+    case KOP_SQRT:
+        print_function(p, v, "sqrt");
+        break;
+    case KOP_FLOOR:
+        print_function(p, v, "floor");
+        break;
+    case KOP_CEIL:
+        print_function(p, v, "ceil");
+        break;
+    case KOP_RINT:
+        print_function(p, v, "rint");
+        break;
+    case KOP_TRUNC:
+        print_function(p, v, "trunc");
+        break;
+    case KOP_FMA:
+        print_function(p, v, "fma");
+        break;
+    case KOP_CALL:
+        print_function(p, v, libm_name(v->imm));
+        break;
+    case KOP_UMULHI:
+        emit_text(e, "(int32_t)(uint32_t)(((uint64_t)(uint32_t)");
+        print_value(p, v->a, PREC_UNARY);
+        emit_text(e, " * (uint32_t)");
+        print_value(p, v->b, PREC_UNARY);
+        emit_text(e, ") >> 32)");
+        break;
+    case KOP_SELECT:
+        emit_text(e, "(");
+        print_value(p, v->a, PREC_COMPARE);
+        emit_text(e, " ? ");
+        print_value(p, v->b, PREC_COMPARE);
+        emit_text(e, " : ");
+        print_value(p, v->c, PREC_COMPARE);
+        emit_text(e, ")");
+        break;
+    default:
+        NNC_BUG("no spelling of kernel operation %s", kop_name(v->op));
+    }
+}
+
+void print_computation(Printer *p, const KVal *v, int prec) {
+    bool is_float = kkind_is_float(v->kind);
+    switch (v->op) {
+    case KOP_LOAD:
+    case KOP_LOAD_STRIDED:
+    case KOP_GATHER:
+        print_load(p, v, prec);
+        return;
+    case KOP_VAR:
+    case KOP_COPY:
+    case KOP_ASSUME:
+        print_value(p, v->a, prec);
+        return;
+    case KOP_CONVERT:
+        print_convert(p, v, prec);
+        return;
+    case KOP_BITCAST:
+        print_bitcast(p, v, prec);
+        return;
+    case KOP_EXTRACT:
+        if (kkind_is_mask(v->kind)) emit_text(p->e, "(");
+        print_value(p, v->a, PREC_ATOM);
+        emit_text(p->e, "[%lld]", (long long)v->imm);
+        if (kkind_is_mask(v->kind)) emit_text(p->e, " & 1)");
+        return;
+    case KOP_SHUFFLE:
+        emit_text(p->e, "__builtin_shufflevector(");
+        print_value(p, v->a, PREC_ANY);
+        emit_text(p->e, ", ");
+        print_value(p, v->b, PREC_ANY);
+        for (int l = 0; l < v->lanes; l++)
+            emit_text(p->e, ", %d", v->shuffle[l]);
+        emit_text(p->e, ")");
+        return;
+    case KOP_LT:
+    case KOP_LE:
+    case KOP_EQ:
+    case KOP_NE:
+        print_compare(p, v, prec);
+        return;
+    case KOP_MASK_INT:
+        if (v->lanes == 1) {
+            print_cast(p, v->kind, 1, v->a, prec);
+            return;
+        }
+        emit_text(p->e, "(");
+        print_value(p, v->a, PREC_UNARY);
+        emit_text(p->e, " & 1)");
+        return;
+    case KOP_CALL:
+        if (v->lanes > 1) {
+            print_lanes(p, v);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    if (op_is_macro(v)) {
+        print_macro(p, v);
+    } else if (is_float && v->op == KOP_ADD) {
+        print_binary(p, v, "+", PREC_ADD, prec);
+    } else if (is_float && v->op == KOP_SUB) {
+        print_binary(p, v, "-", PREC_ADD, prec);
+    } else if (is_float && v->op == KOP_MUL) {
+        print_binary(p, v, "*", PREC_MUL, prec);
+    } else if (is_float && v->op == KOP_DIV) {
+        print_binary(p, v, "/", PREC_MUL, prec);
+    } else if (is_float && v->op == KOP_NEG) {
+        open_paren(p, PREC_UNARY, prec);
+        emit_text(p->e, "-");
+        print_value(p, v->a, PREC_ATOM);
+        close_paren(p, PREC_UNARY, prec);
+    } else if (macro_name(v->op) || v->op == KOP_CALL) {
+        print_scalar_only(p, v);
+    } else {
+        print_integer(p, v, prec);
+    }
+}

@@ -1,0 +1,37 @@
+/* What the files of the kernel printer share. */
+#ifndef NNC_CODEGEN_C_PRINT_INTERNAL_H
+#define NNC_CODEGEN_C_PRINT_INTERNAL_H
+
+#include "codegen/c/print.h"
+#include "codegen/kernel_internal.h"
+
+typedef struct Printer {
+    Emitter *e;
+    const Kernel *kernel;
+    const bool *inlined; /* by value id */
+} Printer;
+
+/* By value id: printed where it is used. From malloc. */
+bool *print_plan(const Kernel *kernel);
+
+/* Precedences, loosest first. */
+enum { PREC_ANY, PREC_CHOICE, PREC_COMPARE, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_ATOM };
+
+/* The value as an expression that binds at least as tightly as `prec`. */
+void print_value(Printer *p, const KVal *value, int prec);
+/* The expression that computes it, inlined or not. */
+void print_computation(Printer *p, const KVal *value, int prec);
+void print_address(Printer *p, const KBuf *buf, const KVal *index, int64_t offset);
+void print_index(Printer *p, const KVal *index, int64_t offset);
+void print_buffer_name(Printer *p, const KBuf *buf);
+/* "float", "f32x16"; scalar masks are int. */
+void print_type(Emitter *e, KKind kind, int lanes);
+/* "F32X16" of macro names. */
+void print_macro_suffix(Emitter *e, KKind kind, int lanes);
+/* The vector type of `lanes` elements in memory, unaligned: "f32x16u", "u8x16u". */
+void print_memory_type(Emitter *e, DType dtype, int lanes);
+/* Operations that the prelude has a macro for at these lanes (above 1). */
+bool op_is_macro(const KVal *value);
+const char *macro_name(KOp op);
+
+#endif

@@ -1,0 +1,183 @@
+/* Decides which values are printed inside of the expressions that use them.
+ *
+ * A value with one user in its own block moves into it when nothing between them changes what it
+ * reads: no store (for loads), no k_set (for registers). Short index arithmetic over loop counters
+ * is repeated at every use, which reads better than a name and costs nothing once compiled. */
+#include <stdlib.h>
+
+#include "codegen/c/print_internal.h"
+#include "support/checked.h"
+
+enum { MAX_SIZE = 7, MAX_INDEX_SIZE = 5 };
+
+typedef struct ValueInfo {
+    uint32_t uses;
+    const KBlock *use_block; /* of the latest use seen */
+    int size;                /* operations in the expression */
+    int memory_time, register_time;
+    bool reads_memory, reads_register;
+} ValueInfo;
+
+typedef struct Planner {
+    ValueInfo *info;
+    bool *inlined;
+    int memory_time, register_time; /* changes so far */
+    const KBlock *block;
+} Planner;
+
+static void count_use(Planner *p, const KVal *value) {
+    if (!value || value->id < 0) return;
+    p->info[value->id].uses++;
+    p->info[value->id].use_block = p->block;
+}
+
+static void count_block(Planner *p, const KBlock *block) {
+    const KBlock *outer = p->block;
+    p->block = block;
+    for (const KStmt *s = block->first; s; s = s->next) {
+        if (s->kind == KSTMT_LET) {
+            count_use(p, s->value->a);
+            count_use(p, s->value->b);
+            count_use(p, s->value->c);
+        } else {
+            count_use(p, s->value);
+        }
+        count_use(p, s->index);
+        count_use(p, s->lo);
+        count_use(p, s->hi);
+        if (s->body) count_block(p, s->body);
+        if (s->other) count_block(p, s->other);
+    }
+    p->block = outer;
+}
+
+/* Operands that the printed form names several times, or takes the address of. */
+static bool needs_atom(const KVal *user, const KVal *operand) {
+    switch (user->op) {
+    case KOP_MIN:
+    case KOP_MAX:
+    case KOP_SHUFFLE:
+    case KOP_EXTRACT:
+    case KOP_GATHER:
+        return true;
+    case KOP_LOAD_STRIDED:
+        return true;
+    case KOP_SELECT:
+        return user->lanes > 1 && operand == user->a;
+    case KOP_DIV:
+    case KOP_REM:
+        return !kkind_is_float(user->kind);
+    case KOP_ABS:
+        return !kkind_is_float(user->kind);
+    case KOP_CALL:
+        return user->lanes > 1;
+    default:
+        return op_is_macro(user) && user->op != KOP_FMA;
+    }
+}
+
+static bool is_index_arithmetic(const KVal *value) {
+    return value->kind == K_I64 && value->lanes == 1 && kval_has_range(value) &&
+           (value->op == KOP_ADD || value->op == KOP_MUL);
+}
+
+static int size_of(const Planner *p, const KVal *value) {
+    if (!value || value->id < 0 || !p->inlined[value->id]) return 0;
+    return p->info[value->id].size;
+}
+
+/* At a user: settles whether the operand is printed inside. */
+static void settle(Planner *p, const KVal *operand, bool atom) {
+    if (!operand || operand->id < 0) return;
+    const ValueInfo *info = &p->info[operand->id];
+    if (!p->inlined[operand->id]) return;
+    if (is_index_arithmetic(operand) && info->size <= MAX_INDEX_SIZE && !info->reads_register)
+        return;
+    bool stale = (info->reads_memory && info->memory_time != p->memory_time) ||
+                 (info->reads_register && info->register_time != p->register_time);
+    if (atom || stale || info->uses != 1) p->inlined[operand->id] = false;
+}
+
+/* After its operands are settled: what the value's expression would be, and whether it could be
+ * printed inside of its user. */
+static void plan_let(Planner *p, const KVal *value) {
+    ValueInfo *info = &p->info[value->id];
+    const KVal *operands[] = {value->a, value->b, value->c};
+    for (int i = 0; i < 3; i++)
+        settle(p, operands[i], needs_atom(value, operands[i]));
+    info->size = 1;
+    info->memory_time = p->memory_time;
+    info->register_time = p->register_time;
+    info->reads_memory = value->buf != NULL;
+    for (int i = 0; i < 3; i++) {
+        const KVal *x = operands[i];
+        if (!x || x->id < 0) continue;
+        info->size += size_of(p, x);
+        if (x->op == KOP_VAR) info->reads_register = true;
+        if (!p->inlined[x->id]) continue;
+        info->reads_memory |= p->info[x->id].reads_memory;
+        info->reads_register |= p->info[x->id].reads_register;
+    }
+    bool fixed = value->op == KOP_VAR || value->op == KOP_COPY || value->op == KOP_LOAD_TAIL ||
+                 (value->op == KOP_CALL && value->lanes > 1);
+    if (fixed) return;
+    if (is_index_arithmetic(value) && info->size <= MAX_INDEX_SIZE && !info->reads_register) {
+        p->inlined[value->id] = true;
+        return;
+    }
+    p->inlined[value->id] =
+        info->uses == 1 && info->use_block == value->block && info->size <= MAX_SIZE;
+}
+
+static void plan_block(Planner *p, const KBlock *block) {
+    for (const KStmt *s = block->first; s; s = s->next) {
+        switch (s->kind) {
+        case KSTMT_LET:
+            plan_let(p, s->value);
+            break;
+        case KSTMT_SET:
+            settle(p, s->value, false);
+            p->register_time++;
+            break;
+        case KSTMT_STORE: {
+            bool partial = s->active != s->value->lanes || s->stride != 1;
+            settle(p, s->index, s->stride != 1);
+            settle(p, s->value, partial && s->value->lanes > 1);
+            p->memory_time++;
+            break;
+        }
+        case KSTMT_FOR:
+            settle(p, s->lo, false);
+            settle(p, s->hi, true);
+            p->memory_time++, p->register_time++;
+            plan_block(p, s->body);
+            p->memory_time++, p->register_time++;
+            break;
+        case KSTMT_IF:
+            settle(p, s->value, false);
+            p->memory_time++, p->register_time++;
+            plan_block(p, s->body);
+            p->memory_time++, p->register_time++;
+            if (s->other) plan_block(p, s->other);
+            p->memory_time++, p->register_time++;
+            break;
+        case KSTMT_FAULT:
+            settle(p, s->value, false);
+            break;
+        case KSTMT_COMMENT:
+            break;
+        case KSTMT_FENCE:
+            p->memory_time++;
+            break;
+        }
+    }
+}
+
+bool *print_plan(const Kernel *kernel) {
+    size_t count = (size_t)kernel->value_count + 1;
+    Planner p = {.info = xcalloc(count, sizeof *p.info), .inlined = xcalloc(count, 1)};
+    count_block(&p, kernel->body);
+    plan_block(&p, kernel->body);
+    free(p.info);
+    return p.inlined;
+}
