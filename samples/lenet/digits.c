@@ -32,7 +32,6 @@ int main(int argc, char **argv) {
     static unsigned char labels[MNIST_TEST];
     static LenetContext context;
     if (!mnist_read(argv[1], "t10k", count, images, labels)) return 1;
-    lenet_prepare(&context);
     for (int i = 0; i < count; i++) {
         LenetIn in;
         LenetOut out;

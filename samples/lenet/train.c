@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lenet.h"
 #include "mnist.h"
@@ -98,10 +99,10 @@ static void train(Trainer *t, int epochs) {
 
 static int save(Trainer *t, const char *directory, int epochs) {
     char path[4096];
-    NnError error;
+    char error[256];
     snprintf(path, sizeof path, "%s/lenet.safetensors", directory);
-    if (!lenet_save(&t->train.params, path, &error)) {
-        fprintf(stderr, "%s: %s\n", path, error.text);
+    if (lenet_save(&t->train.params, path, error, sizeof error) != 0) {
+        fprintf(stderr, "%s: %s\n", path, error);
         return 1;
     }
     printf("wrote %s\n", path);
