@@ -48,7 +48,7 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size) {
         hash = hash_mix(hash, word);
     }
     word = size;
-    memcpy((unsigned char *)&word + 1, p, size);
+    if (size) memcpy((unsigned char *)&word + 1, p, size);
     return hash_mix(hash, word);
 }
 
