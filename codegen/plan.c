@@ -326,3 +326,13 @@ Plan *plan_graph(const Graph *graph, const Target *target, bool prepare, Arena *
     plan_steps(&planner, &plan->run, run, run_count, true);
     return plan;
 }
+
+bool plan_reads_input(const PlanSteps *steps, int input) {
+    for (int s = 0; s < steps->count; s++) {
+        for (int i = 0; i < steps->items[s].argument_count; i++) {
+            const Place *place = &steps->items[s].arguments[i];
+            if (place->kind == PLACE_INPUT && place->index == input) return true;
+        }
+    }
+    return false;
+}

@@ -52,6 +52,9 @@ enum { PLAN_ALIGNMENT = 64 };
  * such an output is written in place when nobody reads the old value any more, else at the end. */
 Plan *plan_graph(const Graph *graph, const Target *target, bool prepare, Arena *arena);
 
+/* Whether some step reads the graph's input of that number where the caller has it. */
+bool plan_reads_input(const PlanSteps *steps, int input);
+
 /* Whether a buffer of a kernel is passed to it. */
 bool kbuf_is_parameter(const KBuf *buf);
 

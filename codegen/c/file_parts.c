@@ -129,8 +129,8 @@ void file_print_constants(Emitter *e, const FileParts *parts) {
         emit_newline(e);
         emit_comment(e, buf_text(&text));
         buf_free(&text);
-        emit_line(e, "static const _Alignas(64) %s %s[%zu] = {", c_type_name(constant->type.dtype),
-                  i, count ? count : 1);
+        emit_line(e, "static const _Alignas(64) %s constant_%zu[%zu] = {",
+                  c_type_name(constant->type.dtype), i, count ? count : 1);
         for (size_t j = 0; j < count; j++) {
             print_element(e, constant->type.dtype, constant->bytes, j);
             emit_text(e, j + 1 == count ? "\n" : j % 8 == 7 ? ",\n" : ", ");

@@ -1,0 +1,234 @@
+/* The public header: what a C programmer would write by hand. C11 and C++17. */
+#include <string.h>
+
+#include "codegen/c/print.h"
+#include "codegen/module.h"
+
+static void print_field(Emitter *e, const ModuleField *field) {
+    emit_text(e, "%s ", c_type_name(field->type.dtype));
+    emit_ident(e, field->ident);
+    for (int i = 0; i < field->type.rank; i++) {
+        long long dim = (long long)field->type.dim[i];
+        emit_text(e, "[%lld]", dim ? dim : 1); /* C has no empty arrays */
+    }
+    emit_text(e, ";");
+    if (strcmp(field->ident, field->name) != 0) {
+        emit_text(e, " ");
+        emit_inline_comment(e, field->name);
+    }
+    emit_text(e, "\n");
+}
+
+static void print_struct(Emitter *e, const ModuleStruct *structure, const char *comment) {
+    if (structure->count == 0) return;
+    emit_newline(e);
+    emit_comment(e, comment);
+    emit_line(e, "typedef struct %s {", structure->type_name);
+    for (int i = 0; i < structure->count; i++)
+        print_field(e, &structure->fields[i]);
+    emit_line(e, "} %s;", structure->type_name);
+}
+
+static void print_train_struct(Emitter *e, const Module *module) {
+    if (!module_has_train(module)) return;
+    emit_newline(e);
+    emit_comment(e, "All that training changes.");
+    emit_line(e, "typedef struct %sTrain {", module->type_prefix);
+    if (module->params.count) emit_line(e, "%s params;", module->params.type_name);
+    if (module->grads.count) emit_line(e, "%s grads;", module->grads.type_name);
+    if (module->states.count) emit_line(e, "%s states;", module->states.type_name);
+    emit_line(e, "int64_t key[2]; /* of random numbers; any value */");
+    emit_line(e, "} %sTrain;", module->type_prefix);
+}
+
+static void print_train_inputs(Emitter *e, const Module *module) {
+    if (!module->functions[FUNCTION_TRAIN_STEP] || module->in.count == 0) return;
+    if (!module->same_in) {
+        print_struct(e, &module->train_in, "The arguments of forward in a train step.");
+        return;
+    }
+    emit_line(e, "typedef %s %s; /* in a train step */", module->in.type_name,
+              module->train_in.type_name);
+}
+
+static void print_context_struct(Emitter *e, const Module *module) {
+    emit_newline(e);
+    emit_comment(e, "Working memory. Any place will do; zero bytes are fine.");
+    emit_line(e, "typedef struct %sContext {", module->type_prefix);
+    if (module_has_params(module)) {
+        emit_line(e, "const %s *params; /* set by %s_prepare */", module->params.type_name,
+                  module->prefix);
+    }
+    emit_line(e, "unsigned char memory[%s_ARENA_BYTES + %s_PREPARED_BYTES + 64];",
+              module->macro_prefix, module->macro_prefix);
+    emit_line(e, "} %sContext;", module->type_prefix);
+}
+
+/* LENET_OUT_OUTPUT_SIZE 10: elements of each field that callers loop over. */
+static void print_size_macros(Emitter *e, const Module *module, const ModuleStruct *structure,
+                              const char *role) {
+    ModuleField *used = ARENA_ARRAY(module->arena, ModuleField, (size_t)structure->count);
+    for (int i = 0; i < structure->count; i++) {
+        used[i].ident = module_macro(module, used, i, structure->fields[i].ident);
+        emit_line(e, "#define %s_%s_%s_SIZE %lld", module->macro_prefix, role, used[i].ident,
+                  (long long)type_numel(&structure->fields[i].type));
+    }
+}
+
+static void print_macros(Emitter *e, const Module *module) {
+    emit_newline(e);
+    emit_comment(e, "Bytes of working memory, and elements of each argument and result.");
+    emit_line(e, "#define %s_ARENA_BYTES %zu", module->macro_prefix, module->arena_bytes);
+    emit_line(e, "#define %s_PREPARED_BYTES %zu", module->macro_prefix, module->prepared_bytes);
+    print_size_macros(e, module, &module->in, "IN");
+    print_size_macros(e, module, &module->out, "OUT");
+    print_size_macros(e, module, &module->target, "TARGET");
+    const ModuleStruct *train_in = &module->train_in;
+    bool batches = module->functions[FUNCTION_TRAIN_STEP] && train_in->count > 0;
+    if (batches && train_in->fields[0].type.rank > 0) {
+        emit_line(e, "#define %s_TRAIN_BATCH %lld", module->macro_prefix,
+                  (long long)train_in->fields[0].type.dim[0]);
+    }
+}
+
+static void print_train_parameters(Emitter *e, const Module *module, bool named) {
+    if (module->target.count) emit_text(e, ", const %s *target", module->target.type_name);
+    for (size_t i = 0; i < module->program->hypers.count; i++) {
+        emit_text(e, ", %s ", c_type_name(module->hypers[i].type.dtype));
+        if (named) {
+            emit_ident(e, module->hypers[i].ident);
+        } else {
+            emit_text(e, "hyper_%zu", i);
+        }
+    }
+    for (int i = 0; i < module->results.count; i++) {
+        emit_text(e, ", %s *", c_type_name(module->results.fields[i].type.dtype));
+        if (named) {
+            emit_ident(e, module->results.fields[i].ident);
+        } else {
+            emit_text(e, "result_%d", i);
+        }
+    }
+}
+
+void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named) {
+    const char *prefix = module->prefix, *type = module->type_prefix;
+    switch (kind) {
+    case FUNCTION_INIT:
+        emit_text(e, "void %s_init(%sParams *params, int64_t seed)", prefix, type);
+        return;
+    case FUNCTION_FORWARD:
+        emit_text(e, "int %s_forward(%sContext *ctx", prefix, type);
+        break;
+    case FUNCTION_BACKWARD:
+        emit_text(e, "int %s_backward(%sContext *ctx, %sTrain *train", prefix, type, type);
+        break;
+    case FUNCTION_TRAIN_STEP:
+        emit_text(e, "int %s_train_step(%sContext *ctx, %sTrain *train", prefix, type, type);
+        break;
+    }
+    if (module->in.count) {
+        bool train = kind == FUNCTION_TRAIN_STEP;
+        emit_text(e, ", const %s *in", train ? module->train_in.type_name : module->in.type_name);
+    }
+    if (kind == FUNCTION_FORWARD && module->out.count) {
+        emit_text(e, ", %s *out", module->out.type_name);
+    }
+    if (kind == FUNCTION_BACKWARD && module->out.count) {
+        emit_text(e, ", const %s *grad", module->out.type_name);
+    }
+    if (kind == FUNCTION_TRAIN_STEP) print_train_parameters(e, module, named);
+    emit_text(e, ")");
+}
+
+static void print_function(Emitter *e, const Module *module, FunctionKind kind,
+                           const char *comment) {
+    if (!module->functions[kind]) return;
+    emit_newline(e);
+    emit_comment(e, comment);
+    module_print_prototype(e, module, kind, true);
+    emit_text(e, ";\n");
+}
+
+static void print_weight_functions(Emitter *e, const Module *module) {
+    const char *prefix = module->prefix, *type = module->type_prefix;
+    if (!module_has_params(module)) return;
+    print_function(e, module, FUNCTION_INIT, "PyTorch's initial weights for manual_seed(seed).");
+    emit_newline(e);
+    emit_comment(e, module->options->standalone
+                        ? "Reads and writes safetensors files. 0, or 1 with a message in "
+                          "error[error_size] (error may be NULL). A failed save leaves the file "
+                          "as it was."
+                        : "Reads and writes safetensors files. 0, or 1 with a message in "
+                          "error[error_size] (error may be NULL). A failed save leaves the file "
+                          "as it was. These two need nnc's runtime: they exist when the source "
+                          "is compiled with NN_FILES defined.");
+    emit_line(e, "int %s_load(%sParams *params, const char *path, char *error, size_t error_size);",
+              prefix, type);
+    emit_line(e,
+              "int %s_save(const %sParams *params, const char *path, char *error, "
+              "size_t error_size);",
+              prefix, type);
+    if (!module->functions[FUNCTION_FORWARD]) return;
+    emit_newline(e);
+    emit_comment(e, "Makes the weights ready for forward. To be called before it, and again after "
+                    "the weights changed; both structs must stay where they are.");
+    emit_line(e, "void %s_prepare(%sContext *ctx, const %sParams *params);", prefix, type, type);
+}
+
+static void print_train_functions(Emitter *e, const Module *module) {
+    const char *prefix = module->prefix, *type = module->type_prefix;
+    if (!module_has_train(module)) return;
+    emit_newline(e);
+    emit_comment(e, "Gives everything its first value: initial weights for the seed, a fresh "
+                    "optimizer, no gradients. Other weights may be put in afterwards.");
+    emit_line(e, "void %s_train_init(%sTrain *train, int64_t seed);", prefix, type);
+    if (module->functions[FUNCTION_BACKWARD]) {
+        print_function(e, module, FUNCTION_BACKWARD,
+                       "Adds the gradients of the weights to train->grads, given those of the "
+                       "results. 0, or 1 when an index in the arguments is out of range.");
+        emit_line(e, "void %s_zero_grad(%sTrain *train);", prefix, type);
+    }
+    print_function(e, module, FUNCTION_TRAIN_STEP,
+                   "Forward, loss, backward and update in one call. 0, or 1 when an index in the "
+                   "arguments (a class) is out of range.");
+}
+
+void module_print_header(Emitter *e, const Module *module) {
+    const char *macro = module->macro_prefix;
+    module_print_comment(e, module, false);
+    emit_line(e, "#ifndef %s_H", macro);
+    emit_line(e, "#define %s_H", macro);
+    emit_newline(e);
+    emit_line(e, "#include <stddef.h>");
+    emit_line(e, "#include <stdint.h>");
+    emit_newline(e);
+    emit_line(e, "#ifdef __cplusplus");
+    emit_line(e, "extern \"C\" {");
+    e->indent = 0;
+    emit_line(e, "#endif");
+    print_macros(e, module);
+    if (!module->options->embed_weights) {
+        print_struct(e, &module->params,
+                     "The state dict: parameters, then buffers, in PyTorch's layouts.");
+        print_struct(e, &module->grads, "Gradients of the parameters.");
+        print_struct(e, &module->states, "The optimizer's memory.");
+    }
+    print_struct(e, &module->in, "The arguments of forward.");
+    print_train_inputs(e, module);
+    print_struct(e, &module->out, "The results of forward.");
+    print_struct(e, &module->target, "What a train step is given beside the arguments.");
+    print_train_struct(e, module);
+    print_context_struct(e, module);
+    print_weight_functions(e, module);
+    print_function(e, module, FUNCTION_FORWARD,
+                   "0, or 1 when an index in the arguments is out of range: the results are "
+                   "undefined then.");
+    print_train_functions(e, module);
+    emit_newline(e);
+    emit_line(e, "#ifdef __cplusplus");
+    emit_text(e, "}\n");
+    emit_line(e, "#endif");
+    emit_newline(e);
+    emit_line(e, "#endif");
+}

@@ -1,0 +1,415 @@
+/* The source file: comment, includes, constants, kernels, then one static function a variant for
+ * each function of the program, and the public functions that choose among them. */
+#include <string.h>
+
+#include "codegen/c/print.h"
+#include "codegen/module.h"
+#include "codegen/runtime_text.h"
+#include "support/checked.h"
+
+static const char *const function_names[] = {"forward", "backward", "train_step", "init"};
+
+/* Whether the text has the word (our own names only are looked for). */
+static bool has_word(const char *text, const char *word) {
+    size_t size = strlen(word);
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += size) {
+        bool starts = at == text || !strchr("abcdefghijklmnopqrstuvwxyz0123456789_>.", at[-1]);
+        bool ends = !strchr("abcdefghijklmnopqrstuvwxyz0123456789_", at[size]) || !at[size];
+        if (starts && ends) return true;
+    }
+    return false;
+}
+
+/* "(void)name;" for each parameter that the body doesn't use. */
+static void print_unused(Emitter *e, const Buf *body, const char *const *names, int count) {
+    for (int i = 0; i < count; i++) {
+        if (has_word(buf_text(body), names[i])) continue;
+        emit_text(e, "(void)");
+        emit_ident(e, names[i]);
+        emit_text(e, ";\n");
+    }
+}
+
+static const char *variant_suffix(const Module *module, int variant) {
+    if (!module->options->dispatch) return "";
+    return arena_printf(module->arena, "_%s", module->variants[variant]->name);
+}
+
+/* Parameters of the static functions, and their names. */
+typedef struct Signature {
+    Buf text;
+    const char *names[64];
+    int count;
+} Signature;
+
+static void add_parameter(Signature *signature, const char *type, const char *name) {
+    NNC_CHECK(signature->count < 64, "too many parameters");
+    buf_printf(&signature->text, "%s%s%s", signature->count ? ", " : "", type, name);
+    signature->names[signature->count++] = name;
+}
+
+static void add_data_parameters(Signature *signature, const Module *module, FunctionKind kind) {
+    Arena *arena = module->arena;
+    bool train = kind == FUNCTION_TRAIN_STEP;
+    if (module->in.count) {
+        const char *type = train ? module->train_in.type_name : module->in.type_name;
+        add_parameter(signature, arena_printf(arena, "const %s *", type), "in");
+    }
+    if (kind == FUNCTION_FORWARD && module->out.count) {
+        add_parameter(signature, arena_printf(arena, "%s *", module->out.type_name), "out");
+    }
+    if (kind == FUNCTION_BACKWARD && module->out.count) {
+        add_parameter(signature, arena_printf(arena, "const %s *", module->out.type_name), "grad");
+    }
+    if (!train) return;
+    if (module->target.count) {
+        add_parameter(signature, arena_printf(arena, "const %s *", module->target.type_name),
+                      "target");
+    }
+    for (size_t i = 0; i < module->program->hypers.count; i++) {
+        const ModuleField *hyper = &module->hypers[i];
+        add_parameter(signature, arena_printf(arena, "%s ", c_type_name(hyper->type.dtype)),
+                      arena_printf(arena, "hyper_%zu", i));
+    }
+    for (int i = 0; i < module->results.count; i++) {
+        const ModuleField *result = &module->results.fields[i];
+        add_parameter(signature, arena_printf(arena, "%s *", c_type_name(result->type.dtype)),
+                      arena_printf(arena, "result_%d", i));
+    }
+}
+
+static Signature variant_signature(const Module *module, FunctionKind kind) {
+    Signature signature = {.count = 0};
+    Arena *arena = module->arena;
+    add_parameter(&signature, "unsigned char *", "arena");
+    if (kind == FUNCTION_FORWARD) {
+        add_parameter(&signature, "unsigned char *", "prepared");
+        if (module_has_params(module)) {
+            add_parameter(&signature, arena_printf(arena, "const %sParams *", module->type_prefix),
+                          "params");
+        }
+    } else {
+        add_parameter(&signature, arena_printf(arena, "%sTrain *", module->type_prefix), "train");
+    }
+    add_data_parameters(&signature, module, kind);
+    return signature;
+}
+
+static FilePlaces function_places(Module *module, const ModuleFunction *function, int variant) {
+    return (FilePlaces){.inputs = module_inputs(module, function, variant),
+                        .outputs = module_outputs(module, function, variant),
+                        .arena = "arena",
+                        .prepared = module->options->embed_weights ? NULL : "prepared",
+                        .prepared_bytes = function->prepared[variant],
+                        .parts = &module->parts};
+}
+
+static void print_guard(Emitter *e, const Module *module, int variant, bool begin) {
+    const char *guard = module->variants[variant]->guard;
+    if (!module->options->dispatch || !guard) return;
+    if (begin) {
+        emit_line(e, "#if %s", guard);
+    } else {
+        emit_line(e, "#endif");
+    }
+}
+
+/* static int forward_avx2(...) { calls; return 0; } */
+static void print_variant(Emitter *e, Module *module, const ModuleFunction *function, int variant) {
+    Buf body = {0};
+    Emitter inner = {.out = &body, .indent = 1};
+    FilePlaces places = function_places(module, function, variant);
+    file_print_steps(&inner, &function->plans[variant]->run, &places, "1");
+    Signature signature = variant_signature(module, function->kind);
+    emit_newline(e);
+    print_guard(e, module, variant, true);
+    emit_line(e, "static int %s%s(%s) {", function_names[function->kind],
+              variant_suffix(module, variant), buf_text(&signature.text));
+    print_unused(e, &body, signature.names, signature.count);
+    buf_add(e->out, body.data, body.size);
+    emit_line(e, "return 0;");
+    emit_line(e, "}");
+    print_guard(e, module, variant, false);
+    buf_free(&signature.text);
+    buf_free(&body);
+}
+
+static void print_prepare_variant(Emitter *e, Module *module, int variant) {
+    const ModuleFunction *forward = module->functions[FUNCTION_FORWARD];
+    const Plan *plan = forward->plans[variant];
+    if (plan->prepare.count == 0) return;
+    static const char *const names[] = {"arena", "prepared", "params"};
+    Buf body = {0};
+    Emitter inner = {.out = &body, .indent = 1};
+    FilePlaces places = function_places(module, forward, variant);
+    file_print_steps(&inner, &plan->prepare, &places, "1");
+    emit_newline(e);
+    print_guard(e, module, variant, true);
+    emit_line(e,
+              "static void prepare%s(unsigned char *arena, unsigned char *prepared, const %sParams "
+              "*params) {",
+              variant_suffix(module, variant), module->type_prefix);
+    print_unused(e, &body, names, 3);
+    buf_add(e->out, body.data, body.size);
+    emit_line(e, "}");
+    print_guard(e, module, variant, false);
+    buf_free(&body);
+}
+
+static void print_isa(Emitter *e, const Module *module) {
+    if (!module->options->dispatch) return;
+    emit_newline(e);
+    emit_comment(e, "The ablest of the kernels' variants that this processor runs: 0, 1 or 2.");
+    emit_text(e, "static int isa(void) {\n"
+                 "#if defined(__x86_64__)\n"
+                 "    if (__builtin_cpu_supports(\"avx512f\") && "
+                 "__builtin_cpu_supports(\"avx512vl\") &&\n"
+                 "        __builtin_cpu_supports(\"avx512dq\") && "
+                 "__builtin_cpu_supports(\"avx512bw\")) {\n"
+                 "        return 2;\n"
+                 "    }\n"
+                 "    if (__builtin_cpu_supports(\"avx2\") && __builtin_cpu_supports(\"fma\")) "
+                 "return 1;\n"
+                 "#endif\n"
+                 "    return 0;\n"
+                 "}\n");
+}
+
+/* "return forward(args);", or the choice among variants. */
+static void print_choice(Emitter *e, const Module *module, const char *name, const char *args) {
+    for (int i = module->variant_count - 1; i > 0; i--) {
+        print_guard(e, module, i, true);
+        emit_line(e, "if (isa() == %d) return %s%s(%s);", i, name, variant_suffix(module, i), args);
+        print_guard(e, module, i, false);
+    }
+    emit_line(e, "return %s%s(%s);", name, variant_suffix(module, 0), args);
+}
+
+static const char *call_arguments(const Module *module, FunctionKind kind) {
+    Signature signature = variant_signature(module, kind);
+    Buf text = {0};
+    for (int i = 0; i < signature.count; i++) {
+        const char *name = signature.names[i];
+        if (i == 0) {
+            name = "context_memory(ctx)";
+        } else if (kind == FUNCTION_FORWARD && i == 1) {
+            name = arena_printf(module->arena, "context_memory(ctx) + %s_ARENA_BYTES",
+                                module->macro_prefix);
+        } else if (strcmp(name, "params") == 0 && i == 2) {
+            name = "ctx->params";
+        }
+        buf_printf(&text, "%s%s", i ? ", " : "", name);
+    }
+    const char *result = arena_strdup(module->arena, buf_text(&text));
+    buf_free(&text);
+    buf_free(&signature.text);
+    return result;
+}
+
+static void print_public(Emitter *e, const Module *module, FunctionKind kind) {
+    if (!module->functions[kind] || kind == FUNCTION_INIT) return;
+    emit_newline(e);
+    module_print_prototype(e, module, kind, false);
+    emit_line(e, " {");
+    print_choice(e, module, function_names[kind], call_arguments(module, kind));
+    emit_line(e, "}");
+}
+
+/* The choice among the prepare functions, and the public function that makes it. */
+static void print_prepare(Emitter *e, const Module *module) {
+    const ModuleFunction *forward = module->functions[FUNCTION_FORWARD];
+    const char *prefix = module->prefix, *type = module->type_prefix;
+    if (!forward || !module_has_params(module)) return;
+    bool work = forward->plans[0]->prepare.count > 0;
+    if (work) {
+        emit_newline(e);
+        emit_line(e,
+                  "static void prepare_any(unsigned char *arena, unsigned char *prepared, "
+                  "const %sParams *params) {",
+                  type);
+        for (int i = module->variant_count - 1; i > 0; i--) {
+            print_guard(e, module, i, true);
+            emit_line(e, "if (isa() == %d) {", i);
+            emit_line(e, "prepare%s(arena, prepared, params);", variant_suffix(module, i));
+            emit_line(e, "return;");
+            emit_line(e, "}");
+            print_guard(e, module, i, false);
+        }
+        emit_line(e, "prepare%s(arena, prepared, params);", variant_suffix(module, 0));
+        emit_line(e, "}");
+    }
+    emit_newline(e);
+    emit_line(e, "void %s_prepare(%sContext *ctx, const %sParams *params) {", prefix, type, type);
+    emit_line(e, "ctx->params = params;");
+    if (work) {
+        emit_line(e, "unsigned char *memory = context_memory(ctx);");
+        emit_line(e, "prepare_any(memory, memory + %s_ARENA_BYTES, params);", module->macro_prefix);
+    }
+    emit_line(e, "}");
+}
+
+static void print_init(Emitter *e, Module *module) {
+    const ModuleFunction *init = module->functions[FUNCTION_INIT];
+    if (!init || !module_has_params(module)) return;
+    Buf body = {0};
+    Emitter inner = {.out = &body, .indent = 1};
+    FilePlaces places = function_places(module, init, 0);
+    const Plan *plan = init->plans[0];
+    static const char *const names[] = {"params", "seed"};
+    emit_newline(e);
+    module_print_prototype(e, module, FUNCTION_INIT, false);
+    emit_line(e, " {");
+    if (plan->run.arena_bytes > 0) {
+        emit_line(e, "_Alignas(64) unsigned char arena[%zu];", plan->run.arena_bytes);
+    }
+    file_print_steps(&inner, &plan->run, &places, NULL);
+    print_unused(e, &body, names, 2);
+    buf_add(e->out, body.data, body.size);
+    emit_line(e, "}");
+    buf_free(&body);
+}
+
+static void print_fill(Emitter *e, const Module *module, int index) {
+    const ModuleField *field = &module->states.fields[index];
+    double fill = module->program->states.items[index].fill;
+    if (fill == 0) return; /* all zero already */
+    emit_text(e, "for (int i = 0; i < %lld; i++) ((%s *)%strain->states.",
+              (long long)type_numel(&field->type), c_type_name(field->type.dtype),
+              field->type.rank == 0 ? "&" : "");
+    emit_ident(e, field->ident);
+    emit_text(e, ")[i] = ");
+    emit_number(e, field->type.dtype, fill);
+    emit_text(e, ";\n");
+}
+
+static void print_train_init(Emitter *e, const Module *module) {
+    if (!module_has_train(module)) return;
+    emit_newline(e);
+    emit_line(e, "void %s_train_init(%sTrain *train, int64_t seed) {", module->prefix,
+              module->type_prefix);
+    emit_line(e, "memset(train, 0, sizeof *train);");
+    emit_line(e, "train->key[0] = seed;");
+    if (module->functions[FUNCTION_INIT] && module->params.count) {
+        emit_line(e, "%s_init(&train->params, seed);", module->prefix);
+    }
+    for (int i = 0; i < module->states.count; i++)
+        print_fill(e, module, i);
+    emit_line(e, "}");
+    if (!module->functions[FUNCTION_BACKWARD]) return;
+    emit_newline(e);
+    emit_line(e, "void %s_zero_grad(%sTrain *train) {", module->prefix, module->type_prefix);
+    emit_line(e, module->grads.count ? "memset(&train->grads, 0, sizeof train->grads);"
+                                     : "(void)train;");
+    emit_line(e, "}");
+}
+
+static void print_tensor_table(Emitter *e, const Module *module) {
+    static const char *const dtypes[] = {"NN_BOOL", "NN_U8",  "NN_I32",
+                                         "NN_I64",  "NN_F32", "NN_F64"};
+    emit_line(e, "static const NnTensor tensors[%d] = {", module->params.count);
+    for (int i = 0; i < module->params.count; i++) {
+        const ModuleField *field = &module->params.fields[i];
+        emit_text(e, "{");
+        emit_c_string(e, field->name, strlen(field->name));
+        emit_text(e, ", %s, %d, {", dtypes[field->type.dtype], field->type.rank);
+        for (int d = 0; d < field->type.rank; d++) {
+            emit_text(e, "%s%lld", d ? ", " : "", (long long)field->type.dim[d]);
+        }
+        emit_text(e, "%s}, offsetof(%s, ", field->type.rank ? "" : "0", module->params.type_name);
+        emit_ident(e, field->ident);
+        emit_text(e, ")},\n");
+    }
+    emit_line(e, "};");
+}
+
+static void print_files(Emitter *e, const Module *module) {
+    const char *prefix = module->prefix, *params = module->params.type_name;
+    if (!module_has_params(module)) return;
+    bool standalone = module->options->standalone;
+    emit_newline(e);
+    if (standalone) {
+        runtime_print(e, "safetensors");
+    } else {
+        emit_line(e, "#ifdef NN_FILES");
+        emit_line(e, "#include \"runtime/safetensors.h\"");
+    }
+    emit_newline(e);
+    print_tensor_table(e, module);
+    emit_text(
+        e, "\nstatic int give_error(bool good, const NnError *from, char *error, size_t size) {\n"
+           "    if (!good && error) snprintf(error, size, \"%%s\", from->text);\n"
+           "    return !good;\n"
+           "}\n\n");
+    emit_line(e, "int %s_load(%s *params, const char *path, char *error, size_t error_size) {",
+              prefix, params);
+    emit_line(e, "NnError message;");
+    emit_line(e, "NnRange ranges[%d];", module->params.count);
+    emit_line(e,
+              "return give_error(nn_safetensors_load(path, params, tensors, %d, ranges, &message), "
+              "&message, error, error_size);",
+              module->params.count);
+    emit_line(e, "}");
+    emit_newline(e);
+    emit_line(e,
+              "int %s_save(const %s *params, const char *path, char *error, size_t error_size) "
+              "{",
+              prefix, params);
+    emit_line(e, "NnError message;");
+    emit_line(
+        e,
+        "return give_error(nn_safetensors_save(path, params, tensors, %d, &message), &message, "
+        "error, error_size);",
+        module->params.count);
+    emit_line(e, "}");
+    if (!standalone) emit_line(e, "#endif");
+}
+
+static void print_context_memory(Emitter *e, const Module *module) {
+    emit_newline(e);
+    emit_comment(e, "The context's first 64-byte boundary.");
+    emit_line(e, "static unsigned char *context_memory(%sContext *ctx) {", module->type_prefix);
+    emit_line(e, "return ctx->memory + (64 - (uintptr_t)ctx->memory %% 64) %% 64;");
+    emit_line(e, "}");
+}
+
+static void print_functions(Emitter *e, Module *module) {
+    for (int kind = 0; kind < FUNCTION_INIT; kind++) {
+        for (int i = 0; module->functions[kind] && i < module->variant_count; i++) {
+            bool prepares = kind == FUNCTION_FORWARD && module_has_params(module);
+            if (prepares) print_prepare_variant(e, module, i);
+            print_variant(e, module, module->functions[kind], i);
+        }
+    }
+    bool runs = module->functions[FUNCTION_FORWARD] || module_has_train(module);
+    if (runs) {
+        print_isa(e, module);
+        print_context_memory(e, module);
+    }
+    print_init(e, module);
+    print_prepare(e, module);
+    for (int kind = 0; kind < FUNCTION_INIT; kind++)
+        print_public(e, module, (FunctionKind)kind);
+    print_train_init(e, module);
+    print_files(e, module);
+}
+
+void module_print_source(Emitter *e, Module *module) {
+    /* The functions say which kernels and constants there are, so they are printed first. */
+    Buf functions = {0};
+    Emitter inner = {.out = &functions};
+    print_functions(&inner, module);
+    module_print_comment(e, module, true);
+    if (module->options->standalone && module_has_params(module)) {
+        emit_line(e, "#ifndef _POSIX_C_SOURCE");
+        emit_line(e, "#define _POSIX_C_SOURCE 200809L");
+        emit_line(e, "#endif");
+    }
+    emit_text(e, "#include \"%s\"\n\n", module->header);
+    emit_line(e, "#include <math.h>");
+    emit_line(e, "#include <string.h>");
+    emit_newline(e);
+    file_print_kernels(e, &module->parts, module->program->sources);
+    file_print_constants(e, &module->parts);
+    buf_add(e->out, functions.data, functions.size);
+    buf_free(&functions);
+}

@@ -1,0 +1,321 @@
+/* From a Program to a Module: names of structs and fields, optimized graphs, plans. */
+#include "codegen/module.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "passes/pass.h"
+#include "support/checked.h"
+
+#ifdef NDEBUG
+enum { VERIFY_PASSES = false };
+#else
+enum { VERIFY_PASSES = true };
+#endif
+
+/* An identifier that no macro or type of our headers has: names of two or more capitals and no
+ * small letter (NULL, INT_MAX), and those of the types, get a '_' at the end. */
+static const char *field_ident(Arena *arena, const char *text) {
+    const char *ident = c_identifier(arena, text);
+    int capitals = 0, small = 0;
+    for (const char *c = ident; *c; c++) {
+        capitals += *c >= 'A' && *c <= 'Z';
+        small += *c >= 'a' && *c <= 'z';
+    }
+    size_t size = strlen(ident);
+    bool type = size > 2 && strcmp(ident + size - 2, "_t") == 0;
+    bool macro = capitals > 1 && small == 0;
+    return type || macro ? arena_printf(arena, "%s_", ident) : ident;
+}
+
+/* An identifier made from the text that none of the fields before has. */
+static const char *unique_ident(Arena *arena, const ModuleField *fields, int count,
+                                const char *text) {
+    const char *base = field_ident(arena, text), *ident = base;
+    for (int copy = 2, i = 0; i < count; i++) {
+        if (strcmp(fields[i].ident, ident) != 0) continue;
+        ident = arena_printf(arena, "%s_%d", base, copy++);
+        i = -1;
+    }
+    return ident;
+}
+
+static int add_field(Arena *arena, ModuleStruct *structure, const char *name, Type type) {
+    ModuleField *field = &structure->fields[structure->count];
+    *field =
+        (ModuleField){unique_ident(arena, structure->fields, structure->count, name), name, type};
+    return structure->count++;
+}
+
+/* "my_net" -> "MyNet". */
+static const char *camel_case(Arena *arena, const char *text) {
+    char *out = arena_strdup(arena, text);
+    size_t size = 0;
+    bool upper = true;
+    for (; *text; text++) {
+        if (*text == '_') {
+            upper = true;
+            continue;
+        }
+        out[size++] = (char)(upper ? toupper((unsigned char)*text) : *text);
+        upper = false;
+    }
+    out[size] = '\0';
+    return c_identifier(arena, out);
+}
+
+static const char *upper_case(Arena *arena, const char *text) {
+    char *out = arena_strdup(arena, text);
+    for (char *c = out; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    return out;
+}
+
+static ModuleStruct new_struct(const Module *module, const char *name, size_t capacity) {
+    return (ModuleStruct){.type_name =
+                              arena_printf(module->arena, "%s%s", module->type_prefix, name),
+                          .fields = ARENA_ARRAY(module->arena, ModuleField, capacity)};
+}
+
+/* Tied entries share the field of the entry that they are another name of. */
+static const int *add_entries(Module *module, const ProgramEntry *entries, size_t count) {
+    int *field = ARENA_ARRAY(module->arena, int, count);
+    for (size_t i = 0; i < count; i++) {
+        const ProgramEntry *entry = &entries[i];
+        field[i] = entry->tied_to >= 0
+                       ? field[entry->tied_to]
+                       : add_field(module->arena, &module->params, entry->key, entry->type);
+    }
+    return field;
+}
+
+static void add_program_fields(Module *module, ModuleStruct *structure, const char *name,
+                               const ProgramField *fields, size_t count) {
+    *structure = new_struct(module, name, count);
+    for (size_t i = 0; i < count; i++) {
+        add_field(module->arena, structure, fields[i].name, fields[i].type);
+    }
+}
+
+static const Graph *function_graph(const Module *module, FunctionKind kind) {
+    const Program *program = module->program;
+    for (size_t i = 0; i < program->functions.count; i++) {
+        bool wanted = module->functions[kind] && program->functions.items[i].kind == kind;
+        if (wanted) return program->functions.items[i].graph;
+    }
+    return NULL;
+}
+
+/* Names of the train step's parameters: all of them are one scope. */
+static void lay_out_train_parameters(Module *module, const Graph *graph) {
+    static const char *const others[] = {"ctx", "train", "in", "target"};
+    enum { OTHERS = sizeof others / sizeof *others };
+    const Program *program = module->program;
+    size_t outputs = graph ? graph->outputs.count : 0, hypers = program->hypers.count;
+    ModuleStruct names = {.fields =
+                              ARENA_ARRAY(module->arena, ModuleField, OTHERS + hypers + outputs)};
+    for (int i = 0; i < OTHERS; i++) {
+        add_field(module->arena, &names, others[i], type_scalar(DT_F32));
+    }
+    for (size_t i = 0; i < hypers; i++) {
+        add_field(module->arena, &names, program->hypers.items[i].name,
+                  type_scalar(program->hypers.items[i].dtype));
+    }
+    for (size_t i = 0; i < outputs; i++) {
+        const GraphOutput *output = &graph->outputs.items[i];
+        if (output->role != OUT_RESULT) continue;
+        add_field(module->arena, &names, output->name ? output->name : "loss", output->value->type);
+    }
+    module->hypers = names.fields + OTHERS;
+    module->results = (ModuleStruct){.fields = module->hypers + hypers,
+                                     .count = names.count - OTHERS - (int)hypers};
+}
+
+/* The train step may see another batch than forward. */
+static void lay_out_train_inputs(Module *module, const Graph *graph) {
+    module->train_in = new_struct(module, "TrainIn", (size_t)module->in.count);
+    module->train_in.count = module->in.count;
+    module->same_in = true;
+    for (int i = 0; i < module->in.count; i++) {
+        module->train_in.fields[i] = module->in.fields[i];
+    }
+    for (size_t i = 0; graph && i < graph->inputs.count; i++) {
+        const GraphInput *input = &graph->inputs.items[i];
+        if (input->role != ROLE_DATA || input->slot >= module->in.count) continue;
+        module->train_in.fields[input->slot].type = input->node->type;
+        module->same_in &= type_equal(&input->node->type, &module->in.fields[input->slot].type);
+    }
+}
+
+static void lay_out(Module *module) {
+    const Program *program = module->program;
+    size_t params = program->params.count, buffers = program->buffers.count;
+    module->params = new_struct(module, "Params", params + buffers);
+    module->param_field = add_entries(module, program->params.items, params);
+    module->grads = new_struct(module, "Grads", params);
+    for (int i = 0; module->functions[FUNCTION_BACKWARD] && i < module->params.count; i++) {
+        module->grads.fields[module->grads.count++] = module->params.fields[i];
+    }
+    module->buffer_field = add_entries(module, program->buffers.items, buffers);
+    module->states = new_struct(module, "States", program->states.count);
+    for (size_t i = 0; i < program->states.count; i++) {
+        const ProgramEntry *entry = &program->states.items[i];
+        add_field(module->arena, &module->states, entry->key, entry->type);
+    }
+    add_program_fields(module, &module->in, "In", program->inputs.items, program->inputs.count);
+    add_program_fields(module, &module->out, "Out", program->outputs.items, program->outputs.count);
+    add_program_fields(module, &module->target, "Target", program->targets.items,
+                       program->targets.count);
+    lay_out_train_parameters(module, function_graph(module, FUNCTION_TRAIN_STEP));
+    lay_out_train_inputs(module, function_graph(module, FUNCTION_TRAIN_STEP));
+}
+
+static bool choose_variants(Module *module, Buf *error) {
+    static const char *const dispatched[MODULE_MAX_VARIANTS] = {"none", "avx2", "avx512"};
+    const CodegenOptions *options = module->options;
+    module->variant_count = options->dispatch ? MODULE_MAX_VARIANTS : 1;
+    for (int i = 0; i < module->variant_count; i++) {
+        const char *name = options->dispatch ? dispatched[i] : options->vector;
+        module->variants[i] = target_find(name);
+        if (module->variants[i]) continue;
+        buf_printf(error, "unknown vector unit '%s'", name);
+        return false;
+    }
+    module->parts.attributes = options->dispatch;
+    return true;
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static void plan_function(Module *module, ModuleFunction *function, const Graph *graph) {
+    const CodegenOptions *options = module->options;
+    bool inference = function->kind == FUNCTION_FORWARD;
+    int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
+    for (int i = 0; i < variants; i++) {
+        PassContext context = {.arena = module->arena,
+                               .inference = inference,
+                               .verify = VERIFY_PASSES,
+                               .dump = i == 0 ? options->dump : NULL,
+                               .dump_out = options->dump_out,
+                               .sources = module->program->sources};
+        function->graphs[i] = passes_run(graph, options->level, options->passes, &context);
+        Plan *plan = plan_graph(function->graphs[i], module->variants[i], inference, module->arena);
+        function->plans[i] = plan;
+        module->prepared_bytes = larger(module->prepared_bytes, plan->prepared_bytes);
+        if (function->kind == FUNCTION_INIT) continue; /* it has memory of its own */
+        PlanSteps none = {0};
+        const PlanSteps *prepare = options->embed_weights ? &none : &plan->prepare;
+        size_t bytes = larger(plan->run.arena_bytes, prepare->arena_bytes);
+        size_t bound = larger(plan->run.arena_lower_bound, prepare->arena_lower_bound);
+        module->arena_bytes = larger(module->arena_bytes, bytes);
+        module->arena_lower_bound = larger(module->arena_lower_bound, bound);
+    }
+}
+
+static bool check_functions(const Module *module, Buf *error) {
+    const Program *program = module->program;
+    for (size_t i = 0; i < program->functions.count; i++) {
+        const Graph *graph = program->functions.items[i].graph;
+        FunctionKind kind = program->functions.items[i].kind;
+        for (size_t j = 0; kind == FUNCTION_FORWARD && j < graph->outputs.count; j++) {
+            if (graph->outputs.items[j].role != OUT_UPDATE) continue;
+            buf_printf(error, "forward changes %s: compile it in eval mode",
+                       graph->outputs.items[j].name);
+            return false;
+        }
+    }
+    if (module->options->embed_weights && !program->weights) {
+        buf_puts(error, "no weights to put into the file: --weights names them");
+        return false;
+    }
+    return true;
+}
+
+/* The prefix of public names: not one that our own static names start with. */
+static const char *module_prefix(Arena *arena, const char *name) {
+    static const char *const own[] = {"kernel", "constant", "nn",      "json",  "state", "entry",
+                                      "isa",    "context",  "prepare", "train", "mem",   "str"};
+    const char *prefix = c_identifier(arena, name);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (strncmp(prefix, own[i], strlen(own[i])) != 0) continue;
+        return arena_printf(arena, "net_%s", prefix);
+    }
+    return prefix;
+}
+
+bool module_new(Module *module, const Program *program, const CodegenOptions *options, Arena *arena,
+                Buf *error) {
+    *module = (Module){.arena = arena, .program = program, .options = options};
+    module->parts.arena = arena;
+    module->prefix = module_prefix(arena, options->prefix ? options->prefix : program->name);
+    module->type_prefix = camel_case(arena, module->prefix);
+    module->macro_prefix = upper_case(arena, module->prefix);
+    module->header =
+        options->header ? options->header : arena_printf(arena, "%s.h", module->prefix);
+    if (!choose_variants(module, error) || !check_functions(module, error)) return false;
+    for (size_t i = 0; i < program->functions.count; i++) {
+        const ProgramFunction *function = &program->functions.items[i];
+        bool wanted = !options->embed_weights || function->kind == FUNCTION_FORWARD;
+        if (!wanted) continue; /* fixed weights: nothing to train or to initialize */
+        module->functions[function->kind] = ARENA_NEW(arena, ModuleFunction);
+        module->functions[function->kind]->kind = function->kind;
+        for (size_t j = 0; j < function->graph->inputs.count; j++) {
+            module->has_key |= function->graph->inputs.items[j].role == ROLE_KEY;
+        }
+    }
+    lay_out(module);
+    for (size_t i = 0; i < program->functions.count; i++) {
+        const ProgramFunction *function = &program->functions.items[i];
+        ModuleFunction *planned = module->functions[function->kind];
+        if (planned) plan_function(module, planned, function->graph);
+    }
+    if (options->embed_weights) module_embed(module);
+    return true;
+}
+
+void module_free(Module *module) {
+    for (int kind = 0; kind <= FUNCTION_INIT; kind++) {
+        ModuleFunction *function = module->functions[kind];
+        for (int i = 0; function && i < MODULE_MAX_VARIANTS; i++) {
+            if (function->graphs[i]) graph_free(function->graphs[i]);
+        }
+    }
+    file_parts_free(&module->parts);
+}
+
+bool module_has_params(const Module *module) {
+    return module->params.count > 0 && !module->options->embed_weights;
+}
+
+bool module_has_train(const Module *module) {
+    return module->functions[FUNCTION_BACKWARD] || module->functions[FUNCTION_TRAIN_STEP];
+}
+
+const char *module_macro(const Module *module, const ModuleField *fields, int count,
+                         const char *ident) {
+    const char *base = upper_case(module->arena, ident), *macro = base;
+    for (int copy = 2, i = 0; i < count; i++) {
+        if (strcmp(fields[i].ident, macro) != 0) continue;
+        macro = arena_printf(module->arena, "%s_%d", base, copy++);
+        i = -1;
+    }
+    return macro;
+}
+
+bool codegen_c(const Program *program, const CodegenOptions *options, Buf *source, Buf *header,
+               CodegenReport *report, Buf *error) {
+    Arena arena = {0};
+    Module module;
+    bool good = module_new(&module, program, options, &arena, error);
+    if (good) {
+        Emitter source_emitter = {.out = source}, header_emitter = {.out = header};
+        module_print_source(&source_emitter, &module);
+        module_print_header(&header_emitter, &module);
+        if (report) module_report(&module, report);
+    }
+    module_free(&module);
+    arena_free(&arena);
+    return good;
+}

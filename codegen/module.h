@@ -1,0 +1,83 @@
+/* A program laid out as a C module: structs with their fields' names, functions with their plans.
+ * Made by codegen_c(), printed by codegen/c/file_header.c and file_source.c. */
+#ifndef NNC_CODEGEN_MODULE_H
+#define NNC_CODEGEN_MODULE_H
+
+#include "codegen/c/file.h"
+#include "codegen/codegen.h"
+
+typedef struct ModuleField {
+    const char *ident; /* unique in its struct */
+    const char *name;  /* as in the program: "conv1.weight" */
+    Type type;
+} ModuleField;
+
+/* A struct of the header; absent when it has no fields. */
+typedef struct ModuleStruct {
+    const char *type_name; /* "LenetParams" */
+    ModuleField *fields;
+    int count;
+} ModuleStruct;
+
+enum { MODULE_MAX_VARIANTS = 3 };
+
+typedef struct ModuleFunction {
+    FunctionKind kind;
+    Plan *plans[MODULE_MAX_VARIANTS]; /* one a variant; init has the first only */
+    Graph *graphs[MODULE_MAX_VARIANTS];
+    void *prepared[MODULE_MAX_VARIANTS]; /* embedded weights: the prepared block's bytes */
+} ModuleFunction;
+
+typedef struct Module {
+    Arena *arena;
+    const Program *program;
+    const CodegenOptions *options;
+    const char *prefix, *type_prefix, *macro_prefix; /* lenet, Lenet, LENET */
+    const char *header;                              /* what the source includes */
+    ModuleStruct params; /* params, then buffers; one field for tied entries */
+    ModuleStruct grads;  /* of params; absent unless there is a backward function */
+    ModuleStruct states;
+    ModuleStruct in, out, target;
+    ModuleStruct train_in; /* as `in`, with the train step's shapes */
+    bool same_in;          /* those are forward's */
+    /* The train step's other parameters: hypers by slot, then a pointer for each result. */
+    ModuleField *hypers;
+    ModuleStruct results;
+    const int *param_field, *buffer_field;        /* by slot: index in params.fields */
+    ModuleFunction *functions[FUNCTION_INIT + 1]; /* by kind, or NULL */
+    bool has_key;
+    const Target *variants[MODULE_MAX_VARIANTS];
+    int variant_count;
+    size_t arena_bytes, arena_lower_bound, prepared_bytes;
+    FileParts parts;
+} Module;
+
+/* Lays out and plans. False with a message. */
+bool module_new(Module *module, const Program *program, const CodegenOptions *options, Arena *arena,
+                Buf *error);
+void module_free(Module *module);
+/* Runs the prepare steps of the forward function on the program's weights and keeps the results,
+ * so that they become constants. */
+void module_embed(Module *module);
+
+/* The C expressions of a function's graph inputs and outputs: fields of its parameters. */
+const char **module_inputs(Module *module, const ModuleFunction *function, int variant);
+const char **module_outputs(Module *module, const ModuleFunction *function, int variant);
+/* Whether there are weights outside of the code: params or buffers, not embedded. */
+bool module_has_params(const Module *module);
+/* Whether training is part of it: the train struct exists. */
+bool module_has_train(const Module *module);
+
+/* Prototypes, without the ';'. In definitions parameters are numbered, in the header named. */
+void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named);
+void module_print_header(Emitter *e, const Module *module);
+void module_print_source(Emitter *e, Module *module);
+/* What made the file and what it needs, as its first comment; with the list of kernels or not. */
+void module_print_comment(Emitter *e, const Module *module, bool kernels);
+/* The identifier in capitals, other than those of the `count` fields before. */
+const char *module_macro(const Module *module, const ModuleField *fields, int count,
+                         const char *ident);
+/* One line a kernel call, by function. */
+void module_report(const Module *module, CodegenReport *report);
+
+#endif

@@ -1,0 +1,62 @@
+/* Pasting the runtime into emitted files: headers first, in the order that they need each other,
+ * then sources; includes of each other and the feature macro are left out. */
+#include "codegen/runtime_text.h"
+
+#include <string.h>
+
+#include "support/checked.h"
+
+typedef struct RuntimePiece {
+    const char *name;
+    const char *files[8];
+} RuntimePiece;
+
+static const RuntimePiece pieces[] = {
+    {"safetensors", {"base.h", "safetensors.h", "safetensors.c", "safetensors_state.c"}},
+    {"npy", {"base.h", "npy.h", "npy.c"}},
+    {"idx", {"base.h", "inflate.h", "idx.h", "inflate.c", "idx.c"}},
+    {"tensor_print", {"base.h", "tensor_print.h", "tensor_print.c"}},
+};
+
+static void print_file_text(Emitter *e, const char *name) {
+    const RuntimeFile *file = runtime_files;
+    while (file->name && strcmp(file->name, name) != 0)
+        file++;
+    NNC_CHECK(file->name, "no runtime file %s", name);
+    const char *at = (const char *)file->text, *end = at + file->size;
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        size_t size = stop ? (size_t)(stop - at) + 1 : (size_t)(end - at);
+        bool local = size > 19 && memcmp(at, "#include \"runtime/", 18) == 0;
+        bool feature = size > 23 && memcmp(at, "#define _POSIX_C_SOURCE", 23) == 0;
+        if (!local && !feature) buf_add(e->out, at, size);
+        at += size;
+    }
+}
+
+void runtime_print_all(Emitter *e, const char *const *names, int count) {
+    const char *done[32];
+    int done_count = 0;
+    emit_line(e, "#if defined(__GNUC__)");
+    emit_line(e, "#define NN_API static __attribute__((unused))");
+    emit_line(e, "#else");
+    emit_line(e, "#define NN_API static");
+    emit_line(e, "#endif");
+    for (int i = 0; i < count; i++) {
+        const RuntimePiece *piece = pieces;
+        while (strcmp(piece->name, names[i]) != 0)
+            piece++;
+        for (int f = 0; piece->files[f]; f++) {
+            bool again = false;
+            for (int d = 0; d < done_count; d++)
+                again |= strcmp(done[d], piece->files[f]) == 0;
+            if (again) continue;
+            done[done_count++] = piece->files[f];
+            print_file_text(e, piece->files[f]);
+        }
+    }
+}
+
+void runtime_print(Emitter *e, const char *piece) {
+    runtime_print_all(e, &piece, 1);
+}
