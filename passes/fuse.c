@@ -1,0 +1,132 @@
+/* Fusion, in four steps:
+ *  1. Views that no reader can look through become copies (mark_copies).
+ *  2. Nodes in order: each joins the deepest group that it reads from, if that can compute it too,
+ *     else starts a group (place). Nothing else that it reads is as deep, so no cycle arises.
+ *  3. Values that are cheap are recomputed by their readers instead of stored; groups that feed one
+ *     other group only are merged into it (fuse_inline.c).
+ *  4. Member lists, execution order and names (fuse_finish.c).
+ *
+ *     conv -> add(bias) -> relu -> max_pool      =>      one group "conv1_relu_pool"
+ */
+#include "passes/fuse_internal.h"
+
+#include "passes/analyze.h"
+#include "support/checked.h"
+
+static bool mark_copied(Fuser *fuser, const Node *node) {
+    if (fuser->copied[node->id]) return false;
+    fuser->copied[node->id] = true;
+    return true;
+}
+
+/* Until nothing changes: a copy may stop other readers from looking further. */
+static void mark_copies(Fuser *fuser) {
+    const Graph *graph = fuser->graph;
+    for (size_t i = 0; i < graph->outputs.count; i++) {
+        const Node *value = graph->outputs.items[i].value;
+        if (op_is_view(value->op) || value->op == OP_const || value->op == OP_iota)
+            mark_copied(fuser, value);
+    }
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t id = 0; id < graph->nodes.count; id++) {
+            const Node *node = graph->nodes.items[id];
+            if (!fuser->live[id] || !is_computed(fuser, node)) continue;
+            for (int i = 0; i < node->input_count; i++) {
+                IndexMap map;
+                const Node *base = fuse_operand(fuser, node, i, &map);
+                if (op_is_view(base->op) && mark_copied(fuser, base)) changed = true;
+            }
+        }
+    }
+}
+
+/* The deepest group among those that the node reads; NULL when there is none, or when joining it
+ * could make a cycle: another one is as deep, and the depth can't grow as someone reads it. */
+static Draft *deepest_read(const Fuser *fuser, const Node *node) {
+    Draft *deepest = NULL;
+    bool tie = false;
+    for (int i = 0; i < node->input_count; i++) {
+        IndexMap map;
+        const Node *base = fuse_operand(fuser, node, i, &map);
+        Draft *draft = fuser->home[base->id];
+        if (draft == NULL || draft == deepest || is_leaf(base)) continue;
+        if (deepest != NULL && draft->depth == deepest->depth) {
+            tie = true;
+            if (draft->id > deepest->id) deepest = draft;
+        } else if (deepest == NULL || draft->depth > deepest->depth) {
+            tie = false;
+            deepest = draft;
+        }
+    }
+    return tie && deepest->read ? NULL : deepest;
+}
+
+static void place(Fuser *fuser, Node *node) {
+    if (node->op == OP_result) {
+        Draft *draft = fuser->home[node->inputs[0]->id];
+        VEC_PUSH(draft->members, node);
+        fuser->home[node->id] = draft;
+        return;
+    }
+    Draft *draft = deepest_read(fuser, node);
+    if (draft == NULL || !draft_accepts(fuser, draft, node)) draft = draft_new(fuser, node);
+    draft_add(fuser, draft, node);
+}
+
+/* Params are constants of the prepare step unless the graph updates them. */
+static bool updates_params(const Graph *graph) {
+    for (size_t i = 0; i < graph->outputs.count; i++) {
+        const GraphOutput *output = &graph->outputs.items[i];
+        if (output->role != OUT_UPDATE) continue;
+        InputRole role = graph->inputs.items[output->updates].role;
+        if (role == ROLE_PARAM || role == ROLE_BUFFER) return true;
+    }
+    return false;
+}
+
+/* Values that are read by another group, or by the caller. */
+static void mark_stored(Fuser *fuser) {
+    const Graph *graph = fuser->graph;
+    for (size_t i = 0; i < graph->outputs.count; i++)
+        fuser->stored[graph->outputs.items[i].value->id] = true;
+    for (size_t id = 0; id < graph->nodes.count; id++) {
+        const Node *node = graph->nodes.items[id];
+        if (fuser->home[id] == NULL) continue;
+        for (int i = 0; i < node->input_count; i++) {
+            IndexMap map;
+            const Node *base = fuse_operand(fuser, node, i, &map);
+            if (fuser->home[base->id] != fuser->home[id] && !is_leaf(base))
+                fuser->stored[base->id] = true;
+        }
+    }
+}
+
+Fusion *fuse(const Graph *graph, Arena *arena) {
+    Arena scratch = {0};
+    size_t count = graph->nodes.count;
+    Fuser fuser = {.graph = graph, .arena = arena, .scratch = &scratch};
+    fuser.live = graph_live(graph, &scratch);
+    fuser.copied = ARENA_ARRAY(&scratch, bool, count);
+    fuser.stored = ARENA_ARRAY(&scratch, bool, count);
+    fuser.stamp = ARENA_ARRAY(&scratch, uint32_t, count);
+    fuser.home = ARENA_ARRAY(&scratch, Draft *, count);
+    if (!updates_params(graph)) fuser.param_only = graph_param_only(graph, &scratch);
+
+    mark_copies(&fuser);
+    for (size_t id = 0; id < count; id++)
+        if (fuser.live[id] && is_computed(&fuser, graph->nodes.items[id]))
+            place(&fuser, graph->nodes.items[id]);
+    mark_stored(&fuser);
+    fuse_inline(&fuser);
+    fuse_merge(&fuser);
+    Fusion *fusion = fuse_finish(&fuser);
+
+    for (size_t i = 0; i < fuser.drafts.count; i++) {
+        VEC_FREE(fuser.drafts.items[i]->members);
+        VEC_FREE(fuser.drafts.items[i]->inlined);
+    }
+    VEC_FREE(fuser.drafts);
+    arena_free(&scratch);
+    return fusion;
+}

@@ -1,0 +1,171 @@
+/* The end of fusion: what each group computes and reads, in which order groups run, their names.
+ *
+ * Order: a group runs after those that it reads; where possible, after those that read an input
+ * whose update it stores, so that the update can take the input's place; else as in the graph. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "passes/fuse_internal.h"
+#include "support/checked.h"
+
+static int compare_ids(const void *a, const void *b) {
+    const Node *x = *(Node *const *)a, *y = *(Node *const *)b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+typedef VEC(Node *) NodeList;
+
+static void meet(Fuser *fuser, NodeList *list, Node *node) {
+    if (fuser->stamp[node->id] == fuser->stamps) return;
+    fuser->stamp[node->id] = fuser->stamps;
+    VEC_PUSH(*list, node);
+}
+
+static bool is_here(const Fuser *fuser, const Draft *draft, const Node *node) {
+    return fuser->home[node->id] == draft || is_inlined(draft, node);
+}
+
+static Node **list_copy(Arena *arena, NodeList *list) {
+    if (list->count > 0) qsort(list->items, list->count, sizeof(Node *), compare_ids);
+    Node **items = arena_copy(arena, list->items, list->count, sizeof(Node *));
+    VEC_FREE(*list);
+    return items;
+}
+
+Collection fuse_collect(Fuser *fuser, const Draft *draft, Arena *arena) {
+    NodeList nodes = {0}, inputs = {0};
+    fuser->stamps++;
+    for (size_t i = 0; i < draft->members.count; i++)
+        if (fuser->stored[draft->members.items[i]->id])
+            meet(fuser, &nodes, draft->members.items[i]);
+    for (size_t at = 0; at < nodes.count; at++) {
+        Node *node = nodes.items[at];
+        bool through = op_is_view(node->op) && !is_here(fuser, draft, node);
+        for (int i = 0; i < node->input_count && !through; i++) {
+            IndexMap map;
+            Node *base = fuse_operand(fuser, node, i, &map);
+            for (Node *view = node->inputs[i]; view != base; view = view->inputs[0])
+                meet(fuser, &nodes, view);
+            bool leaf = base->op == OP_const || base->op == OP_iota;
+            if (leaf && type_numel(&base->type) > FUSE_SMALL_CONST && base->op == OP_const)
+                meet(fuser, &inputs, base);
+            else if (leaf || is_here(fuser, draft, base))
+                meet(fuser, &nodes, base);
+            else
+                meet(fuser, &inputs, base);
+        }
+    }
+    Collection all = {.node_count = (int)nodes.count, .input_count = (int)inputs.count};
+    all.nodes = list_copy(arena, &nodes);
+    all.inputs = list_copy(arena, &inputs);
+    return all;
+}
+
+static Group *make_group(Fuser *fuser, const Draft *draft) {
+    Collection all = fuse_collect(fuser, draft, fuser->arena);
+    if (all.node_count == 0) return NULL;
+    Group *group = ARENA_NEW(fuser->arena, Group);
+    group->kind = draft->kind;
+    group->anchor = draft->anchor;
+    group->nodes = all.nodes;
+    group->node_count = all.node_count;
+    group->inputs = all.inputs;
+    group->input_count = all.input_count;
+    NNC_CHECK(group->anchor == NULL || group_has(group, group->anchor), "a group lost its anchor");
+    if (draft->pool != NULL && group_has(group, draft->pool)) group->pool = draft->pool;
+    if (draft->pool_index != NULL && group_has(group, draft->pool_index))
+        group->pool_index = draft->pool_index;
+    group->outputs = ARENA_ARRAY(fuser->arena, Node *, (size_t)all.node_count);
+    for (int i = 0; i < all.node_count; i++) {
+        Node *node = all.nodes[i];
+        if (fuser->home[node->id] == draft && fuser->stored[node->id])
+            group->outputs[group->output_count++] = node;
+    }
+    const Node *first = group->anchor != NULL ? group->anchor : group->outputs[0];
+    group->span = first->span;
+    return group;
+}
+
+/* An open-addressing set of names. */
+typedef struct NameSet {
+    const char **slots;
+    size_t mask;
+} NameSet;
+
+/* False when the name is there already. */
+static bool name_set_add(NameSet *set, const char *name) {
+    size_t hash = 5381;
+    for (const char *c = name; *c != '\0'; c++)
+        hash = hash * 33 + (unsigned char)*c;
+    size_t at = hash & set->mask;
+    for (; set->slots[at] != NULL; at = (at + 1) & set->mask)
+        if (strcmp(set->slots[at], name) == 0) return false;
+    set->slots[at] = name;
+    return true;
+}
+
+/* Several groups may have the same stem: later ones get a number. */
+static void name_groups(Fuser *fuser, Group **groups, int count) {
+    NameSet set = {.mask = 15};
+    while (set.mask < 2 * (size_t)count)
+        set.mask = 2 * set.mask + 1;
+    set.slots = ARENA_ARRAY(fuser->scratch, const char *, set.mask + 1);
+    for (int g = 0; g < count; g++) {
+        groups[g]->id = g;
+        const char *stem = fuse_name(fuser->graph, groups[g], fuser->arena);
+        groups[g]->name = stem;
+        for (int number = 2; !name_set_add(&set, groups[g]->name); number++)
+            groups[g]->name = arena_printf(fuser->arena, "%s_%d", stem, number);
+    }
+}
+
+Fusion *fuse_finish(Fuser *fuser) {
+    Fusion *fusion = ARENA_NEW(fuser->arena, Fusion);
+    fusion->graph = fuser->graph;
+    fusion->groups = ARENA_ARRAY(fuser->arena, Group *, fuser->drafts.count);
+    for (size_t d = 0; d < fuser->drafts.count; d++) {
+        Group *group = make_group(fuser, fuser->drafts.items[d]);
+        if (group != NULL) fusion->groups[fusion->group_count++] = group;
+    }
+    fuse_order(fuser->graph, fusion->groups, fusion->group_count, fuser->scratch);
+    name_groups(fuser, fusion->groups, fusion->group_count);
+    return fusion;
+}
+
+bool group_has(const Group *group, const Node *node) {
+    int low = 0, high = group->node_count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (group->nodes[middle]->id < node->id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < group->node_count && group->nodes[low] == node;
+}
+
+const char *group_kind_name(GroupKind kind) {
+    static const char *const NAMES[] = {"elementwise", "contraction", "reduction", "window",
+                                        "other"};
+    return NAMES[kind];
+}
+
+static void print_nodes(Buf *out, const char *title, Node *const *nodes, int count) {
+    buf_printf(out, "  %s:", title);
+    for (int i = 0; i < count; i++)
+        buf_printf(out, " %%%u", nodes[i]->id);
+    buf_putc(out, '\n');
+}
+
+void fusion_print(Buf *out, const Fusion *fusion) {
+    for (int g = 0; g < fusion->group_count; g++) {
+        const Group *group = fusion->groups[g];
+        buf_printf(out, "%s: %s", group->name, group_kind_name(group->kind));
+        for (int i = 0; i < group->node_count; i++)
+            if (!op_is_view(group->nodes[i]->op) && group->nodes[i]->op != OP_const)
+                buf_printf(out, " %s", op_info(group->nodes[i]->op)->name);
+        buf_putc(out, '\n');
+        print_nodes(out, "reads", group->inputs, group->input_count);
+        print_nodes(out, "stores", group->outputs, group->output_count);
+    }
+}
