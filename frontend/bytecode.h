@@ -31,7 +31,8 @@
  * between resumptions. RETURN ends it (StopIteration with the value).
  *
  * Lazy bodies: instruction_count == 0 means that the body was not compiled yet: call
- * compile_body() before running it. Parameters and flags are valid before that.
+ * compile_body() before the first call goes on. Parameters and captures are valid before that;
+ * flags (CODE_GENERATOR), local_count and the rest are not.
  *
  * Stack effects are written (before -- after), top of the stack to the right. */
 #ifndef NNC_FRONTEND_BYTECODE_H
@@ -51,29 +52,28 @@
     X(SWAP, 0) /* (x y -- y x) */                                                                  \
     X(ROT3, 0) /* (x y z -- z x y) */                                                              \
     /* Constants and variables */                                                                  \
-    X(CONST, 1)          /* ( -- const) */                                                         \
-    X(NONE, 1)           /* ( -- None) */                                                          \
-    X(INT, 1)            /* ( -- c): a small integer */                                            \
-    X(LOAD_LOCAL, 1)     /* ( -- slots[c]); unset: UnboundLocalError slot_names[c] */              \
-    X(STORE_LOCAL, -1)   /* (x --) slots[c] = x */                                                 \
-    X(DELETE_LOCAL, 0)   /* unset slots[c]; unset already: UnboundLocalError */                    \
-    X(CLEAR_LOCAL, 0)    /* unset slots[c], set or not */                                          \
-    X(LOAD_GLOBAL, 1)    /* ( -- globals[c]), else builtin of that name, else NameError */         \
-    X(STORE_GLOBAL, -1)  /* (x --) globals[c] = x */                                               \
-    X(DELETE_GLOBAL, 0)  /* unset globals[c]; unset: NameError */                                  \
-    X(NEW_CELL, 0)       /* slots[c] = new cell holding slots[c]'s value (or unset); b = 1:        \
-                            a new unset cell whatever the slot held */                             \
-    X(LOAD_CELL, 1)      /* ( -- cell slots[c]'s value); unset: UnboundLocalError, or NameError    \
-                            "cannot access free variable" when c >= local_count */                 \
-    X(STORE_CELL, -1)    /* (x --) into cell slots[c] */                                           \
-    X(DELETE_CELL, 0)    /* unset the cell's value; unset: as LOAD_CELL */                         \
-    X(LOAD_NAME, 1)      /* class body: ( -- namespace[name], else globals[b] (b = 0xFFFF: look    \
-                            the name up), else builtin, else NameError) */                         \
-    X(LOAD_NAME_CELL, 1) /* class body: ( -- namespace[names[b]], else cell slots[c]) */           \
-    X(STORE_NAME, -1)    /* class body: (x --) namespace[name] = x */                              \
-    X(DELETE_NAME, 0)    /* class body: unset namespace[name]; unset: NameError */                 \
-    X(ANNOTATE, -1)      /* (x --) __annotations__[name] = x in the class namespace or, at module  \
-                            level, in the module; made on first use */                             \
+    X(CONST, 1)         /* ( -- const) */                                                          \
+    X(NONE, 1)          /* ( -- None) */                                                           \
+    X(INT, 1)           /* ( -- c): a small integer */                                             \
+    X(LOAD_LOCAL, 1)    /* ( -- slots[c]); unset: UnboundLocalError slot_names[c] */               \
+    X(STORE_LOCAL, -1)  /* (x --) slots[c] = x */                                                  \
+    X(DELETE_LOCAL, 0)  /* unset slots[c]; unset already: UnboundLocalError */                     \
+    X(CLEAR_LOCAL, 0)   /* unset slots[c], set or not */                                           \
+    X(LOAD_GLOBAL, 1)   /* ( -- globals[c]), else builtin of that name, else NameError */          \
+    X(STORE_GLOBAL, -1) /* (x --) globals[c] = x */                                                \
+    X(DELETE_GLOBAL, 0) /* unset globals[c]; unset: NameError */                                   \
+    X(NEW_CELL, 0)      /* slots[c] = new cell holding slots[c]'s value (or unset); b = 1:         \
+                           a new unset cell whatever the slot held */                              \
+    X(LOAD_CELL, 1)     /* ( -- cell slots[c]'s value); unset: UnboundLocalError, or NameError     \
+                           "cannot access free variable" when c >= local_count */                  \
+    X(STORE_CELL, -1)   /* (x --) into cell slots[c] */                                            \
+    X(DELETE_CELL, 0)   /* unset the cell's value; unset: as LOAD_CELL */                          \
+    X(LOAD_NAME, 1)     /* class body: ( -- namespace[name], else globals[b] (b = 0xFFFF: look     \
+                           the name up), else builtin, else NameError) */                          \
+    X(STORE_NAME, -1)   /* class body: (x --) namespace[name] = x */                               \
+    X(DELETE_NAME, 0)   /* class body: unset namespace[name]; unset: NameError */                  \
+    X(ANNOTATE, -1)     /* (x --) __annotations__[name] = x in the class namespace or, at module   \
+                           level, in the module; made on first use */                              \
     /* Attributes and subscripts. b: inline cache index < cache_count, 0xFFFF: none */             \
     X(LOAD_ATTR, 0)        /* (object -- object.name) */                                           \
     X(STORE_ATTR, -2)      /* (x object --) object.name = x */                                     \
@@ -113,13 +113,13 @@
     X(COMPARE_JUMP, -2) /* (x y --) to c when the truth of `x a y` equals b (0 or 1) */            \
     X(BACK_EDGE, 0)     /* a while loop begins an iteration here: interrupts, step limit, cuts */  \
     /* Iteration */                                                                                \
-    X(GET_ITER, 0)    /* (x -- iter(x)) */                                                         \
-    X(FOR, VARIES)    /* (it -- it item) and jump BACK to c; exhausted: (it --) and on. Loops      \
-                         are rotated: the FOR stands at the end of the body, its target is the     \
-                         body's first instruction. Counts as a back edge */                        \
-    X(FOR_LOCAL, 0)   /* as FOR, storing the item into slots[b]: (it -- it) and jump */            \
-    X(FOR_GLOBAL, 0)  /* as FOR, storing the item into globals[b] */                               \
-    X(UNPACK, VARIES) /* (iterable -- xc ... x2 x1), x1 on top; ValueError on another count */     \
+    X(GET_ITER, 0)        /* (x -- iter(x)) */                                                     \
+    X(FOR, VARIES)        /* (it -- it item) and jump BACK to c; exhausted: (it --) and on. Loops  \
+                             are rotated: the FOR stands at the end of the body, its target is the \
+                             body's first instruction. Counts as a back edge */                    \
+    X(FOR_LOCAL, VARIES)  /* as FOR, storing the item into slots[b]: (it -- it) and jump */        \
+    X(FOR_GLOBAL, VARIES) /* as FOR, storing the item into globals[b] */                           \
+    X(UNPACK, VARIES)     /* (iterable -- xc ... x2 x1), x1 on top; ValueError on another count */ \
     X(UNPACK_STAR, VARIES) /* a, b.. *m, y, z = ...: (iterable -- z y m b a): a on top; b items    \
                              before, list m, c items after */                                      \
     /* Building */                                                                                 \

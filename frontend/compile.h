@@ -15,12 +15,14 @@ typedef struct Compiler {
 /* Compiles a registered source to its module Code. `lazy` leaves function bodies unparsed until
  * compile_body() is called (for the prelude). NULL after errors, which were reported. */
 Code *compile_module(Compiler *compiler, uint16_t file, bool lazy);
-/* Compiles an AST (see parser.h). NULL after errors. */
-Code *compile_ast(Compiler *compiler, const ModuleAst *module);
 /* The index in the module's global table of `name`, for lazy bodies; added when new. */
 typedef uint32_t GlobalSlot(void *context, Name *name);
 /* Compiles a lazy code's body in place. False after errors (a bug in the prelude). Global names
  * are resolved by `slot_of(context, name)`. */
 bool compile_body(Compiler *compiler, Code *code, GlobalSlot *slot_of, void *context);
+
+/* Compiles a source that is one expression to a Code without parameters that returns its value in
+ * a module, whose global names are resolved as above. NULL after errors. */
+Code *compile_expression(Compiler *compiler, uint16_t file, GlobalSlot *slot_of, void *context);
 
 #endif
