@@ -345,8 +345,8 @@ static bool build_item(Parser *parser, bool wanted, Node **out, Buf *error) {
 bool formula_build(Graph *graph, const char *formula, const FormulaScope *scope, const bool *wanted,
                    Node **out, int out_count, Buf *error) {
     Parser parser = {.context = {graph, scope, 0}, .formula = formula, .at = formula};
-    bool one_for_all =
-        op_info(scope->node->op)->arity < 0 || item_is(formula, '0') || item_is(formula, '!');
+    bool one_for_all = op_info(scope->node->op)->arity < 0 || strcmp(formula, ZERO_GRAD) == 0 ||
+                       strcmp(formula, NO_GRAD) == 0;
     Span span = graph->span;
     graph->span = scope->node->span;
     bool ok = true;

@@ -1,0 +1,168 @@
+/* Gradients against finite differences in double, for every op row: first order for each operand,
+ * second order (the gradient of the gradient) for rows that are not piecewise constant.
+ *
+ * For random operands x and random directions v, the derivative of L(x) = sum(y * c) along v by
+ * central differences must equal sum(dL/dx * v). For the second order, L is replaced by
+ * G(x) = sum(dL/dx * v), itself a graph. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "ir/formula.h"
+#include "passes/pass.h"
+#include "tests/support/random_graph.h"
+
+enum { TRIALS = 60 };
+
+/* A graph with one scalar output to differentiate, and where to do it. */
+typedef struct Case {
+    Arena arena;
+    RandomGraph random;
+    Tensor64 *values;
+    VEC(int) variables; /* float inputs */
+} Case;
+
+static double draw(Case *test) {
+    return 2 * random_unit(&test->random.random) - 1;
+}
+
+/* An array of such numbers as a constant. */
+static Node *random_const(Case *test, Type type) {
+    Tensor64 tensor = {.type = type};
+    int64_t count = type_numel(&type);
+    tensor.f = ARENA_ARRAY(&test->arena, double, (size_t)count);
+    for (int64_t i = 0; i < count; i++)
+        tensor.f[i] = draw(test);
+    void *bytes = arena_alloc(&test->arena, type_bytes(&type));
+    tensor64_to_bytes(&tensor, bytes);
+    return build_const(test->random.graph, type, bytes);
+}
+
+static Node *sum_all(Graph *graph, Node *x) {
+    int axes[MAX_RANK];
+    for (int i = 0; i < x->type.rank; i++)
+        axes[i] = i;
+    return build_reduce(graph, OP_reduce_sum, x, axes, x->type.rank);
+}
+
+/* sum(x * c) of a random constant c of any float type, in f64. */
+static Node *weighted_sum(Case *test, Node *x) {
+    Graph *graph = test->random.graph;
+    x = build_cast(graph, x, DT_F64);
+    return sum_all(graph, build_binary(graph, OP_mul, x, random_const(test, x->type)));
+}
+
+static double evaluate(Case *test, Node *value) {
+    Graph *graph = test->random.graph;
+    Arena scratch = {0};
+    Buf error = {0};
+    Tensor64 out;
+    graph->outputs.count = 0;
+    graph_output(graph, "L", value, OUT_RESULT, -1);
+    cr_assert(interp_run(graph, test->values, &out, ROUND_NONE, &scratch, &error), "%s",
+              buf_text(&error));
+    double result = out.f[0];
+    arena_free(&scratch);
+    buf_free(&error);
+    return result;
+}
+
+/* d(value)/d(variables) along random directions as a graph, or NULL when nothing flows. Directions
+ * come out in `directions`, one array a variable. */
+static Node *directional(Case *test, Node *value, double **directions) {
+    Graph *graph = test->random.graph;
+    Node *wrt[16], *result[16], *seed = build_scalar(graph, DT_F64, 1), *total = NULL;
+    int count = (int)test->variables.count;
+    cr_assert(count <= 16);
+    for (int i = 0; i < count; i++)
+        wrt[i] = graph->inputs.items[test->variables.items[i]].node;
+    Buf error = {0};
+    cr_assert(autodiff(graph, &value, &seed, 1, wrt, count, NULL, result, &error), "%s",
+              buf_text(&error));
+    buf_free(&error);
+    for (int i = 0; i < count; i++) {
+        Node *direction = random_const(test, wrt[i]->type);
+        const Attr *data = node_attr(direction, ATTR_data);
+        directions[i] = tensor64_from_bytes(&test->arena, direction->type, data->data.bytes).f;
+        if (!result[i]) continue;
+        cr_assert(type_equal(&result[i]->type, &wrt[i]->type));
+        Node *part = sum_all(graph, build_binary(graph, OP_mul, result[i], direction));
+        total = total ? build_binary(graph, OP_add, total, part) : part;
+    }
+    return total;
+}
+
+static void move(Case *test, double **directions, double step) {
+    for (size_t i = 0; i < test->variables.count; i++) {
+        Tensor64 *value = &test->values[test->variables.items[i]];
+        int64_t count = type_numel(&value->type);
+        for (int64_t k = 0; k < count; k++)
+            value->f[k] += step * directions[i][k];
+    }
+}
+
+/* Richardson's extrapolation of central differences. */
+static double finite_difference(Case *test, Node *value, double **directions) {
+    static const double step = 1e-4;
+    double slopes[2];
+    for (int i = 0; i < 2; i++) {
+        double h = i ? step / 2 : step;
+        move(test, directions, h);
+        double up = evaluate(test, value);
+        move(test, directions, -2 * h);
+        double down = evaluate(test, value);
+        move(test, directions, h);
+        slopes[i] = (up - down) / (2 * h);
+    }
+    return (4 * slopes[1] - slopes[0]) / 3;
+}
+
+/* Checks one order; the graph of the derivative, for the next order. */
+static Node *check(Case *test, Op op, uint64_t seed, int order, Node *value) {
+    double **directions = ARENA_ARRAY(&test->arena, double *, test->variables.count);
+    Node *slope = directional(test, value, directions);
+    double expected = finite_difference(test, value, directions);
+    double got = slope ? evaluate(test, slope) : 0;
+    double scale = 1 + fabs(expected);
+    cr_expect(fabs(got - expected) <= 1e-6 * scale,
+              "%s seed %d, order %d: gradient %.10g, finite difference %.10g", op_info(op)->name,
+              (int)seed, order, got, expected);
+    return slope;
+}
+
+static void check_op(Op op, uint64_t seed) {
+    Case test = {0};
+    random_graph_start(&test.random, &test.arena, seed, DT_F64);
+    test.random.fresh = test.random.floats_only = true;
+    Node *node = random_graph_op(&test.random, op);
+    Graph *graph = test.random.graph;
+    Node *value = NULL;
+    for (int i = 0; i < op_info(op)->results; i++) {
+        Node *y = op_info(op)->results > 1 ? build_result(graph, node, i) : node;
+        if (!dtype_is_float(y->type.dtype)) continue;
+        Node *part = weighted_sum(&test, y);
+        value = value ? build_binary(graph, OP_add, value, part) : part;
+    }
+    test.values = random_graph_values(&test.random, &test.arena);
+    for (size_t i = 0; i < graph->inputs.count; i++) {
+        if (dtype_is_float(graph->inputs.items[i].node->type.dtype))
+            VEC_PUSH(test.variables, (int)i);
+    }
+    if (value && test.variables.count) {
+        Node *slope = check(&test, op, seed, 1, value);
+        if (slope && !(op_info(op)->traits & TRAIT_PIECEWISE_CONSTANT))
+            check(&test, op, seed, 2, slope);
+    }
+    VEC_FREE(test.variables);
+    random_graph_free(&test.random);
+    arena_free(&test.arena);
+}
+
+Test(grad, every_op_against_finite_differences) {
+    for (int op = 0; op < OP_COUNT; op++) {
+        /* detach is a step by decree: its value changes, its gradient is zero. */
+        if (op == OP_result || op == OP_detach) continue;
+        for (uint64_t seed = 0; seed < TRIALS; seed++)
+            check_op((Op)op, seed);
+    }
+}
