@@ -53,6 +53,13 @@ static void flow(Autodiff *ad, const Node *node, int result, Node *gradient) {
     (*slots)[result] = sum(ad->graph, (*slots)[result], gradient);
 }
 
+/* Kernels are named after the source: "conv1_dx", "conv1_dw". */
+static void name_gradient(Graph *graph, const Node *node, int operand, Node *gradient) {
+    if (!(op_info(node->op)->traits & TRAIT_CONTRACTION)) return;
+    if (node->name == NULL || gradient->name != NULL) return;
+    gradient->name = arena_printf(graph->arena, "%s_%s", node->name, operand == 0 ? "dx" : "dw");
+}
+
 /* Passes the node's gradient on to its operands. */
 static bool propagate(Autodiff *ad, Node *node, Buf *error) {
     bool several = op_info(node->op)->results > 1;
@@ -67,8 +74,11 @@ static bool propagate(Autodiff *ad, Node *node, Buf *error) {
     for (int i = 0; i < node->input_count; i++)
         wanted[i] = ad->active[node->inputs[i]->id];
     if (!formula_grad(ad->graph, node, dys, wanted, out, error)) return false;
-    for (int i = 0; i < node->input_count; i++)
-        if (out[i] != NULL) flow(ad, node->inputs[i], 0, out[i]);
+    for (int i = 0; i < node->input_count; i++) {
+        if (out[i] == NULL) continue;
+        name_gradient(ad->graph, node, i, out[i]);
+        flow(ad, node->inputs[i], 0, out[i]);
+    }
     return true;
 }
 

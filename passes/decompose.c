@@ -12,11 +12,13 @@ Graph *pass_decompose(const Graph *graph, PassContext *context) {
     for (size_t id = 0; id < graph->nodes.count; id++) {
         if (!rewrite.live[id]) continue;
         const Node *node = graph->nodes.items[id];
-        Node *replacement =
-            op_info(node->op)->traits & TRAIT_COMPOSITE
-                ? formula_decompose(rewrite.to, node, rewrite_inputs(&rewrite, node))
-                : rewrite_copy(&rewrite, node);
-        rewrite_set(&rewrite, node, replacement);
+        if (!(op_info(node->op)->traits & TRAIT_COMPOSITE)) {
+            rewrite_set(&rewrite, node, rewrite_copy(&rewrite, node));
+            continue;
+        }
+        Node *pieces = formula_decompose(rewrite.to, node, rewrite_inputs(&rewrite, node));
+        rewrite_set(&rewrite, node, pieces);
+        if (pieces->name == NULL) pieces->name = op_info(node->op)->name;
     }
     return rewrite_finish(&rewrite);
 }

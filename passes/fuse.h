@@ -88,6 +88,8 @@ typedef struct Fusion {
 
 Fusion *fuse(const Graph *graph, Arena *arena);
 void fusion_print(Buf *out, const Fusion *fusion);
+/* Checks the invariants; false with a message naming the group. */
+bool fusion_verify(const Fusion *fusion, Buf *error);
 bool group_has(const Group *group, const Node *node);
 /* "elementwise", "contraction"... */
 const char *group_kind_name(GroupKind kind);

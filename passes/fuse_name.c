@@ -94,25 +94,37 @@ static const char *updated_name(const Graph *graph, const Group *group) {
     return NULL;
 }
 
+/* The name that the source gives to the anchor, or else to the first member that has one. */
+static const char *hint_of(const Group *group) {
+    if (group->anchor == NULL) return NULL;
+    if (group->anchor->name != NULL || group->kind == GROUP_CONTRACTION) return group->anchor->name;
+    for (int i = 0; i < group->node_count; i++)
+        if (group->nodes[i]->name != NULL) return group->nodes[i]->name;
+    return NULL;
+}
+
 static void put_stem(const Graph *graph, const Group *group, Buf *name) {
     const Node *anchor = group->anchor;
+    const char *hint = hint_of(group);
     if (anchor == NULL) return;
-    bool contraction = op_info(anchor->op)->traits & TRAIT_CONTRACTION;
-    if (anchor->name != NULL) {
-        put_identifier(name, anchor->name);
-        if (anchor->op == OP_conv_dx || anchor->op == OP_conv_dw)
-            put_part(name, anchor->op == OP_conv_dx ? "dx" : "dw");
-    } else if (contraction && put_weight_name(graph, anchor, name)) {
+    if (hint != NULL)
+        put_identifier(name, hint);
+    else if (group->kind == GROUP_CONTRACTION && put_weight_name(graph, anchor, name)) {
         if (anchor->op == OP_conv_dx) put_part(name, "dx");
     }
     if (name->size == 0) put_identifier(name, short_name(anchor->op));
+}
+
+/* A hint that names the whole group, as a softmax: its pieces need not be listed. */
+static bool names_all(const Group *group) {
+    return group->kind == GROUP_REDUCTION && hint_of(group) != NULL;
 }
 
 const char *fuse_name(const Graph *graph, const Group *group, Arena *arena) {
     Buf name = {0};
     put_stem(graph, group, &name);
     Op last = group->anchor != NULL ? group->anchor->op : OP_COUNT;
-    for (int i = 0; i < group->node_count; i++) {
+    for (int i = 0; i < group->node_count && !names_all(group); i++) {
         const Node *node = group->nodes[i];
         if (node == group->anchor || is_silent(node->op) || node->op == last) continue;
         if (name.size > 24) break;

@@ -1,0 +1,196 @@
+/* Passes keep what a graph computes: over random graphs, the interpreter's results before and after
+ * agree bit for bit (but where a pass says that rounding changes). Golden files in tests/passes pin
+ * what each pass does. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ir/text.h"
+#include "ir/verify.h"
+#include "passes/fuse.h"
+#include "passes/pass.h"
+#include "support/file.h"
+#include "tests/support/random_graph.h"
+
+static Tensor64 *run(const Graph *graph, const Tensor64 *inputs, Arena *arena) {
+    Buf error = {0};
+    Tensor64 *outputs = ARENA_ARRAY(arena, Tensor64, graph->outputs.count);
+    cr_assert(interp_run(graph, inputs, outputs, ROUND_TO_TYPE, arena, &error), "%s",
+              buf_text(&error));
+    return outputs;
+}
+
+/* Equal as ==, and NaN where NaN; `tolerance` is relative to the larger of 1 and the value. */
+static bool same_values(const Tensor64 *a, const Tensor64 *b, double tolerance) {
+    if (!type_equal(&a->type, &b->type)) return false;
+    for (int64_t k = 0; k < type_numel(&a->type); k++) {
+        if (a->i != NULL && a->i[k] != b->i[k]) return false;
+        if (a->i != NULL || a->f[k] == b->f[k] || (isnan(a->f[k]) && isnan(b->f[k]))) continue;
+        if (!(fabs(a->f[k] - b->f[k]) <= tolerance * fmax(1, fabs(a->f[k])))) return false;
+    }
+    return true;
+}
+
+static void check_same(const Graph *before, const Graph *after, const Tensor64 *inputs,
+                       double tolerance, const char *what, uint64_t seed) {
+    Arena arena = {0};
+    Tensor64 *expected = run(before, inputs, &arena), *got = run(after, inputs, &arena);
+    cr_assert_eq(before->outputs.count, after->outputs.count);
+    for (size_t i = 0; i < before->outputs.count; i++) {
+        if (same_values(&expected[i], &got[i], tolerance)) continue;
+        Buf text = {0};
+        graph_print(&text, before, NULL);
+        buf_puts(&text, "---\n");
+        graph_print(&text, after, NULL);
+        cr_assert(false, "%s, seed %llu: output %zu differs\n%s", what, (unsigned long long)seed, i,
+                  buf_text(&text));
+    }
+    arena_free(&arena);
+}
+
+static void check_fusion(const Graph *graph, uint64_t seed) {
+    Arena arena = {0};
+    Buf error = {0};
+    Fusion *fusion = fuse(graph, &arena);
+    if (!fusion_verify(fusion, &error)) {
+        Buf text = {0};
+        graph_print(&text, graph, NULL);
+        fusion_print(&text, fusion);
+        cr_assert(false, "seed %llu: %s\n%s", (unsigned long long)seed, buf_text(&error),
+                  buf_text(&text));
+    }
+    arena_free(&arena);
+}
+
+static void check_passes(uint64_t seed, int steps) {
+    Arena arena = {0};
+    RandomGraph random;
+    random_graph_start(&random, &arena, seed, seed % 2 ? DT_F32 : DT_F64);
+    random_graph_fill(&random, steps, NULL);
+    Tensor64 *inputs = random_graph_values(&random, &arena);
+    PassContext context = {.arena = &arena, .verify = true};
+    check_fusion(random.graph, seed);
+    for (const PassInfo *pass = pass_table(); pass->name != NULL; pass++) {
+        Graph *after = passes_run(random.graph, 0, pass->name, &context);
+        check_same(random.graph, after, inputs, 0, pass->name, seed);
+        graph_free(after);
+    }
+    Graph *all = passes_run(random.graph, 3, NULL, &context);
+    check_same(random.graph, all, inputs, 0, "the pipeline", seed);
+    check_fusion(all, seed);
+    graph_free(all);
+    random_graph_free(&random);
+    arena_free(&arena);
+}
+
+Test(passes, random_graphs_keep_their_values, .timeout = 300) {
+    for (uint64_t seed = 1; seed <= 300; seed++)
+        check_passes(seed, 3 + (int)(seed % 40));
+}
+
+/* A chain that would overflow the stack of anything recursive. */
+Test(passes, long_chains, .timeout = 120) {
+    Arena arena = {0};
+    Graph *graph = graph_new(&arena, "chain");
+    Type type = type_make(DT_F32, 1, (const int64_t[]){4});
+    Node *x = graph_input(graph, "x", type, ROLE_DATA, 0);
+    Node *at = x;
+    for (int i = 0; i < 100000; i++)
+        at = i % 3 == 0   ? build_unary(graph, OP_sin, at)
+             : i % 3 == 1 ? build_binary(graph, OP_mul, at, x)
+                          : build_binary(graph, OP_add, at, at);
+    graph_output(graph, "y", at, OUT_RESULT, -1);
+    Node *seed = build_full(graph, type, 1), *gradient;
+    Buf error = {0};
+    cr_assert(autodiff(graph, &at, &seed, 1, &x, 1, NULL, &gradient, &error));
+    graph_output(graph, "dx", gradient, OUT_RESULT, -1);
+    PassContext context = {.arena = &arena, .verify = true};
+    Graph *after = passes_run(graph, 3, NULL, &context);
+    check_fusion(after, 0);
+    graph_free(after);
+    graph_free(graph);
+    arena_free(&arena);
+}
+
+Test(passes, unknown_names_are_refused) {
+    Buf error = {0};
+    cr_assert(passes_check_list("simplify,dce", &error));
+    cr_assert_not(passes_check_list("simplify,nonsense", &error));
+    cr_assert_not_null(strstr(buf_text(&error), "nonsense"));
+    buf_free(&error);
+}
+
+Test(passes, dumps_name_the_pass) {
+    Arena arena = {0};
+    Buf dump = {0};
+    Graph *graph = graph_new(&arena, "g");
+    Node *x = graph_input(graph, "x", type_scalar(DT_F32), ROLE_DATA, 0);
+    graph_output(graph, "y", build_unary(graph, OP_exp, x), OUT_RESULT, -1);
+    PassContext context = {.arena = &arena, .dump = "after:dce", .dump_out = &dump};
+    graph_free(passes_run(graph, 3, NULL, &context));
+    cr_assert_not_null(strstr(buf_text(&dump), "after dce"));
+    cr_assert_null(strstr(buf_text(&dump), "after simplify"));
+    buf_free(&dump);
+    graph_free(graph);
+    arena_free(&arena);
+}
+
+/* A golden file: `// passes: LIST` (and `, inference`), a graph, `// ---`, the graph expected. */
+static void check_golden(const char *path) {
+    Arena arena = {0};
+    Buf text = {0}, error = {0}, printed = {0};
+    cr_assert(file_read(path, &text, &error), "%s", buf_text(&error));
+    char *source = arena_strdup(&arena, buf_text(&text));
+    char *middle = strstr(source, "// ---\n");
+    cr_assert(strncmp(source, "// passes: ", 11) == 0 && middle != NULL, "%s: no header", path);
+    char *list = arena_strndup(&arena, source + 11, strcspn(source + 11, "\n"));
+    PassContext context = {.arena = &arena, .verify = true};
+    char *comma = strstr(list, ", inference");
+    if (comma != NULL) {
+        context.inference = true;
+        *comma = '\0';
+    }
+    Sources sources;
+    sources_init(&sources);
+    sources.out = stderr;
+    char *begin = strchr(source, '\n') + 1;
+    uint16_t file = sources_add(&sources, path, begin, (size_t)(middle - begin));
+    Graph *graph = graph_parse(&arena, &sources, file);
+    cr_assert_not_null(graph, "%s does not parse", path);
+    Graph *after = passes_run(graph, 0, list, &context);
+    graph_print(&printed, after, NULL);
+    if (getenv("NNC_BLESS") != NULL) {
+        Buf blessed = {0};
+        buf_add(&blessed, source, (size_t)(middle - source) + 7);
+        buf_puts(&blessed, buf_text(&printed));
+        cr_assert(file_write(path, blessed.data, blessed.size, &error));
+        buf_free(&blessed);
+    } else {
+        cr_assert_str_eq(buf_text(&printed), middle + 7, "%s gives\n%s", path, buf_text(&printed));
+    }
+    buf_free(&text);
+    buf_free(&printed);
+    sources_free(&sources);
+    graph_free(graph);
+    graph_free(after);
+    arena_free(&arena);
+}
+
+Test(passes, golden_files) {
+    static const char FOLDER[] = NNC_SOURCE_DIR "/tests/passes";
+    DIR *folder = opendir(FOLDER);
+    cr_assert_not_null(folder);
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (strstr(entry->d_name, ".ir") == NULL) continue;
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", FOLDER, entry->d_name);
+        check_golden(path);
+        count++;
+    }
+    closedir(folder);
+    cr_assert_geq(count, 10);
+}
