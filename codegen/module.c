@@ -147,7 +147,7 @@ static void lay_out_train_inputs(Module *module, const Graph *graph) {
     }
 }
 
-static void lay_out(Module *module) {
+static void lay_out_structs(Module *module) {
     const Program *program = module->program;
     size_t params = program->params.count, buffers = program->buffers.count;
     module->params = new_struct(module, "Params", params + buffers);
@@ -245,8 +245,8 @@ static const char *module_prefix(Arena *arena, const char *name) {
     return prefix;
 }
 
-bool module_new(Module *module, const Program *program, const CodegenOptions *options, Arena *arena,
-                Buf *error) {
+bool module_lay_out(Module *module, const Program *program, const CodegenOptions *options,
+                    Arena *arena, Buf *error) {
     *module = (Module){.arena = arena, .program = program, .options = options};
     module->parts.arena = arena;
     module->prefix = module_prefix(arena, options->prefix ? options->prefix : program->name);
@@ -265,7 +265,13 @@ bool module_new(Module *module, const Program *program, const CodegenOptions *op
             module->has_key |= function->graph->inputs.items[j].role == ROLE_KEY;
         }
     }
-    lay_out(module);
+    lay_out_structs(module);
+    return true;
+}
+
+bool module_new(Module *module, const Program *program, const CodegenOptions *options, Arena *arena,
+                Buf *error) {
+    if (!module_lay_out(module, program, options, arena, error)) return false;
     for (size_t i = 0; i < program->functions.count; i++) {
         const ProgramFunction *function = &program->functions.items[i];
         ModuleFunction *planned = module->functions[function->kind];

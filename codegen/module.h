@@ -52,6 +52,9 @@ typedef struct Module {
     FileParts parts;
 } Module;
 
+/* Names of structs and fields only. False with a message. */
+bool module_lay_out(Module *module, const Program *program, const CodegenOptions *options,
+                    Arena *arena, Buf *error);
 /* Lays out and plans. False with a message. */
 bool module_new(Module *module, const Program *program, const CodegenOptions *options, Arena *arena,
                 Buf *error);
@@ -70,6 +73,8 @@ bool module_has_train(const Module *module);
 
 /* Prototypes, without the ';'. In definitions parameters are numbered, in the header named. */
 void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named);
+/* A constant table of NnTensor: the struct's fields, by offset. */
+void module_print_tensors(Emitter *e, const ModuleStruct *structure, const char *table);
 void module_print_header(Emitter *e, const Module *module);
 void module_print_source(Emitter *e, Module *module);
 /* What made the file and what it needs, as its first comment; with the list of kernels or not. */

@@ -8,14 +8,14 @@
 
 typedef struct RuntimePiece {
     const char *name;
-    const char *files[8];
+    const char *files[16];
 } RuntimePiece;
 
 static const RuntimePiece pieces[] = {
     {"safetensors", {"base.h", "safetensors.h", "safetensors.c", "safetensors_state.c"}},
-    {"npy", {"base.h", "npy.h", "npy.c"}},
-    {"idx", {"base.h", "inflate.h", "idx.h", "inflate.c", "idx.c"}},
-    {"tensor_print", {"base.h", "tensor_print.h", "tensor_print.c"}},
+    {"command",
+     {"base.h", "inflate.h", "inflate.c", "idx.h", "idx.c", "npy.h", "npy.c", "tensor_print.h",
+      "tensor_print.c", "items.h", "items.c", "command.h", "command.c"}},
 };
 
 static void print_file_text(Emitter *e, const char *name) {
@@ -34,29 +34,15 @@ static void print_file_text(Emitter *e, const char *name) {
     }
 }
 
-void runtime_print_all(Emitter *e, const char *const *names, int count) {
-    const char *done[32];
-    int done_count = 0;
+void runtime_print(Emitter *e, const char *name) {
+    const RuntimePiece *piece = pieces;
+    while (strcmp(piece->name, name) != 0)
+        piece++;
     emit_line(e, "#if defined(__GNUC__)");
     emit_line(e, "#define NN_API static __attribute__((unused))");
     emit_line(e, "#else");
     emit_line(e, "#define NN_API static");
     emit_line(e, "#endif");
-    for (int i = 0; i < count; i++) {
-        const RuntimePiece *piece = pieces;
-        while (strcmp(piece->name, names[i]) != 0)
-            piece++;
-        for (int f = 0; piece->files[f]; f++) {
-            bool again = false;
-            for (int d = 0; d < done_count; d++)
-                again |= strcmp(done[d], piece->files[f]) == 0;
-            if (again) continue;
-            done[done_count++] = piece->files[f];
-            print_file_text(e, piece->files[f]);
-        }
-    }
-}
-
-void runtime_print(Emitter *e, const char *piece) {
-    runtime_print_all(e, &piece, 1);
+    for (int i = 0; piece->files[i]; i++)
+        print_file_text(e, piece->files[i]);
 }

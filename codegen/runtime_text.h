@@ -16,7 +16,5 @@ extern const RuntimeFile runtime_files[];
 /* Pastes a piece ("safetensors") and what it needs as static functions. The file must start by
  * defining _POSIX_C_SOURCE. */
 void runtime_print(Emitter *e, const char *piece);
-/* The same for several pieces, each file once. */
-void runtime_print_all(Emitter *e, const char *const *pieces, int count);
 
 #endif

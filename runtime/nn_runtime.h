@@ -3,8 +3,10 @@
 #define NN_RUNTIME_H
 
 #include "runtime/base.h"
+#include "runtime/command.h"
 #include "runtime/idx.h"
 #include "runtime/inflate.h"
+#include "runtime/items.h"
 #include "runtime/mt19937.h"
 #include "runtime/npy.h"
 #include "runtime/progress.h"

@@ -303,25 +303,6 @@ static void print_train_init(Emitter *e, const Module *module) {
     emit_line(e, "}");
 }
 
-static void print_tensor_table(Emitter *e, const Module *module) {
-    static const char *const dtypes[] = {"NN_BOOL", "NN_U8",  "NN_I32",
-                                         "NN_I64",  "NN_F32", "NN_F64"};
-    emit_line(e, "static const NnTensor tensors[%d] = {", module->params.count);
-    for (int i = 0; i < module->params.count; i++) {
-        const ModuleField *field = &module->params.fields[i];
-        emit_text(e, "{");
-        emit_c_string(e, field->name, strlen(field->name));
-        emit_text(e, ", %s, %d, {", dtypes[field->type.dtype], field->type.rank);
-        for (int d = 0; d < field->type.rank; d++) {
-            emit_text(e, "%s%lld", d ? ", " : "", (long long)field->type.dim[d]);
-        }
-        emit_text(e, "%s}, offsetof(%s, ", field->type.rank ? "" : "0", module->params.type_name);
-        emit_ident(e, field->ident);
-        emit_text(e, ")},\n");
-    }
-    emit_line(e, "};");
-}
-
 static void print_files(Emitter *e, const Module *module) {
     const char *prefix = module->prefix, *params = module->params.type_name;
     if (!module_has_params(module)) return;
@@ -334,7 +315,7 @@ static void print_files(Emitter *e, const Module *module) {
         emit_line(e, "#include \"runtime/safetensors.h\"");
     }
     emit_newline(e);
-    print_tensor_table(e, module);
+    module_print_tensors(e, &module->params, "tensors");
     emit_text(
         e, "\nstatic int give_error(bool good, const NnError *from, char *error, size_t size) {\n"
            "    if (!good && error) snprintf(error, size, \"%%s\", from->text);\n"

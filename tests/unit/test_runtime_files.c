@@ -1,0 +1,311 @@
+/* The runtime's readers and writers: round trips, and hostile or truncated files refused. */
+#include "runtime/idx.h"
+#include "runtime/mt19937.h"
+#include "runtime/npy.h"
+#include "runtime/safetensors.h"
+#include "support/buf.h"
+#include "support/file.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct State {
+    float weight[2][3];
+    int64_t steps;
+    unsigned char mask[4];
+} State;
+
+static const NnTensor table[] = {
+    {"fc.weight", NN_F32, 2, {2, 3}, offsetof(State, weight)},
+    {"steps", NN_I64, 0, {0}, offsetof(State, steps)},
+    {"mask \"\\\xc3\xa9", NN_BOOL, 1, {4}, offsetof(State, mask)},
+};
+enum { ROWS = 3 };
+
+static const State example = {{{1, 2, 3}, {4, 5, 6.5f}}, 7, {1, 0, 1, 1}};
+
+static char *temporary(char *out, const char *name) {
+    sprintf(out, "/tmp/nnc-test-%ld-%s", (long)getpid(), name);
+    return out;
+}
+
+Test(safetensors, round_trip) {
+    char path[64];
+    State state = {0};
+    NnRange ranges[ROWS];
+    NnError error;
+    temporary(path, "state");
+    cr_assert(nn_safetensors_save(path, &example, table, ROWS, &error), "%s", error.text);
+    cr_assert(nn_safetensors_load(path, &state, table, ROWS, ranges, &error), "%s", error.text);
+    cr_expect_eq(memcmp(state.weight, example.weight, sizeof state.weight), 0);
+    cr_expect_eq(state.steps, 7);
+    cr_expect_eq(memcmp(state.mask, example.mask, 4), 0);
+    cr_expect_not(nn_safetensors_load(path, &state, table, 2, ranges, &error));
+    cr_expect(strstr(error.text, "which the network lacks"), "%s", error.text);
+    unlink(path);
+    cr_expect_not(nn_safetensors_load(path, &state, table, ROWS, ranges, &error));
+    cr_expect_not(nn_safetensors_save("/nowhere/x", &example, table, ROWS, &error));
+}
+
+/* Every prefix of a good file, and every single byte changed, is refused or read; never crashes. */
+Test(safetensors, damaged) {
+    char path[64];
+    Buf file = {0}, failure = {0};
+    NnRange ranges[ROWS];
+    NnError error;
+    temporary(path, "damaged");
+    cr_assert(nn_safetensors_save(path, &example, table, ROWS, &error));
+    cr_assert(file_read(path, &file, &failure));
+    unlink(path);
+    for (size_t size = 0; size < file.size; size++) {
+        State state;
+        unsigned char *exact = malloc(size + 1);
+        memcpy(exact, file.data, size);
+        cr_expect_not(nn_safetensors_parse(exact, size, &state, table, ROWS, ranges, &error));
+        free(exact);
+    }
+    for (size_t i = 0; i < file.size; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            State state;
+            file.data[i] = (char)(file.data[i] ^ 1 << bit);
+            nn_safetensors_parse(file.data, file.size, &state, table, ROWS, ranges, &error);
+            file.data[i] = (char)(file.data[i] ^ 1 << bit);
+        }
+    }
+    buf_free(&file);
+}
+
+/* A file with that header and `data` zero bytes: the message, or "" when it is accepted. */
+static const char *refusal(const char *header, size_t data) {
+    static NnError error;
+    static const NnTensor two[] = {{"a", NN_F32, 1, {2}, 0}, {"b", NN_F32, 1, {1}, 8}};
+    unsigned char bytes[1024] = {0};
+    float out[3];
+    NnRange ranges[2];
+    size_t size = strlen(header);
+    bytes[0] = (unsigned char)size;
+    bytes[1] = (unsigned char)(size >> 8);
+    memcpy(bytes + 8, header, size);
+    error.text[0] = '\0';
+    nn_safetensors_parse(bytes, 8 + size + data, out, two, 2, ranges, &error);
+    return error.text;
+}
+
+#define A "\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}"
+#define B "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}"
+
+Test(safetensors, hostile_headers) {
+    static const struct {
+        const char *header;
+        size_t data;
+        const char *message;
+    } cases[] = {
+        {"{" A "," B "}", 12, ""},
+        {" {" A "," B "}", 12, "not JSON"},
+        {"{" A "," B "}   ", 12, ""},
+        {"{\"__metadata__\":{\"format\":\"pt\"}," A "," B "}", 12, ""},
+        {"{\"__metadata__\":{\"x\":1}," A "," B "}", 12, "expected"},
+        {"{" A "," B "}", 11, "outside the file"},
+        {"{" A "," B "}", 13, "the file has 13"},
+        {"{" A "}", 8, "lacks b"},
+        {"{" A "," A "," B "}", 12, "twice"},
+        {"{" A "," B "},", 12, "goes on"},
+        {"{" A "," B, 12, "ends where"},
+        {"[]", 0, "not JSON"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 12,
+         "overlap at byte 4"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 12, "overlap"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,13]}}", 13, "differ"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[12,8]}}", 12, "outside"},
+        {"{" A ",\"b\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[8,16]}}", 16,
+         "b is F64[1] in the file, the network needs F32[1]"},
+        {"{" A ",\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[8,12]}}", 12, "BF16"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[8,12]}}", 12, "needs"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[8,12]}}", 12, "whole"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[8,12]}}", 12,
+         "expected"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],"
+         "\"data_offsets\":[8,12]}}",
+         12, "too large"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4611686018427387904],"
+         "\"data_offsets\":[8,12]}}",
+         12, "differ"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],"
+         "\"data_offsets\":[8,12]}}",
+         12, "dimensions"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[1]}}", 12, "lacks its"},
+        {"{" A ",\"b\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", 12, "twice"},
+        {"{" A ",\"b\":{\"strange\":1}}", 12, "unknown field"},
+        {"{" A ",\"\\ud800\":{}}", 12, "not a character"},
+        {"{" A ",\"\\u0000\":{}}", 12, "not a character"},
+        {"{" A ",\"\\q\":{}}", 12, "escape"},
+        {"{" A ",\"b\n\":{}}", 12, "control"},
+        {"{" A ",\"c\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12, "lacks"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *got = refusal(cases[i].header, cases[i].data);
+        bool good = *cases[i].message ? strstr(got, cases[i].message) != NULL : *got == '\0';
+        cr_expect(good, "%s: \"%s\", not \"%s\"", cases[i].header, got, cases[i].message);
+    }
+}
+
+Test(idx, reads_and_refuses) {
+    unsigned char file[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6};
+    NnError error;
+    NnIdx idx;
+    NnInput input = {.data = file, .size = sizeof file};
+    cr_assert(nn_idx_header(&input, &idx, &error));
+    cr_expect_eq(idx.rank, 2);
+    cr_expect_eq(idx.elements, 3);
+    cr_expect_eq(input.position, 12);
+    for (size_t size = 0; size < 12; size++) {
+        NnInput cut = {.data = file, .size = size};
+        cr_expect_not(nn_idx_header(&cut, &idx, &error));
+    }
+    static const struct {
+        unsigned char type, bytes[8];
+        double value;
+    } values[] = {{0x08, {255}, 255},        {0x09, {255}, -1},
+                  {0x0B, {0xFF, 0xFE}, -2},  {0x0C, {0x80, 0, 0, 0}, -2147483648.0},
+                  {0x0D, {0x3F, 0xC0}, 1.5}, {0x0E, {0xC0, 0x04}, -2.5}};
+    for (int i = 0; i < 6; i++) {
+        file[2] = values[i].type;
+        NnInput whole = {.data = file, .size = sizeof file};
+        cr_assert(nn_idx_header(&whole, &idx, &error));
+        cr_expect_eq(nn_idx_value(&idx, values[i].bytes), values[i].value);
+    }
+    file[2] = 7;
+    NnInput strange = {.data = file, .size = sizeof file};
+    cr_expect_not(nn_idx_header(&strange, &idx, &error));
+    unsigned char huge[36] = {0, 0, 8, 8};
+    memset(huge + 4, 255, 32);
+    NnInput large = {.data = huge, .size = sizeof huge};
+    cr_expect_not(nn_idx_header(&large, &idx, &error));
+    huge[4] = huge[5] = huge[6] = huge[7] = 0; /* an empty first dimension hides nothing */
+    large.position = 0;
+    cr_expect_not(nn_idx_header(&large, &idx, &error));
+}
+
+/* MNIST's own files: sizes, a pixel sum and the first labels, decompressed to the last byte. */
+Test(idx, mnist_test_set) {
+    static NnIdxFile file;
+    static unsigned char images[1000][28][28], labels[10000];
+    NnError error;
+    cr_assert(nn_idx_open(&file, "samples/mnist/t10k-images-idx3-ubyte.gz", &error), "%s",
+              error.text);
+    cr_expect_eq(file.header.dim[0], 10000);
+    unsigned long sum = 0;
+    for (int i = 0; i < 10; i++) {
+        cr_assert(nn_idx_read_u8(&file, images[0][0], 1000, &error), "%s", error.text);
+        for (size_t j = 0; j < sizeof images; j++)
+            sum += ((unsigned char *)images)[j];
+    }
+    cr_expect_eq(sum, 264923200, "%lu", sum);
+    cr_expect_not(nn_idx_read_u8(&file, images[0][0], 1, &error));
+    cr_expect_not(file.inflate.failed);
+    nn_idx_close(&file);
+    cr_assert(nn_idx_open(&file, "samples/mnist/t10k-labels-idx1-ubyte.gz", &error));
+    cr_assert(nn_idx_read_u8(&file, labels, 10000, &error));
+    cr_expect_eq(labels[0], 7);
+    cr_expect_eq(labels[9999], 6);
+    nn_idx_close(&file);
+}
+
+Test(inflate, damaged) {
+    Buf file = {0}, failure = {0};
+    static NnInflate stream;
+    NnError error;
+    unsigned char out[12000];
+    cr_assert(file_read("samples/mnist/t10k-labels-idx1-ubyte.gz", &file, &failure));
+    for (size_t i = 0; i < file.size; i += 7) {
+        NnInput cut = {.data = (unsigned char *)file.data, .size = i};
+        if (nn_inflate_open(&stream, &cut, &error)) {
+            nn_inflate_read(&stream, out, sizeof out);
+            cr_expect(stream.failed, "%zu bytes pass", i);
+        }
+        file.data[i] = (char)(file.data[i] ^ 4);
+        NnInput wrong = {.data = (unsigned char *)file.data, .size = file.size};
+        if (nn_inflate_open(&stream, &wrong, &error)) nn_inflate_read(&stream, out, sizeof out);
+        if (i > 30) cr_expect(stream.failed, "a wrong bit in byte %zu passes", i);
+        file.data[i] = (char)(file.data[i] ^ 4);
+    }
+    buf_free(&file);
+}
+
+static bool npy_header(const char *dict, NnNpy *npy, NnError *error) {
+    unsigned char file[512] = "\x93NUMPY\x01";
+    size_t size = strlen(dict);
+    file[8] = (unsigned char)size;
+    file[9] = (unsigned char)(size >> 8);
+    memcpy(file + 10, dict, size);
+    NnInput input = {.data = file, .size = 10 + size};
+    return nn_npy_header(&input, npy, error);
+}
+
+Test(npy, headers) {
+    static const struct {
+        const char *dict;
+        bool good;
+    } cases[] = {
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }   \n", true},
+        {"{'shape': (), 'fortran_order': True, 'descr': '|b1'}", true},
+        {"{'descr': '>f8', 'fortran_order': False, 'shape': (5,)}", true},
+        {"{'descr': '<f2', 'fortran_order': False, 'shape': (5,)}", false},
+        {"{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (5,)}", false},
+        {"{'descr': '<f4', 'fortran_order': Maybe, 'shape': (5,)}", false},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (-5,)}", false},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (5,}", false},
+        {"{'descr': '<f4', 'fortran_order': False}", false},
+        {"{'descr': '<f4', 'descr': '<f4', 'shape': (5,)}", false},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (5,)} x", false},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (5,), 'more': 1}", false},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", false},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807,2)}", false},
+        {"{'descr': '<f4", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        NnNpy npy;
+        NnError error = {""};
+        cr_expect_eq(npy_header(cases[i].dict, &npy, &error), cases[i].good, "%s: %s",
+                     cases[i].dict, error.text);
+    }
+}
+
+Test(npy, round_trip_and_orders) {
+    static const double values[2][3] = {{1, 2, 3}, {4, 5, 6}};
+    static const int64_t dims[] = {2, 3};
+    double back[2][3];
+    NnNpy npy;
+    NnError error;
+    FILE *file = tmpfile();
+    cr_assert(nn_npy_write(file, NN_F64, 2, dims, values));
+    cr_expect_eq((ftell(file) - 48) % 64, 0, "the data is aligned");
+    rewind(file);
+    NnInput input = {.file = file};
+    cr_assert(nn_npy_header(&input, &npy, &error), "%s", error.text);
+    cr_expect_eq(npy.rank, 2);
+    cr_expect_eq(npy.dim[1], 3);
+    cr_assert(nn_npy_read(&input, &npy, back, sizeof back, &error));
+    cr_expect_eq(memcmp(back, values, sizeof back), 0);
+    cr_expect_not(nn_npy_read(&input, &npy, back, sizeof back, &error), "nothing is left");
+    fclose(file);
+    static const unsigned char big[] = {0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3,
+                                        0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 6};
+    static const int32_t expected[] = {1, 3, 5, 2, 4, 6};
+    int32_t ints[6];
+    NnNpy fortran = {NN_I32, true, true, 2, {2, 3}};
+    NnInput memory = {.data = big, .size = sizeof big};
+    cr_assert(nn_npy_read(&memory, &fortran, ints, sizeof ints, &error));
+    cr_expect_eq(memcmp(ints, expected, sizeof ints), 0);
+}
+
+Test(mt19937, known_numbers) {
+    NnMt19937 random;
+    nn_mt19937_seed(&random, 5489);
+    cr_expect_eq(nn_mt19937_next(&random), 3499211612u);
+    for (int i = 1; i < 9999; i++)
+        nn_mt19937_next(&random);
+    cr_expect_eq(nn_mt19937_next(&random), 4123659995u, "the ten thousandth of the standard seed");
+}
