@@ -48,7 +48,8 @@ static bool try_merge(Fuser *fuser, Draft *from, Draft *to) {
         const Node *node = to->inlined.items[i];
         for (int k = 0; k < node->input_count && ok; k++) {
             IndexMap map;
-            ok = fuser->home[fuse_operand(fuser, node, k, &map)->id] != &merged;
+            const Node *base = fuse_operand(fuser, node, k, &map);
+            ok = fuser->home[base->id] != &merged || is_inlined(to, base);
         }
     }
     for (int side = 0; side < 2; side++) {
@@ -60,7 +61,7 @@ static bool try_merge(Fuser *fuser, Draft *from, Draft *to) {
     return ok;
 }
 
-static void merge(Draft *from, Draft *to) {
+static void merge(Fuser *fuser, Draft *from, Draft *to) {
     if (from->kind == GROUP_REDUCTION &&
         (to->kind == GROUP_ELEMENTWISE || from->anchor->id > to->anchor->id))
         draft_reduce(to, from->anchor);
@@ -68,6 +69,11 @@ static void merge(Draft *from, Draft *to) {
         VEC_PUSH(to->members, from->members.items[i]);
     for (size_t i = 0; i < from->inlined.count; i++)
         if (!is_inlined(to, from->inlined.items[i])) VEC_PUSH(to->inlined, from->inlined.items[i]);
+    /* Nobody else reads its results; outputs of the graph are marked again below. */
+    for (size_t i = 0; i < from->members.count; i++)
+        fuser->stored[from->members.items[i]->id] = false;
+    for (size_t i = 0; i < fuser->graph->outputs.count; i++)
+        fuser->stored[fuser->graph->outputs.items[i].value->id] = true;
     from->merged = true;
     from->members.count = from->inlined.count = 0;
 }
@@ -89,6 +95,6 @@ void fuse_merge(Fuser *fuser) {
         if (to == NULL || to == from || merger.several[d]) continue;
         if (!may_merge(from) || !may_merge(to) || from->param_only != to->param_only) continue;
         if (from->members.count + to->members.count > DRAFT_LIMIT) continue;
-        if (try_merge(fuser, from, to)) merge(from, to);
+        if (try_merge(fuser, from, to)) merge(fuser, from, to);
     }
 }
