@@ -42,10 +42,9 @@ static Node *compare_indexes(Rewrite *rewrite, const Node *scatter) {
     Node *positions = build_op(graph, OP_iota, NULL, 0, attrs, 3);
     Node *index = simplified_expand(graph, inputs[1], type->dim);
     Node *zeros = simplified_full(graph, *type, 0);
-    Node *value = simplified_binary(graph, OP_add, zeros,
-                                    simplified_expand(graph, inputs[2], type->dim));
-    return simplified_where(graph, simplified_binary(graph, OP_eq, positions, index), value,
-                            zeros);
+    Node *value =
+        simplified_binary(graph, OP_add, zeros, simplified_expand(graph, inputs[2], type->dim));
+    return simplified_where(graph, simplified_binary(graph, OP_eq, positions, index), value, zeros);
 }
 
 Graph *pass_one_hot(const Graph *graph, PassContext *context) {
