@@ -387,9 +387,10 @@ static void check_match(Parser *parser) {
         return;
     for (; token.kind != TOKEN_NEWLINE && token.kind != TOKEN_END; token = lexer_next(&ahead))
         last = token;
-    if (last.kind == TOKEN_COLON)
-        parser_fail_hint(parser, parser_token_span(parser), "use if/elif",
-                         "the 'match' statement is not supported");
+    if (last.kind != TOKEN_COLON) return;
+    parser->skip_body = true; /* its cases would be reported one by one */
+    parser_fail_hint(parser, parser_token_span(parser), "use if/elif",
+                     "the 'match' statement is not supported");
 }
 
 Stmt *parse_compound(Parser *parser) {

@@ -67,7 +67,9 @@ static Expr *parse_unary(Parser *parser);
 static Expr *parse_power(Parser *parser) {
     Expr *base = parse_primary(parser);
     if (!parser_accept(parser, TOKEN_POW)) return base;
+    parser_enter(parser);
     Expr *exponent = parse_unary(parser); /* right associative, and binds looser than -x there */
+    parser_leave(parser);
     return new_binary(parser, BINARY_POW, base, exponent);
 }
 

@@ -226,6 +226,8 @@ static void parse_statements(Parser *parser) {
 
 static void parse_orphan_block(Parser *parser) {
     size_t mark = parser_mark(parser);
+    if (parser->skip_body) lexer_skip_block(&parser->lexer);
+    parser->skip_body = false;
     parser_advance(parser);
     parser->recovered_blocks++;
     parse_statements(parser);

@@ -26,6 +26,7 @@ typedef struct Parser {
     uint32_t nesting;      /* recursion depth, limited */
     uint32_t function_depth, loop_depth;
     uint32_t recovered_blocks; /* inside a block whose header was wrong */
+    bool skip_body;            /* the failing statement's block is not to be parsed */
     int errors_before;         /* sources->errors when parsing began */
     uint32_t field_depth;      /* inside f-string fields */
     Lexer field_lexer;         /* the lexer outside the outermost field */
