@@ -366,10 +366,16 @@ static bool read_attrs(Parser *parser, Op op, const Type *type, Attr attrs[MAX_O
     if (has_attr(op, ATTR_dtype)) attrs[(*count)++] = attr_dtype(type->dtype);
     if (!accept(parser, "{")) return true;
     int before = *count;
-    while (!accept(parser, "}")) {
-        if (*count > before && !expect(parser, ",")) return false;
+    for (bool first = true; !accept(parser, "}"); first = false) {
+        if (!first && !expect(parser, ",")) return false;
         if (*count == MAX_OP_ATTRS) return fail_at(parser, parser->at, "too many attributes");
-        if (!read_attr(parser, type, &attrs[(*count)++])) return false;
+        Attr attr;
+        if (!read_attr(parser, type, &attr)) return false;
+        /* Spelled out although the type says it: allowed, and checked against the type later. */
+        int same = 0;
+        while (same < before && attrs[same].name != attr.name)
+            same++;
+        attrs[same < before ? same : (*count)++] = attr;
     }
     return true;
 }
