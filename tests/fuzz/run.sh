@@ -1,0 +1,23 @@
+#!/bin/sh
+# Fuzzes one target, or all: tests/fuzz/run.sh SECONDS [TARGET...]. Needs clang. A target is
+# tests/fuzz/fuzz_TARGET.c; its seeds are in tests/fuzz/corpus/TARGET. New inputs and crashes stay
+# in the build folder (NNC_FUZZ_DIR, default /tmp/nnc-fuzz); a crash's file is printed.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+seconds=${1:?usage: run.sh SECONDS [TARGET...]}
+shift
+work=${NNC_FUZZ_DIR:-/tmp/nnc-fuzz}
+if [ $# -eq 0 ]; then
+    set -- $(cd "$root/tests/fuzz" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
+fi
+build=$work/build
+CC=clang cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Debug -DNNC_FUZZ=ON -DNNC_SAMPLES=OFF \
+    -DCMAKE_C_COMPILER=clang >"$work.log" 2>&1 || { cat "$work.log"; exit 1; }
+for target in "$@"; do
+    cmake --build "$build" -j "$(nproc)" --target "fuzz_$target" >"$work.log" 2>&1 || { cat "$work.log"; exit 1; }
+    mkdir -p "$work/corpus/$target" "$work/crashes/$target"
+    echo "== $target: $seconds s"
+    "$build/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
+        -print_final_stats=1 -verbosity=0 -artifact_prefix="$work/crashes/$target/" \
+        "$work/corpus/$target" "$root/tests/fuzz/corpus/$target"
+done
