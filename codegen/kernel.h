@@ -119,6 +119,9 @@ typedef enum KOp {
     X(EXPM1, expm1, 1)                                                                             \
     X(LOG, log, 1)                                                                                 \
     X(LOG1P, log1p, 1)                                                                             \
+    X(LOG2, log2, 1)                                                                               \
+    X(LOG10, log10, 1)                                                                             \
+    X(EXP2, exp2, 1)                                                                               \
     X(TANH, tanh, 1)                                                                               \
     X(ERF, erf, 1)                                                                                 \
     X(ERFC, erfc, 1)                                                                               \
