@@ -209,6 +209,7 @@ static void plan_function(Module *module, ModuleFunction *function, const Graph 
         const PlanSteps *prepare = options->embed_weights ? &none : &plan->prepare;
         size_t bytes = larger(plan->run.arena_bytes, prepare->arena_bytes);
         size_t bound = larger(plan->run.arena_lower_bound, prepare->arena_lower_bound);
+        bytes = (bytes + PLAN_ALIGNMENT - 1) / PLAN_ALIGNMENT * PLAN_ALIGNMENT;
         module->arena_bytes = larger(module->arena_bytes, bytes);
         module->arena_lower_bound = larger(module->arena_lower_bound, bound);
     }

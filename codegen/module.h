@@ -71,8 +71,10 @@ bool module_has_params(const Module *module);
 /* Whether training is part of it: the train struct exists. */
 bool module_has_train(const Module *module);
 
-/* Prototypes, without the ';'. In definitions parameters are numbered, in the header named. */
-void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named);
+/* The public function's prototype, then `end` (";" or " {"). In definitions parameters are
+ * numbered, in the header named. */
+void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named,
+                            const char *end);
 /* A constant table of NnTensor: the struct's fields, by offset. */
 void module_print_tensors(Emitter *e, const ModuleStruct *structure, const char *table);
 void module_print_header(Emitter *e, const Module *module);

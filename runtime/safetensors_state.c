@@ -76,7 +76,7 @@ static bool state_data(NnInput *input, uint64_t data_start, unsigned char *base,
 static bool state_load(NnInput *input, uint64_t file_size, void *base, const NnTensor *tensors,
                        int count, NnRange *ranges, NnError *error) {
     StateLoad load = {tensors, count, ranges};
-    uint64_t data_size;
+    uint64_t data_size = 0;
     for (int i = 0; i < count; i++)
         ranges[i] = (NnRange){1, 0};
     if (!nn_safetensors_header(input, file_size, state_visit, &load, &data_size, error)) {

@@ -50,6 +50,8 @@ typedef struct FilePlaces {
     FileParts *parts;
 } FilePlaces;
 
+/* Our own text as a whole line, broken after commas where it is too long. */
+void file_print_wrapped(Emitter *e, const char *text);
 /* An expression for a place; from the arena. */
 const char *file_place(const FilePlaces *places, const Place *place);
 /* The calls and copies in order. A fault returns `fault`, or the step's number from 1 when it is

@@ -111,7 +111,7 @@ static void print_train_parameters(Emitter *e, const Module *module, bool named)
     }
 }
 
-void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named) {
+static void print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named) {
     const char *prefix = module->prefix, *type = module->type_prefix;
     switch (kind) {
     case FUNCTION_INIT:
@@ -141,13 +141,22 @@ void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind,
     emit_text(e, ")");
 }
 
+void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named,
+                            const char *end) {
+    Buf text = {0};
+    Emitter line = {.out = &text};
+    print_prototype(&line, module, kind, named);
+    buf_puts(&text, end);
+    file_print_wrapped(e, buf_text(&text));
+    buf_free(&text);
+}
+
 static void print_function(Emitter *e, const Module *module, FunctionKind kind,
                            const char *comment) {
     if (!module->functions[kind]) return;
     emit_newline(e);
     emit_comment(e, comment);
-    module_print_prototype(e, module, kind, true);
-    emit_text(e, ";\n");
+    module_print_prototype(e, module, kind, true, ";");
 }
 
 static void print_weight_functions(Emitter *e, const Module *module) {

@@ -123,8 +123,9 @@ static void print_variant(Emitter *e, Module *module, const ModuleFunction *func
     Signature signature = variant_signature(module, function->kind);
     emit_newline(e);
     print_guard(e, module, variant, true);
-    emit_line(e, "static int %s%s(%s) {", function_names[function->kind],
-              variant_suffix(module, variant), buf_text(&signature.text));
+    file_print_wrapped(e, arena_printf(module->arena, "static int %s%s(%s) {",
+                                       function_names[function->kind],
+                                       variant_suffix(module, variant), buf_text(&signature.text)));
     print_unused(e, &body, signature.names, signature.count);
     buf_add(e->out, body.data, body.size);
     emit_line(e, "return 0;");
@@ -209,8 +210,7 @@ static const char *call_arguments(const Module *module, FunctionKind kind) {
 static void print_public(Emitter *e, const Module *module, FunctionKind kind) {
     if (!module->functions[kind] || kind == FUNCTION_INIT) return;
     emit_newline(e);
-    module_print_prototype(e, module, kind, false);
-    emit_line(e, " {");
+    module_print_prototype(e, module, kind, false, " {");
     print_choice(e, module, function_names[kind], call_arguments(module, kind));
     emit_line(e, "}");
 }
@@ -257,8 +257,7 @@ static void print_init(Emitter *e, Module *module) {
     const Plan *plan = init->plans[0];
     static const char *const names[] = {"params", "seed"};
     emit_newline(e);
-    module_print_prototype(e, module, FUNCTION_INIT, false);
-    emit_line(e, " {");
+    module_print_prototype(e, module, FUNCTION_INIT, false, " {");
     if (plan->run.arena_bytes > 0) {
         emit_line(e, "_Alignas(64) unsigned char arena[%zu];", plan->run.arena_bytes);
     }

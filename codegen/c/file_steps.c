@@ -43,22 +43,40 @@ static void print_copy(Emitter *e, const PlanStep *step, const FilePlaces *place
     emit_line(e, "memmove(%s, %s, %zu);", to, from, step->arguments[0].bytes);
 }
 
+void file_print_wrapped(Emitter *e, const char *text) {
+    enum { WIDTH = 100 };
+    bool opens = text[strlen(text) - 1] == '{';
+    size_t room = WIDTH - 4 * (size_t)e->indent;
+    while (strlen(text) > room) {
+        size_t take = room;
+        while (take > 0 && !(text[take - 1] == ',' && text[take] == ' '))
+            take--;
+        if (take == 0) break;
+        emit_text(e, "%.*s\n        ", (int)take, text);
+        text += take + 1;
+        room = WIDTH - 8 - 4 * (size_t)e->indent;
+    }
+    emit_text(e, "%s\n", text);
+    if (opens) e->indent++;
+}
+
 static void print_call(Emitter *e, const PlanStep *step, const FilePlaces *places, int number,
                        const char *fault) {
     const Kernel *kernel = file_add_kernel(places->parts, step->kernel);
-    if (kernel->faults) emit_text(e, "if (");
-    emit_ident(e, kernel->name);
-    emit_text(e, "(");
+    Buf call = {0};
+    buf_printf(&call, "%s%s(", kernel->faults ? "if (" : "", kernel->name);
     for (int i = 0; i < step->argument_count; i++) {
-        emit_text(e, "%s%s", i ? ", " : "", file_place(places, &step->arguments[i]));
+        buf_printf(&call, "%s%s", i ? ", " : "", file_place(places, &step->arguments[i]));
     }
     if (!kernel->faults) {
-        emit_text(e, ");\n");
+        buf_puts(&call, ");");
     } else if (fault) {
-        emit_text(e, ")) return %s;\n", fault);
+        buf_printf(&call, ")) return %s;", fault);
     } else {
-        emit_text(e, ")) return %d;\n", number);
+        buf_printf(&call, ")) return %d;", number);
     }
+    file_print_wrapped(e, buf_text(&call));
+    buf_free(&call);
 }
 
 void file_print_steps(Emitter *e, const PlanSteps *steps, const FilePlaces *places,
