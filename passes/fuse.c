@@ -62,27 +62,33 @@ static Draft *deepest_read(const Fuser *fuser, const Node *node) {
     return tie && deepest->read ? NULL : deepest;
 }
 
-static void place(Fuser *fuser, Node *node) {
+static void place(Fuser *fuser, Node *node, bool alone) {
     if (node->op == OP_result) {
         Draft *draft = fuser->home[node->inputs[0]->id];
         VEC_PUSH(draft->members, node);
         fuser->home[node->id] = draft;
         return;
     }
-    Draft *draft = deepest_read(fuser, node);
+    Draft *draft = alone ? NULL : deepest_read(fuser, node);
     if (draft == NULL || !draft_accepts(fuser, draft, node)) draft = draft_new(fuser, node);
     draft_add(fuser, draft, node);
 }
 
-/* Params are constants of the prepare step unless the graph updates them. */
-static bool updates_params(const Graph *graph) {
+/* Params are constants of the prepare step unless the graph updates them; then, what depends on
+ * them only is kept in groups of its own. */
+static bool has_prepare_step(const Graph *graph) {
+    bool reads = false;
+    for (size_t i = 0; i < graph->inputs.count; i++) {
+        InputRole role = graph->inputs.items[i].role;
+        reads = reads || role == ROLE_PARAM || role == ROLE_BUFFER;
+    }
     for (size_t i = 0; i < graph->outputs.count; i++) {
         const GraphOutput *output = &graph->outputs.items[i];
         if (output->role != OUT_UPDATE) continue;
         InputRole role = graph->inputs.items[output->updates].role;
-        if (role == ROLE_PARAM || role == ROLE_BUFFER) return true;
+        if (role == ROLE_PARAM || role == ROLE_BUFFER) return false;
     }
-    return false;
+    return reads;
 }
 
 /* Values that are read by another group, or by the caller. */
@@ -102,7 +108,7 @@ static void mark_stored(Fuser *fuser) {
     }
 }
 
-Fusion *fuse(const Graph *graph, Arena *arena) {
+static Fusion *make_fusion(const Graph *graph, Arena *arena, bool alone) {
     Arena scratch = {0};
     size_t count = graph->nodes.count;
     Fuser fuser = {.graph = graph, .arena = arena, .scratch = &scratch};
@@ -111,15 +117,17 @@ Fusion *fuse(const Graph *graph, Arena *arena) {
     fuser.stored = ARENA_ARRAY(&scratch, bool, count);
     fuser.stamp = ARENA_ARRAY(&scratch, uint32_t, count);
     fuser.home = ARENA_ARRAY(&scratch, Draft *, count);
-    if (!updates_params(graph)) fuser.param_only = graph_param_only(graph, &scratch);
+    if (has_prepare_step(graph)) fuser.param_only = graph_param_only(graph, &scratch);
 
     mark_copies(&fuser);
     for (size_t id = 0; id < count; id++)
         if (fuser.live[id] && is_computed(&fuser, graph->nodes.items[id]))
-            place(&fuser, graph->nodes.items[id]);
+            place(&fuser, graph->nodes.items[id], alone);
     mark_stored(&fuser);
-    fuse_inline(&fuser);
-    fuse_merge(&fuser);
+    if (!alone) {
+        fuse_inline(&fuser);
+        fuse_merge(&fuser);
+    }
     Fusion *fusion = fuse_finish(&fuser);
 
     for (size_t i = 0; i < fuser.drafts.count; i++) {
@@ -129,4 +137,12 @@ Fusion *fuse(const Graph *graph, Arena *arena) {
     VEC_FREE(fuser.drafts);
     arena_free(&scratch);
     return fusion;
+}
+
+Fusion *fuse(const Graph *graph, Arena *arena) {
+    return make_fusion(graph, arena, false);
+}
+
+Fusion *fuse_nothing(const Graph *graph, Arena *arena) {
+    return make_fusion(graph, arena, true);
 }

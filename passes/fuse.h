@@ -2,50 +2,53 @@
  *
  * A group has one anchor (a contraction, reduction, window, indexed op...) or none (an elementwise
  * group); members are in topological order. Movement ops and broadcasts fold into the index maps of
- * whoever reads them where that costs nothing; elementwise producers fold into consumers'
- * loads, elementwise chains and a non-overlapping max/avg pooling into the anchor's epilogue.
+ * whoever reads them where that costs nothing; elementwise producers fold into consumers' loads,
+ * elementwise chains and a non-overlapping max/avg pooling into the anchor's epilogue.
  *
- * Words: a *view* is a movement op for which op_is_view() holds (passes/index_map.h). *Elementwise*
- * means the trait. Constants (const, iota, and views of them) belong to no group: whoever reads one
- * has it as a member; flatten() turns it into FLAT_CONST or FLAT_IOTA. A const of more than
- * FUSE_SMALL_CONST elements is listed among the group's inputs. Cheap elementwise nodes may be
- * members of several groups (recomputed); only the group that lists a node in `outputs` stores it.
- * A stored value is row-major over its own type; inputs are stored values (or graph inputs).
+ * Words. A *view* is a movement op for which op_is_view() holds (passes/index_map.h). *Elementwise*
+ * means the trait. Views, const and iota are members of whoever reads through them and are computed
+ * by nobody (unless they are outputs); flatten() sees through views and turns the others into
+ * FLAT_CONST and FLAT_IOTA. A const of more than FUSE_SMALL_CONST elements is listed among the
+ * group's inputs too. Cheap elementwise nodes may be members of several groups, recomputed; only
+ * the group that lists a node in `outputs` stores it. A stored value is row-major over its own
+ * type; inputs are stored values, graph inputs or constants.
  *
- * Invariants by kind. "Flattens over S" means: flatten() succeeds for these roots, whose shape is
- * S, and finds loads of group inputs, constants, and the held values named.
+ * "Flattens over S" means: flatten() succeeds for these roots, whose shape is S, and finds loads of
+ * group inputs, constants, and the held values named. fusion_verify() checks all of this.
  *
- * GROUP_ELEMENTWISE  anchor NULL. All outputs have one shape S; outputs flatten over S, nothing
- * held. An output may be a view (permute, expand...): then the group is a copy.
+ * GROUP_ELEMENTWISE: anchor NULL. All outputs have one shape S and flatten over S, nothing held. An
+ *   output may be a view (permute, expand...) or a constant: then the group is a copy.
  *
- * GROUP_CONTRACTION  anchor dot, conv, conv_dx or conv_dw. Each anchor operand is, or resolves with
- *     group_read() to, a group input. Epilogue: elementwise members of the anchor's shape,
- *     flatten with anchor held. When `pool` is set it is a max_pool (result 0 the maximum) or
- *     window_sum with window == stride, dilation 1, no padding, that reads an epilogue member or
- *     the anchor; `pool_index` is then the matching max_pool_index of the same operand, or NULL.
- * The second epilogue has the pool's shape, flattens with pool and pool_index held, and reads
- *     nothing else that the group computes. Outputs: anchor, epilogue members, pool, pool_index,
- *     second epilogue members.
+ * GROUP_CONTRACTION: anchor dot, conv, conv_dx or conv_dw. Each anchor operand resolves with
+ *   group_read() to a group input (or a constant). Epilogue: elementwise members of the anchor's
+ *   shape, flatten with the anchor held. `pool`, of a 4-d conv only, is a max_pool or window_sum
+ *   that reads an epilogue member or the anchor: window == stride, dilation 1, no padding, and the
+ *   windows cover the result exactly. `pool_index` is then the max_pool_index of the same operand,
+ *   or NULL. The second epilogue has the pool's shape, flattens with pool and pool_index held, and
+ *   reads nothing else that the group computes. Outputs: any of anchor, pool, epilogue members.
  *
- * GROUP_REDUCTION  anchor is the last reduction; every reduction among the members reduces the same
- *     axes of the same shape F (the full space); results have the row shape R (F without the axes).
- *     Each reduction's operand flattens over F with earlier reductions held; a held reduction (or
- *     row value) is read there through a view with stride 0 on the reduced axes: its FLAT_HELD's
- * map tells. Other members are elementwise over F (softmax's quotient) or over R (epilogue), or
- *     over R with size-1 dims kept. Outputs: any of them. Members over F that depend on no
- * reduction are recomputed in each pass over the row.
+ * GROUP_REDUCTION: anchor is the last reduction; every reduction among the members reduces the same
+ *   axes of the same shape F (the full space), into the row shape R (F without the axes). A
+ *   reduction's operand flattens over F with earlier reductions held; a reduction (or a row value
+ *   made from it) is read there with stride 0 on the reduced axes: the map of FLAT_HELD tells.
+ *   Other members are elementwise over F (softmax's quotient), over R, or over R with the axes kept
+ *   as size 1. Outputs: any of them. Members over F are recomputed in each pass over the row.
  *
- * GROUP_WINDOW  anchor max_pool, max_pool_index, window_sum or pool_scatter without a contraction
- * before it. Operand 0 flattens over its shape (nothing held); other operands too. If both max_pool
- * and max_pool_index of one operand are needed, `pool` is the max_pool (and anchor) and
- * `pool_index` the other. Epilogue: elementwise over the anchor's shape, flattens with anchor and
- * pool_index held.
+ * GROUP_WINDOW: anchor max_pool, max_pool_index, window_sum, window_sum_dx or pool_scatter.
+ *   Operands flatten over their shapes, nothing held; operand 0 has elementwise members only for
+ *   pool_scatter and non-overlapping windows, other operands never do. If max_pool and
+ *   max_pool_index of one operand are both needed, `pool` is the anchor and `pool_index` the other.
+ *   max_pool and window_sum take an epilogue: elementwise over the anchor's shape, flattens with
+ *   anchor and pool_index held.
  *
- * GROUP_OTHER  everything else: gather/take, dynamic slices, concat, pad, scatter-add, sort,
- * random, cumsum... Operands flatten over their own shapes for gather, take, dynamic_slice, concat
- * and pad; are stored for the rest. Epilogue: elementwise over the anchor's shape, flattens with
- *     the anchor held, for anchors of one result. All results of a several-result anchor are
- * outputs of its group. */
+ * GROUP_OTHER: everything else. Operands flatten over their shapes and have no elementwise members:
+ *   they are loads of group inputs through a map, or constants. gather, take, pool_gather,
+ *   dynamic_slice and random take an epilogue: elementwise over the anchor's shape, flattens with
+ *   the anchor held. Of an op with several results the outputs are those `result` nodes that
+ *   someone reads.
+ *
+ * Order: groups stand after what they read; a group that stores an input's update stands after the
+ * other readers of that input where that makes no circle. */
 #ifndef NNC_PASSES_FUSE_H
 #define NNC_PASSES_FUSE_H
 
@@ -69,7 +72,7 @@ typedef struct Group {
     GroupKind kind;
     const char *name; /* "conv1_relu_pool": unique in the graph, an identifier */
     Node *anchor;     /* NULL: elementwise only */
-    Node *pool;       /* pooling in a contraction's epilogue, or NULL */
+    Node *pool;       /* pooling in a contraction's epilogue (or a paired anchor), or NULL */
     Node *pool_index; /* positions of that pooling's maxima, or NULL */
     Node **nodes;     /* members */
     int node_count;
@@ -87,6 +90,8 @@ typedef struct Fusion {
 } Fusion;
 
 Fusion *fuse(const Graph *graph, Arena *arena);
+/* Each computed node by itself: what -O0 runs. */
+Fusion *fuse_nothing(const Graph *graph, Arena *arena);
 void fusion_print(Buf *out, const Fusion *fusion);
 /* Checks the invariants; false with a message naming the group. */
 bool fusion_verify(const Fusion *fusion, Buf *error);

@@ -234,7 +234,8 @@ static bool survey(const Inliner *inliner, const Node *value, const Closure *clo
         Draft *draft = fuser->home[reader->node->id];
         if (draft == fuser->home[value->id]) continue;
         verdict->broadcast = verdict->broadcast || is_broadcast(fuser, value, reader);
-        if (draft->param_only != fuser->home[value->id]->param_only) return false;
+        if (draft->param_only != fuser->home[value->id]->param_only && closure->leaf_count > 0)
+            return false;
         if (draft->members.count + draft->inlined.count + (size_t)closure->count > LARGEST_MOVE)
             return false;
         if (!flattens(fuser, closure, reader)) return false;

@@ -51,10 +51,10 @@ static void check_same(const Graph *before, const Graph *after, const Tensor64 *
     arena_free(&arena);
 }
 
-static void check_fusion(const Graph *graph, uint64_t seed) {
+static void check_fusion(const Graph *graph, bool alone, uint64_t seed) {
     Arena arena = {0};
     Buf error = {0};
-    Fusion *fusion = fuse(graph, &arena);
+    Fusion *fusion = alone ? fuse_nothing(graph, &arena) : fuse(graph, &arena);
     if (!fusion_verify(fusion, &error)) {
         Buf text = {0};
         graph_print(&text, graph, NULL);
@@ -72,7 +72,8 @@ static void check_passes(uint64_t seed, int steps) {
     random_graph_fill(&random, steps, NULL);
     Tensor64 *inputs = random_graph_values(&random, &arena);
     PassContext context = {.arena = &arena, .verify = true};
-    check_fusion(random.graph, seed);
+    check_fusion(random.graph, false, seed);
+    check_fusion(random.graph, true, seed);
     for (const PassInfo *pass = pass_table(); pass->name != NULL; pass++) {
         Graph *after = passes_run(random.graph, 0, pass->name, &context);
         check_same(random.graph, after, inputs, 0, pass->name, seed);
@@ -80,7 +81,7 @@ static void check_passes(uint64_t seed, int steps) {
     }
     Graph *all = passes_run(random.graph, 3, NULL, &context);
     check_same(random.graph, all, inputs, 0, "the pipeline", seed);
-    check_fusion(all, seed);
+    check_fusion(all, false, seed);
     graph_free(all);
     random_graph_free(&random);
     arena_free(&arena);
@@ -109,7 +110,7 @@ Test(passes, long_chains, .timeout = 120) {
     graph_output(graph, "dx", gradient, OUT_RESULT, -1);
     PassContext context = {.arena = &arena, .verify = true};
     Graph *after = passes_run(graph, 3, NULL, &context);
-    check_fusion(after, 0);
+    check_fusion(after, false, 0);
     graph_free(after);
     graph_free(graph);
     arena_free(&arena);
