@@ -82,13 +82,56 @@ uint64_t mt_uniform_draws(DType dtype, int64_t count) {
     return (uint64_t)count * (dtype == DT_F32 ? 1 : 2);
 }
 
+/* Logarithm of 2^-24 .. 1 as PyTorch's vectorized Box-Muller computes it: Cephes's polynomial for
+ * the mantissa in [sqrt(1/2), sqrt(2)), sums and products fused. */
+static float cephes_log(float x) {
+    static const float coefficients[] = {7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,
+                                         -1.2420140846e-1f, 1.4249322787e-1f,  -1.6668057665e-1f,
+                                         2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f};
+    int binary;
+    x = frexpf(x, &binary);
+    float exponent = (float)binary;
+    if (x < 0.707106781f) {
+        exponent -= 1;
+        x += x;
+    }
+    x -= 1;
+    float square = x * x, y = coefficients[0];
+    for (int i = 1; i < 9; i++)
+        y = fmaf(y, x, coefficients[i]);
+    y = fmaf(y * x, square, exponent * -2.12194440e-4f);
+    y = fmaf(square, -0.5f, y);
+    return fmaf(exponent, 0.693359375f, x + y);
+}
+
+/* Sine and cosine of an angle in [0, 2 pi), likewise. */
+static void cephes_sincos(float x, float *sine, float *cosine) {
+    int octant = ((int)(x * 1.27323954f) + 1) & ~1;
+    float y = (float)octant;
+    x = fmaf(y, -0.78515625f, x);
+    x = fmaf(y, -2.4187564849853515625e-4f, x);
+    x = fmaf(y, -3.77489497744594108e-8f, x);
+    float z = x * x, c = 2.443315711809948e-5f, s = -1.9515295891e-4f;
+    c = fmaf(c, z, -1.388731625493765e-3f);
+    c = fmaf(c, z, 4.166664568298827e-2f) * z;
+    c = fmaf(c, z, -0.5f * z) + 1;
+    s = fmaf(s, z, 8.3321608736e-3f);
+    s = fmaf(s, z, -1.6666654611e-1f) * z;
+    s = fmaf(s, x, x);
+    bool swapped = (octant & 2) != 0;
+    *sine = swapped ? c : s;
+    *cosine = swapped ? s : c;
+    if (octant & 4) *sine = -*sine;
+    if ((octant + 2) & 4) *cosine = -*cosine;
+}
+
 /* Sixteen uniform numbers become sixteen normal ones. */
 static void normal_block_f32(float *block, float mean, float std) {
     for (int i = 0; i < 8; i++) {
-        float radius = sqrtf(-2 * logf(1 - block[i]));
-        float angle = (float)TWO_PI * block[i + 8];
-        block[i] = fmaf(radius * cosf(angle), std, mean);
-        block[i + 8] = fmaf(radius * sinf(angle), std, mean);
+        float sine, cosine, radius = sqrtf(-2 * cephes_log(1 - block[i]));
+        cephes_sincos((float)TWO_PI * block[i + 8], &sine, &cosine);
+        block[i] = fmaf(radius * cosine, std, mean);
+        block[i + 8] = fmaf(radius * sine, std, mean);
     }
 }
 
