@@ -133,7 +133,7 @@ const Node *group_read(const Group *group, const Node *value, IndexMap *map) {
         path[length++] = value;
         value = value->inputs[0];
     }
-    *map = base_map(value);
+    *map = group_has(group, value) ? base_map(value) : index_map_identity(&value->type);
     while (length > 0)
         NNC_CHECK(index_map_apply(map, path[--length]), "a group reads what has no index map");
     return value;

@@ -24,8 +24,7 @@ static void mark_copies(Fuser *fuser) {
     const Graph *graph = fuser->graph;
     for (size_t i = 0; i < graph->outputs.count; i++) {
         const Node *value = graph->outputs.items[i].value;
-        if (op_is_view(value->op) || value->op == OP_const || value->op == OP_iota)
-            mark_copied(fuser, value);
+        if (op_is_view(value->op) || value->op == OP_iota) mark_copied(fuser, value);
     }
     for (bool changed = true; changed;) {
         changed = false;
@@ -35,7 +34,9 @@ static void mark_copies(Fuser *fuser) {
             for (int i = 0; i < node->input_count; i++) {
                 IndexMap map;
                 const Node *base = fuse_operand(fuser, node, i, &map);
-                if (op_is_view(base->op) && mark_copied(fuser, base)) changed = true;
+                bool counted =
+                    base->op == OP_iota && (op_info(node->op)->traits & TRAIT_CONTRACTION);
+                if ((op_is_view(base->op) || counted) && mark_copied(fuser, base)) changed = true;
             }
         }
     }
@@ -50,7 +51,7 @@ static Draft *deepest_read(const Fuser *fuser, const Node *node) {
         IndexMap map;
         const Node *base = fuse_operand(fuser, node, i, &map);
         Draft *draft = fuser->home[base->id];
-        if (draft == NULL || draft == deepest || is_leaf(base)) continue;
+        if (draft == NULL || draft == deepest || is_leaf(fuser, base)) continue;
         if (deepest != NULL && draft->depth == deepest->depth) {
             tie = true;
             if (draft->id > deepest->id) deepest = draft;
@@ -102,7 +103,7 @@ static void mark_stored(Fuser *fuser) {
         for (int i = 0; i < node->input_count; i++) {
             IndexMap map;
             const Node *base = fuse_operand(fuser, node, i, &map);
-            if (fuser->home[base->id] != fuser->home[id] && !is_leaf(base))
+            if (fuser->home[base->id] != fuser->home[id] && !is_leaf(fuser, base))
                 fuser->stored[base->id] = true;
         }
     }

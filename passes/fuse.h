@@ -7,17 +7,18 @@
  *
  * Words. A *view* is a movement op for which op_is_view() holds (passes/index_map.h). *Elementwise*
  * means the trait. Views, const and iota are members of whoever reads through them and are computed
- * by nobody (unless they are outputs); flatten() sees through views and turns the others into
- * FLAT_CONST and FLAT_IOTA. A const of more than FUSE_SMALL_CONST elements is listed among the
- * group's inputs too. Cheap elementwise nodes may be members of several groups, recomputed; only
- * the group that lists a node in `outputs` stores it. A stored value is row-major over its own
- * type; inputs are stored values, graph inputs or constants.
+ * by nobody (unless a view or iota must be stored); flatten() sees through views and turns the
+ * others into FLAT_CONST and FLAT_IOTA. A const of more than FUSE_SMALL_CONST elements is listed
+ * among the group's inputs too. Cheap elementwise nodes may be members of several groups,
+ * recomputed; only the group that lists a node in `outputs` stores it. A stored value is row-major
+ * over its own type; inputs are stored values, graph inputs or constants.
  *
  * "Flattens over S" means: flatten() succeeds for these roots, whose shape is S, and finds loads of
  * group inputs, constants, and the held values named. fusion_verify() checks all of this.
  *
  * GROUP_ELEMENTWISE: anchor NULL. All outputs have one shape S and flatten over S, nothing held. An
- *   output may be a view (permute, expand...) or a constant: then the group is a copy.
+ *   output may be a view (permute, expand...) or an iota: then the group is a copy. Graph outputs
+ *   that are graph inputs or a const have no group.
  *
  * GROUP_CONTRACTION: anchor dot, conv, conv_dx or conv_dw. Each anchor operand resolves with
  *   group_read() to a group input (or a constant). Epilogue: elementwise members of the anchor's

@@ -46,7 +46,7 @@ Collection fuse_collect(Fuser *fuser, const Draft *draft, Arena *arena) {
             Node *base = fuse_operand(fuser, node, i, &map);
             for (Node *view = node->inputs[i]; view != base; view = view->inputs[0])
                 meet(fuser, &nodes, view);
-            bool leaf = base->op == OP_const || base->op == OP_iota;
+            bool leaf = is_leaf(fuser, base) && base->op != OP_input;
             if (leaf && type_numel(&base->type) > FUSE_SMALL_CONST && base->op == OP_const)
                 meet(fuser, &inputs, base);
             else if (leaf || is_here(fuser, draft, base))

@@ -144,7 +144,7 @@ static bool find_closure(const Inliner *inliner, Node *value, Closure *closure) 
         for (int i = 0; i < node->input_count; i++) {
             IndexMap map;
             Node *base = fuse_operand(fuser, node, i, &map);
-            if (base->op == OP_const || base->op == OP_iota) continue;
+            if (is_leaf(fuser, base) && base->op != OP_input) continue;
             if (contains(closure->nodes, closure->count, base) ||
                 contains(closure->leaves, closure->leaf_count, base))
                 continue;

@@ -26,7 +26,7 @@ typedef struct Fuser {
     Arena *arena; /* what lives on in the Fusion */
     Arena *scratch;
     bool *live;
-    bool *copied;     /* by id: views that are stored, because a reader can't look through them */
+    bool *copied;     /* by id: views (and iotas) that are stored: a reader can't do without */
     bool *param_only; /* by id; NULL: does not matter */
     Draft **home;     /* by id: the group that computes the node */
     VEC(Draft *) drafts;
@@ -46,8 +46,9 @@ typedef struct Collection {
 } Collection;
 
 /* fuse_join.c: which group may compute a node beside what it computes already. */
-bool is_leaf(const Node *node);
-/* A view that is stored counts as computed, as do const results. */
+/* Inputs and constants: read by whoever wants them, computed by nobody. */
+bool is_leaf(const Fuser *fuser, const Node *node);
+/* A view that is stored counts as computed. */
 bool is_computed(const Fuser *fuser, const Node *node);
 /* What an operand is read from, past views, and how. */
 Node *fuse_base(const Fuser *fuser, const Node *operand, IndexMap *map);

@@ -6,13 +6,13 @@
 #include "passes/fuse_internal.h"
 #include "support/checked.h"
 
-bool is_leaf(const Node *node) {
-    return node->op == OP_const || node->op == OP_iota || node->op == OP_input;
+bool is_leaf(const Fuser *fuser, const Node *node) {
+    if (node->op == OP_iota) return !fuser->copied[node->id];
+    return node->op == OP_const || node->op == OP_input;
 }
 
 bool is_computed(const Fuser *fuser, const Node *node) {
-    if (node->op == OP_input) return false;
-    return fuser->copied[node->id] || !(is_leaf(node) || op_is_view(node->op));
+    return fuser->copied[node->id] || !(is_leaf(fuser, node) || op_is_view(node->op));
 }
 
 Node *fuse_base(const Fuser *fuser, const Node *operand, IndexMap *map) {
@@ -141,7 +141,7 @@ static bool reads_members_in_place(const Fuser *fuser, const Draft *draft, const
     for (int i = 0; i < node->input_count; i++) {
         IndexMap map;
         const Node *base = fuse_operand(fuser, node, i, &map);
-        if (fuser->home[base->id] != draft || is_leaf(base)) continue;
+        if (fuser->home[base->id] != draft || is_leaf(fuser, base)) continue;
         if (!draft_reads_member(draft, node, base, &map)) return false;
     }
     return true;
@@ -235,7 +235,7 @@ void draft_add(Fuser *fuser, Draft *draft, Node *node) {
         IndexMap map;
         const Node *base = fuse_operand(fuser, node, i, &map);
         Draft *other = fuser->home[base->id];
-        if (other == NULL || other == draft || is_leaf(base)) continue;
+        if (other == NULL || other == draft || is_leaf(fuser, base)) continue;
         other->read = true;
         if (other->depth >= draft->depth) draft->depth = other->depth + 1;
     }

@@ -12,6 +12,12 @@ static bool is_elementwise(const Node *node) {
     return op_info(node->op)->traits & TRAIT_ELEMENTWISE;
 }
 
+static bool is_input(const Group *group, const Node *node) {
+    for (int i = 0; i < group->input_count; i++)
+        if (group->inputs[i] == node) return true;
+    return false;
+}
+
 /* Whether `root` flattens with loads of inputs only. `held` are the values that a kernel has. */
 static bool flattens(const Group *group, const Node *root, Node *const *held, int held_count,
                      Buf *error) {
@@ -25,10 +31,8 @@ static bool flattens(const Group *group, const Node *root, Node *const *held, in
     bool ok = flatten(&request, &flat, &scratch) || fail(error, group, "no index map", root);
     for (int i = 0; ok && i < flat.count; i++) {
         if (flat.values[i].kind != FLAT_LOAD) continue;
-        bool known = false;
-        for (int k = 0; k < group->input_count; k++)
-            known = known || group->inputs[k] == flat.values[i].node;
-        if (!known) ok = fail(error, group, "reads what it does not list", flat.values[i].node);
+        if (!is_input(group, flat.values[i].node))
+            ok = fail(error, group, "reads what it does not list", flat.values[i].node);
     }
     arena_free(&scratch);
     return ok;
@@ -64,6 +68,12 @@ static bool check_group(const Group *group, Arena *scratch, Buf *error) {
         for (int k = 0; k < held[i]->input_count; k++)
             if (!flattens(group, held[i]->inputs[k], held, held_count, error)) return false;
     }
+    for (int k = 0; group->kind == GROUP_CONTRACTION && k < group->anchor->input_count; k++) {
+        IndexMap map;
+        const Node *base = group_read(group, group->anchor->inputs[k], &map);
+        if (base->op != OP_const && !is_input(group, base))
+            return fail(error, group, "an operand is not in memory", base);
+    }
     if (group->kind == GROUP_ELEMENTWISE && held_count > 0)
         return fail(error, group, "computes across elements", held[0]);
     return true;
@@ -89,7 +99,7 @@ bool fusion_verify(const Fusion *fusion, Buf *error) {
     }
     for (size_t i = 0; i < fusion->graph->outputs.count && ok; i++) {
         const Node *value = fusion->graph->outputs.items[i].value;
-        if (!stored[value->id] && value->op != OP_input) {
+        if (!stored[value->id] && value->op != OP_input && value->op != OP_const) {
             buf_printf(error, "output %s is not stored", fusion->graph->outputs.items[i].name);
             ok = false;
         }
