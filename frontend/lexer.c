@@ -431,11 +431,13 @@ static bool follows_colon(const Lexer *lexer, uint32_t pos) {
 void lexer_recover(Lexer *lexer, uint32_t statement, Token offender) {
     lexer->pos = line_begin(lexer, statement);
     uint32_t column = measure_indent(lexer).column;
-    lexer->pos = offender.end;
-    if (offender.first_on_line && offender.kind != TOKEN_ERROR)
-        lexer->pos = line_begin(lexer, offender.begin);
-    else
+    uint32_t resume = line_begin(lexer, offender.begin);
+    if (offender.first_on_line && offender.kind != TOKEN_ERROR && resume > statement) {
+        lexer->pos = resume;
+    } else {
+        lexer->pos = offender.end;
         next_line(lexer);
+    }
     bool body = follows_colon(lexer, lexer->pos);
     for (; lexer->pos < lexer->end; next_line(lexer)) {
         uint32_t begin = lexer->pos;

@@ -137,17 +137,17 @@ void parser_push(Parser *parser, void *item) {
 }
 
 void **parser_take(Parser *parser, size_t mark, size_t *count) {
+    void **items = NULL;
     *count = parser->scratch.count - mark;
-    void **items = arena_copy(parser->arena, parser->scratch.items + mark, *count, sizeof *items);
+    if (*count)
+        items = arena_copy(parser->arena, parser->scratch.items + mark, *count, sizeof *items);
     parser->scratch.count = mark;
     return items;
 }
 
 Exprs parser_take_exprs(Parser *parser, size_t mark) {
-    Exprs exprs = {.count = parser->scratch.count - mark};
-    exprs.items =
-        arena_copy(parser->arena, parser->scratch.items + mark, exprs.count, sizeof *exprs.items);
-    parser->scratch.count = mark;
+    Exprs exprs;
+    exprs.items = (Expr **)(void *)parser_take(parser, mark, &exprs.count);
     return exprs;
 }
 
