@@ -129,12 +129,35 @@ void emit_c_string(Emitter *e, const char *bytes, size_t size) {
     buf_free(&text);
 }
 
+/* Bytes of the UTF-8 character at `text` when it may stand in a comment: not broken, and not a mark
+ * that changes the direction of the text after it. Else 0. */
+static int utf8_length(const char *text) {
+    const unsigned char *c = (const unsigned char *)text;
+    int length = c[0] >= 0xF0 && c[0] < 0xF5   ? 4
+                 : c[0] >= 0xE0 && c[0] < 0xF0 ? 3
+                 : c[0] >= 0xC2 && c[0] < 0xE0 ? 2
+                                               : 0;
+    for (int i = 1; i < length; i++)
+        if ((c[i] & 0xC0) != 0x80) return 0;
+    if (c[0] == 0xE2 && c[1] == 0x80) return c[2] >= 0x8B && c[2] <= 0xAE ? 0 : length;
+    if (c[0] == 0xE2 && c[1] == 0x81) return c[2] >= 0xA0 && c[2] <= 0xAF ? 0 : length;
+    if (c[0] == 0xD8 && c[1] == 0x9C) return 0;
+    return length;
+}
+
 /* The text with what could end or break a comment replaced. */
 static void clean_comment(Buf *out, const char *text) {
     for (const char *c = text; *c; c++) {
-        bool control = (unsigned char)*c < 32 || *c == 127 || *c == '\\';
-        bool joins =
-            (*c == '/' && c > text && c[-1] == '*') || (*c == '*' && c > text && c[-1] == '/');
+        if ((unsigned char)*c >= 128) {
+            int length = utf8_length(c);
+            buf_add(out, length ? c : ".", length ? (size_t)length : 1);
+            if (length) c += length - 1;
+            continue;
+        }
+        bool control = *c < 32 || *c == 127 || *c == '\\';
+        char before = c > text ? c[-1] : ' ';
+        bool joins = (*c == '/' && before == '*') || (*c == '*' && before == '/');
+        joins |= *c == '?' && before == '?'; // a trigraph's start
         if (joins) buf_putc(out, ' ');
         buf_putc(out, control ? ' ' : *c);
     }

@@ -1,0 +1,333 @@
+/* Emitted C: compiles without a warning, computes what the reference interpreter does, is the same
+ * from run to run, and survives hostile names. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "codegen/codegen.h"
+#include "ir/interp.h"
+#include "support/file.h"
+#include "tests/support/programs.h"
+
+/* A directory of its own for each test, removed at the end. */
+typedef struct Place {
+    char path[64];
+    Arena arena;
+} Place;
+
+static Place place_new(void) {
+    Place place = {.path = "/tmp/nnc-test-XXXXXX"};
+    cr_assert_not_null(mkdtemp(place.path));
+    return place;
+}
+
+static int shell(const char *format, ...) {
+    Buf command = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&command, format, args);
+    va_end(args);
+    int status = system(buf_text(&command));
+    buf_free(&command);
+    return status;
+}
+
+static void place_free(Place *place) {
+    shell("rm -rf %s", place->path);
+    arena_free(&place->arena);
+}
+
+static void write_text(Place *place, const char *name, const Buf *text) {
+    Buf error = {0};
+    const char *path = arena_printf(&place->arena, "%s/%s", place->path, name);
+    cr_assert(file_write(path, text->data, text->size, &error), "%s", buf_text(&error));
+}
+
+static CodegenOptions options_for(const Program *program) {
+    return (CodegenOptions){.prefix = program->name, .version = "test", .level = 3};
+}
+
+static void emit(Place *place, const Program *program, const CodegenOptions *options) {
+    Buf source = {0}, header = {0}, error = {0};
+    cr_assert(codegen_c(program, options, &source, &header, NULL, &error), "%s", buf_text(&error));
+    write_text(place, arena_printf(&place->arena, "%s.c", options->prefix), &source);
+    write_text(place, arena_printf(&place->arena, "%s.h", options->prefix), &header);
+    buf_free(&source);
+    buf_free(&header);
+}
+
+#define STRICT "-std=c11 -Wall -Wextra -Wpedantic -Werror"
+
+static void check_warnings(Place *place, const char *name) {
+    static const char *const compilers[] = {"gcc", "clang"};
+    static const char *const cpp[] = {"g++", "clang++"};
+    for (int i = 0; i < 2; i++) {
+        cr_expect_eq(shell("%s " STRICT " -O1 -c %s/%s.c -o %s/x.o", compilers[i], place->path,
+                           name, place->path),
+                     0);
+        cr_expect_eq(shell("echo '#include \"%s.h\"' | %s -x c++ -std=c++17 -Wall -Wextra "
+                           "-Wpedantic -Werror -I%s -c - -o %s/x.o",
+                           name, cpp[i], place->path, place->path),
+                     0);
+    }
+}
+
+static const char *const vectors[] = {"none", "sse2", "avx2", "avx512"};
+
+Test(module, compiles_without_warnings) {
+    Place place = place_new();
+    Program *program = program_mlp(&place.arena, 2, 4);
+    CodegenOptions options = options_for(program);
+    for (int i = 0; i < 4; i++) {
+        options.vector = vectors[i];
+        emit(&place, program, &options);
+        check_warnings(&place, "mlp");
+    }
+    options.standalone = true;
+    options.dispatch = true;
+    emit(&place, program, &options);
+    check_warnings(&place, "mlp");
+    program->weights = program_weights(program, &place.arena);
+    options.embed_weights = true;
+    emit(&place, program, &options);
+    check_warnings(&place, "mlp");
+    program_free(program);
+    place_free(&place);
+}
+
+/* Values between -1 and 1 that differ from element to element. */
+static void fill(float *values, size_t count, uint32_t seed) {
+    for (size_t i = 0; i < count; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        values[i] = (float)(seed >> 8) / 8388608.0f - 1.0f;
+    }
+}
+
+/* What the reference interpreter says of a function of the program; state is kept by role. */
+typedef struct Reference {
+    Arena *arena;
+    const Program *program;
+    Tensor64 *params, *grads, *states, data[2];
+} Reference;
+
+static Tensor64 zeros(Arena *arena, Type type) {
+    return tensor64_from_bytes(arena, type, arena_alloc(arena, type_bytes(&type) + 1));
+}
+
+static Tensor64 *entries(Arena *arena, const ProgramEntry *items, size_t count) {
+    Tensor64 *tensors = ARENA_ARRAY(arena, Tensor64, count);
+    for (size_t i = 0; i < count; i++)
+        tensors[i] = zeros(arena, items[i].type);
+    return tensors;
+}
+
+static Tensor64 *slot_of(Reference *reference, const GraphInput *input) {
+    switch (input->role) {
+    case ROLE_DATA:
+        return &reference->data[input->slot];
+    case ROLE_PARAM:
+        return &reference->params[input->slot];
+    case ROLE_GRAD:
+        return &reference->grads[input->slot];
+    default:
+        return &reference->states[input->slot];
+    }
+}
+
+/* Runs the function, applies its updates; the first result. */
+static Tensor64 reference_run(Reference *reference, FunctionKind kind) {
+    const Graph *graph = reference->program->functions.items[kind].graph;
+    Tensor64 *inputs = ARENA_ARRAY(reference->arena, Tensor64, graph->inputs.count);
+    Tensor64 *outputs = ARENA_ARRAY(reference->arena, Tensor64, graph->outputs.count);
+    Tensor64 result = {0};
+    Buf error = {0};
+    for (size_t i = 0; i < graph->inputs.count; i++) {
+        const GraphInput *input = &graph->inputs.items[i];
+        float rate = 0.1f;
+        inputs[i] = input->role == ROLE_HYPER
+                        ? tensor64_from_bytes(reference->arena, input->node->type, &rate)
+                        : *slot_of(reference, input);
+    }
+    cr_assert(interp_run(graph, inputs, outputs, ROUND_NONE, reference->arena, &error));
+    for (size_t i = 0; i < graph->outputs.count; i++) {
+        const GraphOutput *output = &graph->outputs.items[i];
+        if (output->role == OUT_RESULT) {
+            result = outputs[i];
+        } else {
+            *slot_of(reference, &graph->inputs.items[output->updates]) = outputs[i];
+        }
+    }
+    return result;
+}
+
+/* The next floats of the emitted program's output against the reference: error relative to the
+ * reference's rms. */
+static void compare(const char *what, const float **at, const Tensor64 *want, double bound) {
+    size_t count = (size_t)type_numel(&want->type);
+    double square = 0, worst = 0;
+    for (size_t i = 0; i < count; i++) {
+        square += want->f[i] * want->f[i];
+        worst = fmax(worst, fabs((double)(*at)[i] - want->f[i]));
+    }
+    double rms = sqrt(square / (double)count);
+    cr_expect_leq(worst, bound * rms + 1e-12, "%s: error %g of rms %g", what, worst, rms);
+    *at += count;
+}
+
+static void compare_all(const char *what, const float **at, const Tensor64 *want, size_t count,
+                        double bound) {
+    for (size_t i = 0; i < count; i++)
+        compare(what, at, &want[i], bound);
+}
+
+/* Writes the check program and its input, compiles and runs it; its output. */
+static const float *run_check(Place *place, const Program *program, const char *type,
+                              const char *compiler, const Buf *input) {
+    Buf text = {0}, error = {0}, output = {0};
+    const char *name = program->name, *path = place->path;
+    buf_printf(&text, "#include \"%s.h\"\n#define NET(x) %s_##x\n#define TYPE(x) %s##x\n", name,
+               name, type);
+    cr_assert(file_read("tests/emitted/check.c", &text, &error), "%s", buf_text(&error));
+    write_text(place, "check.c", &text);
+    write_text(place, "input", input);
+    cr_assert_eq(
+        shell("%s " STRICT " %s/%s.c %s/check.c -o %s/check -lm", compiler, path, name, path, path),
+        0);
+    cr_assert_eq(shell("%s/check < %s/input > %s/output", path, path, path), 0);
+    cr_assert(file_read(arena_printf(&place->arena, "%s/output", path), &output, &error));
+    buf_free(&text);
+    float *floats = arena_copy(&place->arena, output.data, output.size / 4, 4);
+    buf_free(&output);
+    return floats;
+}
+
+static void check_functions(Program *program, const char *type, const char *vector,
+                            const char *compiler) {
+    Place place = place_new();
+    Arena *arena = &place.arena;
+    CodegenOptions options = options_for(program);
+    options.vector = vector;
+    options.dispatch = vector == NULL;
+    emit(&place, program, &options);
+    size_t params = program->params.count;
+    Reference reference = {arena,
+                           program,
+                           entries(arena, program->params.items, params),
+                           entries(arena, program->params.items, params),
+                           entries(arena, program->states.items, params),
+                           {{.f = NULL}}};
+    Buf input = {0};
+    for (size_t i = 0; i < params; i++) {
+        Type shape = program->params.items[i].type;
+        float *values = arena_alloc(arena, type_bytes(&shape));
+        fill(values, (size_t)type_numel(&shape), (uint32_t)i);
+        for (int64_t j = 0; j < type_numel(&shape); j++)
+            values[j] *= 0.2f;
+        reference.params[i] = tensor64_from_bytes(arena, shape, values);
+        buf_add(&input, values, type_bytes(&shape));
+    }
+    const Graph *train = program->functions.items[FUNCTION_TRAIN_STEP].graph;
+    Type in = program->inputs.items[0].type, batch = train->inputs.items[0].node->type;
+    float *x = arena_alloc(arena, type_bytes(&in)), *xs = arena_alloc(arena, type_bytes(&batch));
+    fill(x, (size_t)type_numel(&in), 77);
+    fill(xs, (size_t)type_numel(&batch), 78);
+    buf_add(&input, x, type_bytes(&in));
+    buf_add(&input, xs, type_bytes(&batch));
+    int64_t *classes = ARENA_ARRAY(arena, int64_t, (size_t)batch.dim[0]);
+    for (int64_t i = 0; i < batch.dim[0]; i++)
+        classes[i] = i % 3;
+    buf_add(&input, classes, (size_t)batch.dim[0] * 8);
+    const float *at = run_check(&place, program, type, compiler, &input);
+
+    for (size_t i = 0; i < params; i++) {
+        for (int64_t j = 0; j < type_numel(&program->params.items[i].type); j++, at++)
+            cr_assert(*at >= -0.25f && *at <= 0.25f, "initial weight %g", (double)*at);
+    }
+    reference.data[0] = tensor64_from_bytes(arena, in, x);
+    Tensor64 output = reference_run(&reference, FUNCTION_FORWARD);
+    compare("forward", &at, &output, 5e-5);
+    reference.data[1] = output;
+    reference_run(&reference, FUNCTION_BACKWARD);
+    compare_all("gradient", &at, reference.grads, params, 1e-4);
+    reference.data[0] = tensor64_from_bytes(arena, batch, xs);
+    reference.data[1] = tensor64_from_bytes(arena, program->targets.items[0].type, classes);
+    for (int step = 0; step < 3; step++) {
+        Tensor64 loss = reference_run(&reference, FUNCTION_TRAIN_STEP);
+        compare("loss", &at, &loss, 5e-5);
+    }
+    compare_all("trained", &at, reference.params, params, 1e-4);
+    compare_all("momentum", &at, reference.states, params, 2e-4);
+    buf_free(&input);
+    place_free(&place);
+}
+
+#define SANITIZED "clang -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+Test(module, mlp_computes) {
+    Arena arena = {0};
+    Program *program = program_mlp(&arena, 2, 5);
+    check_functions(program, "Mlp", "none", SANITIZED);
+    check_functions(program, "Mlp", "sse2", SANITIZED);
+    check_functions(program, "Mlp", NULL, "gcc -O2");
+    program_free(program);
+    arena_free(&arena);
+}
+
+Test(module, lenet_computes) {
+    Arena arena = {0};
+    Program *program = program_lenet(&arena, 1, 6);
+    check_functions(program, "Lenet", "none", SANITIZED);
+    check_functions(program, "Lenet", NULL, "gcc -O2");
+    check_functions(program, "Lenet", "native", SANITIZED);
+    program_free(program);
+    arena_free(&arena);
+}
+
+Test(module, same_text_every_time) {
+    Buf first = {0}, first_header = {0};
+    for (int run = 0; run < 3; run++) {
+        Arena arena = {0};
+        Program *program = program_mlp(&arena, 2, 5);
+        CodegenOptions options = options_for(program);
+        options.dispatch = true;
+        Buf source = {0}, header = {0}, error = {0};
+        cr_assert(codegen_c(program, &options, &source, &header, NULL, &error));
+        if (run == 0) {
+            first = source;
+            first_header = header;
+        } else {
+            cr_expect_str_eq(buf_text(&source), buf_text(&first));
+            cr_expect_str_eq(buf_text(&header), buf_text(&first_header));
+            buf_free(&source);
+            buf_free(&header);
+        }
+        program_free(program);
+        arena_free(&arena);
+    }
+    buf_free(&first);
+    buf_free(&first_header);
+}
+
+Test(module, refuses_what_it_cannot_do) {
+    Arena arena = {0};
+    Program *program = program_mlp(&arena, 2, 5);
+    CodegenOptions options = options_for(program);
+    Buf source = {0}, header = {0}, error = {0};
+    options.vector = "mmx";
+    cr_expect_not(codegen_c(program, &options, &source, &header, NULL, &error));
+    cr_expect_str_eq(buf_text(&error), "unknown vector unit 'mmx'");
+    buf_clear(&error);
+    options.vector = NULL;
+    options.embed_weights = true;
+    cr_expect_not(codegen_c(program, &options, &source, &header, NULL, &error));
+    cr_expect(strstr(buf_text(&error), "--weights"));
+    buf_clear(&error);
+    options.embed_weights = false;
+    options.header = "a\"b.h";
+    cr_expect_not(codegen_c(program, &options, &source, &header, NULL, &error));
+    cr_expect_eq(source.size, 0);
+    buf_free(&error);
+    program_free(program);
+    arena_free(&arena);
+}
