@@ -166,3 +166,70 @@ Test(grad, every_op_against_finite_differences) {
             check_op((Op)op, seed);
     }
 }
+
+/* The gradient of sum(op(x, ...)) by operand `operand`, operands being f64 vectors of `count`. */
+static void expect_gradient(Op op, const Attr *attrs, int attr_count, int count,
+                            const double *const *operands, int operand, const double *expected) {
+    Arena arena = {0};
+    Buf error = {0};
+    Graph *graph = graph_new(&arena, "g");
+    int64_t plane[] = {1, 1, count};
+    bool pool = (op_info(op)->traits & TRAIT_WINDOW) != 0;
+    Type type = pool ? type_make(DT_F64, 3, plane) : type_make(DT_F64, 1, plane + 2);
+    Node *nodes[2], *gradient;
+    Tensor64 values[2], out;
+    for (int i = 0; i < op_info(op)->arity; i++) {
+        nodes[i] = graph_input(graph, "x", type, ROLE_DATA, i);
+        values[i] =
+            (Tensor64){type, arena_copy(&arena, operands[i], (size_t)count, sizeof(double)), NULL};
+    }
+    Node *y = build_op(graph, op, nodes, op_info(op)->arity, attrs, attr_count);
+    Node *seed = build_full(graph, y->type, 1);
+    cr_assert(autodiff(graph, &y, &seed, 1, &nodes[operand], 1, NULL, &gradient, &error));
+    if (!gradient) gradient = build_full(graph, type, 0);
+    graph_output(graph, "dx", gradient, OUT_RESULT, -1);
+    cr_assert(interp_run(graph, values, &out, ROUND_NONE, &arena, &error));
+    for (int i = 0; i < count; i++)
+        cr_expect(out.f[i] == expected[i] || fabs(out.f[i] - expected[i]) < 1e-14,
+                  "%s, operand %d, element %d: %g, PyTorch's is %g", op_info(op)->name, operand, i,
+                  out.f[i], expected[i]);
+    graph_free(graph);
+    arena_free(&arena);
+}
+
+#define LIST(...) ((const double[]){__VA_ARGS__})
+#define OPERANDS(...) ((const double *const[]){__VA_ARGS__})
+
+/* What PyTorch gives at ties, kinks and zeros. */
+Test(grad, kinks) {
+    const double nan = (double)NAN, ln2 = 0.6931471805599453;
+    const Attr axes = attr_ints(ATTR_axes, (const int64_t[]){0}, 1), axis = attr_int(ATTR_axis, 0);
+    expect_gradient(OP_relu, NULL, 0, 5, OPERANDS(LIST(0, -0.0, 1, -1, nan)), 0,
+                    LIST(0, 0, 1, 0, 1));
+    expect_gradient(OP_abs, NULL, 0, 3, OPERANDS(LIST(0, -2, 2)), 0, LIST(0, -1, 1));
+    expect_gradient(OP_sqrt, NULL, 0, 1, OPERANDS(LIST(0)), 0, LIST((double)INFINITY));
+    const double *const ties[] = {LIST(1, 2, 3), LIST(1, 3, 2)};
+    expect_gradient(OP_max, NULL, 0, 3, ties, 0, LIST(0.5, 0, 1));
+    expect_gradient(OP_max, NULL, 0, 3, ties, 1, LIST(0.5, 1, 0));
+    expect_gradient(OP_min, NULL, 0, 3, ties, 0, LIST(0.5, 1, 0));
+    expect_gradient(OP_min, NULL, 0, 3, ties, 1, LIST(0.5, 0, 1));
+    expect_gradient(OP_reduce_max, &axes, 1, 4, OPERANDS(LIST(1, 3, 3, 3)), 0,
+                    LIST(0, 1.0 / 3, 1.0 / 3, 1.0 / 3));
+    expect_gradient(OP_reduce_min, &axes, 1, 4, OPERANDS(LIST(1, 1, 3, 3)), 0,
+                    LIST(0.5, 0.5, 0, 0));
+    expect_gradient(OP_reduce_prod, &axes, 1, 3, OPERANDS(LIST(2, 0, 3)), 0, LIST(0, 6, 0));
+    expect_gradient(OP_reduce_prod, &axes, 1, 3, OPERANDS(LIST(0, 0, 3)), 0, LIST(0, 0, 0));
+    expect_gradient(OP_cumprod, &axis, 1, 5, OPERANDS(LIST(2, 0, 3, 0, 5)), 0, LIST(1, 8, 0, 0, 0));
+    expect_gradient(OP_cumprod, &axis, 1, 3, OPERANDS(LIST(2, 3, 4)), 0, LIST(16, 10, 6));
+    const double *const powers[] = {LIST(0, 0, 0, 2), LIST(0, 2, 1, 0)};
+    expect_gradient(OP_pow, NULL, 0, 4, powers, 0, LIST(0, 0, 1, 0));
+    expect_gradient(OP_pow, NULL, 0, 4, powers, 1, LIST(0, 0, 0, ln2));
+    const double *const dividends[] = {LIST(5, -5), LIST(3, 3)};
+    expect_gradient(OP_rem, NULL, 0, 2, dividends, 1, LIST(-1, 2));
+    expect_gradient(OP_fmod, NULL, 0, 2, dividends, 1, LIST(-1, 1));
+    const int64_t one[] = {1}, two[] = {2}, none[] = {0};
+    const Attr pool[] = {attr_ints(ATTR_window, two, 1), attr_ints(ATTR_stride, two, 1),
+                         attr_ints(ATTR_lo, none, 1), attr_ints(ATTR_hi, none, 1),
+                         attr_ints(ATTR_dilation, one, 1)};
+    expect_gradient(OP_max_pool, pool, 5, 4, OPERANDS(LIST(1, 1, 2, 3)), 0, LIST(1, 0, 0, 1));
+}
