@@ -32,14 +32,10 @@ static bool is_held(const FlattenRequest *request, const Node *node) {
     return false;
 }
 
-static IndexMap base_map(const Node *node) {
-    if (node->op != OP_iota) return index_map_identity(&node->type);
-    IndexMap map = {.rank = node->type.rank};
-    for (int d = 0; d < map.rank; d++)
-        map.dim[d] = node->type.dim[d];
-    int64_t axis = node_int(node, ATTR_axis);
-    if (map.dim[axis] != 1) map.stride[axis] = 1;
-    return map;
+/* An iota that is a member is computed from the index; one that is an input lies in memory. */
+static IndexMap base_map(const Group *group, const Node *node) {
+    bool computed = node->op == OP_iota && group_has(group, node);
+    return computed ? index_map_iota(node) : index_map_identity(&node->type);
 }
 
 /* Looks through views; then `node` is a load, a leaf, held, or an op. */
@@ -57,7 +53,7 @@ static const Node *strip_views(Flattener *flattener, const Node *node, const Pat
 static FlatKind classify(const FlattenRequest *request, const Node *node) {
     if (is_held(request, node)) return FLAT_HELD;
     if (node->op == OP_const) return FLAT_CONST;
-    if (node->op == OP_iota) return FLAT_IOTA;
+    if (node->op == OP_iota && group_has(request->group, node)) return FLAT_IOTA;
     if ((op_info(node->op)->traits & TRAIT_ELEMENTWISE) && group_has(request->group, node))
         return FLAT_OP;
     return FLAT_LOAD;
@@ -74,7 +70,7 @@ static int find_value(const Flattener *flattener, const Node *node, const IndexM
 /* Starts on one value: done at once when it is known or needs no operands, else pushed. */
 static bool visit(Flattener *flattener, const Node *node, const Path *path, int *target) {
     node = strip_views(flattener, node, &path);
-    IndexMap map = base_map(node);
+    IndexMap map = base_map(flattener->request->group, node);
     for (const Path *p = path; p != NULL; p = p->above)
         if (!index_map_apply(&map, p->view)) return false;
     *target = find_value(flattener, node, &map);
@@ -119,6 +115,7 @@ bool flatten(const FlattenRequest *request, Flat *out, Arena *arena) {
         out->values = arena_copy(arena, flattener.values.items, flattener.values.count,
                                  sizeof *flattener.values.items);
         out->roots = roots;
+        out->root_count = request->root_count;
     }
     VEC_FREE(flattener.values);
     VEC_FREE(flattener.stack);
@@ -133,7 +130,7 @@ const Node *group_read(const Group *group, const Node *value, IndexMap *map) {
         path[length++] = value;
         value = value->inputs[0];
     }
-    *map = group_has(group, value) ? base_map(value) : index_map_identity(&value->type);
+    *map = base_map(group, value);
     while (length > 0)
         NNC_CHECK(index_map_apply(map, path[--length]), "a group reads what has no index map");
     return value;

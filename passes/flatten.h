@@ -37,6 +37,7 @@ typedef struct Flat {
     FlatValue *values; /* operands stand before users */
     int count;
     int *roots; /* index of each root asked for */
+    int root_count;
 } Flat;
 
 typedef struct FlattenRequest {

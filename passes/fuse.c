@@ -19,6 +19,20 @@ static bool mark_copied(Fuser *fuser, const Node *node) {
     return true;
 }
 
+/* Whether the reader needs something in memory that is not: a view that it can't look through, or
+ * an iota under it or under a contraction, which then comes out in `base`. */
+static bool must_copy(const Fuser *fuser, const Node *reader, const Node **base) {
+    const Node *root = *base;
+    while (op_is_view(root->op) && (root == reader || !fuser->copied[root->id]))
+        root = root->inputs[0];
+    bool computed = root->op == OP_iota && !fuser->copied[root->id];
+    if (op_is_view((*base)->op)) {
+        if (computed) *base = root;
+        return true;
+    }
+    return computed && (op_info(reader->op)->traits & TRAIT_CONTRACTION);
+}
+
 /* Until nothing changes: a copy may stop other readers from looking further. */
 static void mark_copies(Fuser *fuser) {
     const Graph *graph = fuser->graph;
@@ -34,9 +48,7 @@ static void mark_copies(Fuser *fuser) {
             for (int i = 0; i < node->input_count; i++) {
                 IndexMap map;
                 const Node *base = fuse_operand(fuser, node, i, &map);
-                bool counted =
-                    base->op == OP_iota && (op_info(node->op)->traits & TRAIT_CONTRACTION);
-                if ((op_is_view(base->op) || counted) && mark_copied(fuser, base)) changed = true;
+                if (must_copy(fuser, node, &base) && mark_copied(fuser, base)) changed = true;
             }
         }
     }

@@ -196,10 +196,11 @@ static bool flattens(const Fuser *fuser, const Closure *closure, const Reader *r
         if (i >= 0) VEC_PUSH(members, closure->nodes[i]);
         for (int k = from; k < to; k++) {
             IndexMap map;
-            const Node *base = fuse_operand(fuser, node, k, &map);
+            Node *base = fuse_operand(fuser, node, k, &map);
             Node *view = fuser->copied[node->id] ? reader->node : node->inputs[k];
             for (; view != base; view = view->inputs[0])
                 VEC_PUSH(members, view);
+            if (base->op == OP_iota && is_leaf(fuser, base)) VEC_PUSH(members, base);
         }
     }
     qsort(members.items, members.count, sizeof(Node *), compare_ids);

@@ -20,6 +20,19 @@ IndexMap index_map_identity(const Type *type) {
     return map;
 }
 
+IndexMap index_map_iota(const Node *iota) {
+    IndexMap map = {.rank = iota->type.rank};
+    for (int d = 0; d < map.rank; d++)
+        map.dim[d] = iota->type.dim[d];
+    map.stride[node_int(iota, ATTR_axis)] = 1;
+    normalize(&map);
+    return map;
+}
+
+static bool is_marked(const bool *stop, const Node *node) {
+    return stop != NULL && stop[node->id];
+}
+
 static int64_t count_elements(int rank, const int64_t *dims) {
     int64_t count = 1;
     for (int d = 0; d < rank; d++)
@@ -146,10 +159,11 @@ const Node *index_map_resolve_until(const Node *value, const bool *stop, IndexMa
     const Node *best = value;
     *map = index_map_identity(&value->type);
     for (const Node *node = value; op_is_view(node->op) && length < LONGEST;) {
-        if (stop != NULL && stop[node->id]) break;
+        if (is_marked(stop, node)) break;
         path[length++] = node;
         node = node->inputs[0];
-        IndexMap longer = index_map_identity(&node->type);
+        bool computed = node->op == OP_iota && !is_marked(stop, node);
+        IndexMap longer = computed ? index_map_iota(node) : index_map_identity(&node->type);
         bool affine = true;
         for (int i = length - 1; i >= 0 && affine; i--)
             affine = index_map_apply(&longer, path[i]);

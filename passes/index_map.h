@@ -19,6 +19,8 @@ typedef struct IndexMap {
 
 /* A value of that type read as it lies in memory. */
 IndexMap index_map_identity(const Type *type);
+/* An iota computed instead of read: the map's "address" of an element is its value. */
+IndexMap index_map_iota(const Node *iota);
 /* `map` reads the movement node's operand; makes it read the node itself. False, with the map
  * unchanged, when the result is not affine. */
 bool index_map_apply(IndexMap *map, const Node *movement);
@@ -27,7 +29,8 @@ bool index_map_reshape(IndexMap *map, int rank, const int64_t *dims);
 /* Walks down through movement nodes as long as the whole path is affine. Returns the value that
  * must be in memory, with the map from `value`'s index space to it. */
 const Node *index_map_resolve(const Node *value, IndexMap *map);
-/* The same, but never past a node that is marked in `stop` (by id; NULL: none). */
+/* The same, but never past a node that is marked in `stop` (by id; NULL: none). An iota that is not
+ * marked gives its own map. */
 const Node *index_map_resolve_until(const Node *value, const bool *stop, IndexMap *map);
 bool index_map_equal(const IndexMap *a, const IndexMap *b);
 /* Row-major and without gaps: element k of what is read is element offset + k of the base. */
