@@ -1,0 +1,55 @@
+/* Contractions: every dot and convolution as one loop nest over named dims.
+ *
+ *   out[i...] = sum over r of A[affine(i, r)] * B[affine(i, r)]
+ *
+ *   dot      out b m n;          sum k          A = a        B = b
+ *   conv     out n g oc o(h,w);  sum ic k(h,w)  A = x        B = w
+ *   conv_dx  out n g ic i(h,w);  sum oc k(h,w)  A = dy       B = w
+ *   conv_dw  out g oc ic k(h,w); sum n o(h,w)   A = x        B = dy
+ *
+ * Each dim moves along at most one axis of each operand, by `coef` elements; a convolution's
+ * spatial coordinate is the sum of two dims and a base. Where coordinates leave the operand
+ * (padding) or fall between its elements (conv_dx with a stride), the operand is first copied into
+ * scratch with zeros around and between, so that the nest itself has no guards.
+ *
+ * contract_describe() builds this view, schedule.h chooses how to run it, contract.c emits it. */
+#ifndef NNC_CODEGEN_CONTRACT_H
+#define NNC_CODEGEN_CONTRACT_H
+
+#include "codegen/lower.h"
+
+enum { CONTRACT_MAX_DIMS = 2 * MAX_RANK };
+
+enum { CONTRACT_A, CONTRACT_B, CONTRACT_OUT };
+
+typedef struct ContractDim {
+    const char *name;
+    int64_t extent;  /* >= 2: dims of one element are left out */
+    int axis[3];     /* of A, B and the result that it moves along; -1: none */
+    int64_t coef[3]; /* how far; may be negative in conv_dx */
+} ContractDim;
+
+typedef struct ContractOperand {
+    const Node *node;         /* the stored value */
+    IndexMap map;             /* from the anchor's operand to it */
+    int64_t base[MAX_RANK];   /* coordinate where all dims are 0; < 0 in padding */
+    int64_t spread[MAX_RANK]; /* source element e stands at coordinate e * spread */
+} ContractOperand;
+
+typedef struct Contraction {
+    const Node *anchor;
+    ContractDim dims[CONTRACT_MAX_DIMS]; /* the result's dims in its order, then the summed ones */
+    int out_count, sum_count;
+    int outer_count; /* leading result dims that stay outside whatever the schedule: batch, n, g */
+    ContractOperand operand[2];
+} Contraction;
+
+Contraction contract_describe(const Group *group);
+/* Products in the whole contraction. */
+double contract_products(const Contraction *c);
+/* The lowest and highest coordinate that is read along an axis of an operand. */
+void contract_range(const Contraction *c, int operand, int axis, int64_t *lo, int64_t *hi);
+/* Whether the operand must be copied with zeros around or between its elements. */
+bool contract_needs_halo(const Contraction *c, int operand);
+
+#endif

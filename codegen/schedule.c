@@ -1,0 +1,333 @@
+/* The analytical model that chooses a schedule.
+ *
+ * Costs are in half cycles of a core that does two multiply-adds of a vector and two loads in a
+ * cycle. Candidates: each lane dim that an operand can deliver (as it lies or packed), each number
+ * of vectors, and tiles over one or two more result dims, with sizes that split the dim evenly. */
+#include "codegen/schedule.h"
+
+#include "support/checked.h"
+
+static const double COST_LOAD = 1.0;      /* an aligned vector */
+static const double COST_UNALIGNED = 1.7; /* crosses cache lines most of the time */
+static const double COST_BROADCAST = 0.5;
+static const double COST_LATENCY = 8; /* of a multiply-add */
+static const double COST_STEP = 2;    /* loop control */
+static const double COST_PACK = 3;    /* an element copied across */
+static const double COST_SCATTER = 4; /* an element of a vector stored alone */
+static const double COST_TILE = 30;   /* entering and leaving a tile's loops */
+static const double COST_FOLD = 14;   /* a horizontal sum */
+
+static bool is_summed(const Contraction *c, int dim) {
+    return dim >= c->out_count;
+}
+
+bool schedule_sums_lanes(const Contraction *c, const Schedule *s) {
+    return s->lane >= 0 && is_summed(c, s->lane);
+}
+
+int64_t schedule_stride(const Contraction *c, int operand, int dim) {
+    const ContractOperand *o = &c->operand[operand];
+    int axis = c->dims[dim].axis[operand];
+    if (axis < 0) return 0;
+    int64_t stride = 1;
+    if (!contract_needs_halo(c, operand)) {
+        stride = o->map.stride[axis];
+    } else {
+        for (int i = axis + 1; i < o->map.rank; i++) {
+            int64_t lo, hi;
+            contract_range(c, operand, i, &lo, &hi);
+            stride *= hi - lo + 1;
+        }
+    }
+    return stride * c->dims[dim].coef[operand];
+}
+
+static int64_t round_up(int64_t x, int64_t to) {
+    return (x + to - 1) / to * to;
+}
+
+static int64_t at_most(int64_t x, int64_t limit) {
+    return x < limit ? x : limit;
+}
+
+/* The distinct loads of an operand in a tile: the product of the tile's sizes that move it. */
+static int64_t distinct_loads(const Contraction *c, const Schedule *s, int operand,
+                              const int64_t *size) {
+    int64_t loads = 1;
+    for (int d = 0; d < c->out_count; d++) {
+        if (c->dims[d].axis[operand] < 0) continue;
+        loads *= d == s->lane ? (size[d] + s->lanes - 1) / s->lanes : size[d];
+    }
+    return loads;
+}
+
+static int64_t accumulators(const Contraction *c, const Schedule *s, const int64_t *size) {
+    int64_t count = 1;
+    for (int d = 0; d < c->out_count; d++)
+        count *= d == s->lane ? (size[d] + s->lanes - 1) / s->lanes : size[d];
+    return count;
+}
+
+static double vector_load_cost(const Schedule *s) {
+    if (s->lanes == 1) return COST_BROADCAST;
+    return s->pack ? COST_LOAD : COST_UNALIGNED;
+}
+
+/* One tile of the sizes given: all its steps, and what surrounds them. */
+static double tile_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s,
+                        const int64_t *size) {
+    double steps = 1;
+    for (int d = c->out_count; d < c->out_count + c->sum_count; d++) {
+        int64_t extent = c->dims[d].extent;
+        steps *= (double)(d == s->lane ? (extent + s->lanes - 1) / s->lanes : extent);
+    }
+    double products = (double)accumulators(c, s, size);
+    bool summed = schedule_sums_lanes(c, s);
+    int other = 1 - s->vector_operand;
+    double loads =
+        (double)distinct_loads(c, s, s->vector_operand, size) * vector_load_cost(s) +
+        (double)distinct_loads(c, s, other, size) * (summed ? vector_load_cost(s) : COST_BROADCAST);
+    if (!request->target->fma) products *= 2;
+    double step = products > loads ? products : loads;
+    if (step < COST_LATENCY) step = COST_LATENCY;
+    step += 0.1 * loads + COST_STEP / s->unroll;
+    double fold = summed && s->lanes > 1 ? COST_FOLD * products : 0;
+    return steps * step + fold + COST_TILE + 2 * products;
+}
+
+/* The sum over all tiles; each dim has whole tiles and perhaps a smaller last one. */
+static double nest_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s,
+                        int dim, int64_t *size) {
+    if (dim == c->out_count) return tile_cost(c, request, s, size);
+    int64_t extent = c->dims[dim].extent, tile = s->tile[dim];
+    double cost = 0;
+    if (extent >= tile) {
+        size[dim] = tile;
+        cost += (double)(extent / tile) * nest_cost(c, request, s, dim + 1, size);
+    }
+    if (extent % tile != 0) {
+        size[dim] = extent % tile;
+        cost += nest_cost(c, request, s, dim + 1, size);
+    }
+    return cost;
+}
+
+static double operand_elements(const Contraction *c, int operand) {
+    double count = 1;
+    for (int d = 0; d < c->out_count + c->sum_count; d++)
+        if (c->dims[d].axis[operand] >= 0) count *= (double)c->dims[d].extent;
+    return count;
+}
+
+static double store_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
+    if (schedule_sums_lanes(c, s) || s->lanes == 1) return 0;
+    double count = 1;
+    for (int d = 0; d < c->out_count; d++)
+        count *= (double)c->dims[d].extent / (double)request->window[d];
+    const ContractDim *dim = &c->dims[s->lane];
+    bool last = dim->axis[CONTRACT_OUT] == c->anchor->type.rank - 1 && dim->coef[CONTRACT_OUT] == 1;
+    return last ? count / s->lanes : count * COST_SCATTER;
+}
+
+double schedule_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
+    int64_t size[CONTRACT_MAX_DIMS];
+    double cost = nest_cost(c, request, s, 0, size) + store_cost(c, request, s);
+    if (s->pack && !request->prepared[s->vector_operand]) {
+        double rounding = (double)round_up(c->dims[s->lane].extent, s->vectors * s->lanes) /
+                          (double)c->dims[s->lane].extent;
+        cost += COST_PACK * rounding * operand_elements(c, s->vector_operand);
+    }
+    return cost;
+}
+
+/* Leading summed dims that go outside: for accuracy, and so that a chunk's operands stay in cache
+ * while all tiles pass over them. */
+static void choose_chunks(const Contraction *c, const ScheduleRequest *request, Schedule *s) {
+    s->chunk_dims = 0;
+    s->chunk = 1;
+    int end = c->out_count + c->sum_count;
+    double products = 1;
+    for (int d = c->out_count; d < end; d++)
+        products *= (double)c->dims[d].extent;
+    bool copies = s->pack || contract_needs_halo(c, 0) || contract_needs_halo(c, 1);
+    bool images = c->anchor->op == OP_conv_dw && c->sum_count > 0;
+    double chain = schedule_sums_lanes(c, s) ? (double)SCHEDULE_CHAIN * s->lanes : SCHEDULE_CHAIN;
+    if (!images && products <= chain) return;
+    for (int d = c->out_count; d < end; d++) {
+        int64_t extent = c->dims[d].extent;
+        products /= (double)(extent > 0 ? extent : 1);
+        s->chunk_dims++;
+        if (products > chain) continue;
+        int64_t most = (int64_t)(chain / products);
+        if (images) {
+            /* A chunk is at least some hundred steps, so that what surrounds them doesn't count. */
+            double bytes = (operand_elements(c, 0) + operand_elements(c, 1)) * 4 / (double)extent;
+            int64_t fits = (int64_t)((double)request->target->l2 / 2 / bytes);
+            int64_t wanted = copies ? (int64_t)(256 / products) : fits;
+            most = at_most(most, wanted < 1 ? 1 : wanted);
+        }
+        if (most >= extent && s->chunk_dims == 1 && !images) {
+            s->chunk_dims = 0;
+            return;
+        }
+        if (most > extent) most = extent;
+        int64_t parts = (extent + most - 1) / most;
+        s->chunk = (extent + parts - 1) / parts;
+        return;
+    }
+}
+
+static void choose_unroll(const Contraction *c, Schedule *s) {
+    int64_t products = 1;
+    for (int d = 0; d < c->out_count; d++)
+        products *= d == s->lane ? s->vectors : s->tile[d];
+    s->unroll = 1;
+    if (c->sum_count == 0) return;
+    int last = c->out_count + c->sum_count - 1;
+    int64_t extent = c->dims[last].extent;
+    if (last == s->lane) extent /= s->lanes;
+    int64_t steps = at_most(extent, 1 + 64 / products);
+    if (extent <= 7 && extent * products <= 200) steps = extent;
+    s->unroll = steps < 1 ? 1 : (int)steps;
+}
+
+static void choose_order(const Contraction *c, Schedule *s) {
+    int count = 0;
+    for (int d = 0; d < c->outer_count; d++)
+        s->order[count++] = d;
+    if (s->lane >= c->outer_count && s->lane < c->out_count) s->order[count++] = s->lane;
+    for (int d = c->outer_count; d < c->out_count; d++)
+        if (d != s->lane) s->order[count++] = d;
+}
+
+typedef struct Search {
+    const Contraction *c;
+    const ScheduleRequest *request;
+    Schedule *out; /* the candidates wanted, or NULL */
+    int limit, count;
+    Schedule best;
+    double best_cost;
+} Search;
+
+static void consider(Search *search, Schedule *s) {
+    const Contraction *c = search->c;
+    int64_t size[CONTRACT_MAX_DIMS];
+    for (int d = 0; d < c->out_count; d++)
+        size[d] = s->tile[d];
+    int64_t held = distinct_loads(c, s, s->vector_operand, size);
+    int64_t other = distinct_loads(c, s, 1 - s->vector_operand, size);
+    int64_t registers = search->request->target->registers;
+    int64_t count = accumulators(c, s, size);
+    if (count > SCHEDULE_MAX_ACCUMULATORS) return;
+    if (count > 1 && count + (held < other ? held : other) + 1 > registers) return;
+    choose_unroll(c, s);
+    if (search->out) {
+        choose_chunks(c, search->request, s);
+        choose_order(c, s);
+        if (search->count < search->limit) search->out[search->count] = *s;
+        search->count++;
+        return;
+    }
+    search->count++;
+    double cost = schedule_cost(c, search->request, s);
+    if (search->count > 1 && cost >= search->best_cost) return;
+    search->best = *s;
+    search->best_cost = cost;
+}
+
+/* The next tile size worth trying after `size`: sizes that split the dim into fewer, equal parts,
+ * rounded up to whole windows. 0 when there is none. */
+static int64_t next_size(int64_t extent, int64_t window, int64_t size) {
+    for (int64_t next = size + window; next <= SCHEDULE_MAX_ACCUMULATORS; next += window) {
+        if (next >= extent) return size < extent ? round_up(extent, window) : 0;
+        int64_t parts = (extent + next - 1) / next;
+        if (round_up((extent + parts - 1) / parts, window) == next) return next;
+    }
+    return 0;
+}
+
+/* Tiles over up to two more result dims. */
+static void try_tiles(Search *search, Schedule *s, int first, int left) {
+    const Contraction *c = search->c;
+    consider(search, s);
+    if (left == 0) return;
+    for (int d = first; d < c->out_count; d++) {
+        bool shared = c->dims[d].axis[0] >= 0 && c->dims[d].axis[1] >= 0;
+        if (d == s->lane || shared || d < c->outer_count) continue;
+        int64_t window = search->request->window[d], start = s->tile[d];
+        for (int64_t size = next_size(c->dims[d].extent, window, start); size;
+             size = next_size(c->dims[d].extent, window, size)) {
+            s->tile[d] = size;
+            try_tiles(search, s, d + 1, left - 1);
+        }
+        s->tile[d] = start;
+    }
+}
+
+static void try_lane(Search *search, int lane, int vector_operand, bool pack, int lanes) {
+    const Contraction *c = search->c;
+    Schedule s = {.lane = lane, .lanes = lanes, .vector_operand = vector_operand, .pack = pack};
+    for (int d = 0; d < c->out_count; d++)
+        s.tile[d] = search->request->window[d];
+    bool summed = lane < 0 || is_summed(c, lane);
+    int64_t extent = lane < 0 ? 1 : c->dims[lane].extent;
+    int64_t most = summed ? 1 : (extent + lanes - 1) / lanes;
+    int64_t window = summed ? 1 : search->request->window[lane];
+    int64_t step = window;
+    for (int64_t vectors = step; vectors <= 8; vectors += step) {
+        s.vectors = (int)vectors;
+        if (!summed) s.tile[lane] = vectors * lanes;
+        try_tiles(search, &s, 0, 2);
+        if (vectors >= most) break;
+    }
+}
+
+static void search_all(Search *search) {
+    const Contraction *c = search->c;
+    int lanes = target_lanes(search->request->target, c->anchor->type.dtype);
+    for (int d = c->outer_count; d < c->out_count; d++) {
+        for (int operand = 0; operand < 2; operand++) {
+            if (c->dims[d].axis[operand] < 0 || c->dims[d].axis[1 - operand] >= 0) continue;
+            if (c->dims[d].coef[CONTRACT_OUT] != 1) continue;
+            int64_t window = search->request->window[d];
+            if (window > 2 && lanes > 1) continue;
+            bool direct = lanes == 1 || schedule_stride(c, operand, d) == 1;
+            if (direct) try_lane(search, d, operand, false, lanes);
+            if (lanes > 1) try_lane(search, d, operand, true, lanes);
+        }
+    }
+    for (int d = c->out_count; lanes > 1 && d < c->out_count + c->sum_count; d++)
+        if (schedule_stride(c, 0, d) == 1 && schedule_stride(c, 1, d) == 1)
+            try_lane(search, d, CONTRACT_A, false, lanes);
+    /* A single dot product of strided operands, or one product for each result element. */
+    if (search->count == 0) try_lane(search, -1, CONTRACT_A, false, 1);
+}
+
+Schedule schedule_choose(const Contraction *c, const ScheduleRequest *request) {
+    Search search = {.c = c, .request = request};
+    search_all(&search);
+    NNC_CHECK(search.count > 0, "no schedule for a contraction");
+    choose_chunks(c, request, &search.best);
+    choose_order(c, &search.best);
+    return search.best;
+}
+
+int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Schedule *out,
+                        int limit) {
+    Search search = {.c = c, .request = request, .out = out, .limit = limit};
+    search_all(&search);
+    return search.count;
+}
+
+void schedule_print(Buf *out, const Contraction *c, const Schedule *s) {
+    const char *lane = s->lane < 0 ? "none" : c->dims[s->lane].name;
+    buf_printf(out, "lanes %s %dx%d", lane, s->lanes, s->vectors);
+    for (int d = 0; d < c->out_count; d++)
+        if (d != s->lane && s->tile[d] > 1)
+            buf_printf(out, ", %s %lld", c->dims[d].name, (long long)s->tile[d]);
+    if (s->pack) buf_printf(out, ", pack %s", s->vector_operand == CONTRACT_A ? "a" : "b");
+    if (s->unroll > 1) buf_printf(out, ", unroll %d", s->unroll);
+    if (s->chunk_dims > 0)
+        buf_printf(out, ", chunk %s %lld", c->dims[c->out_count + s->chunk_dims - 1].name,
+                   (long long)s->chunk);
+}

@@ -1,0 +1,59 @@
+/* Schedules: how a contraction is run, as a few integers.
+ *
+ * The nest that contract.c emits, outermost first:
+ *
+ *   chunks of the leading summed dims      (chunk_dims > 0: partial results are added up in memory)
+ *     result dims in `order`, by tiles     (`outer` ones first, then the lane dim, then the rest)
+ *       summed dims in row-major order     (the innermost `unroll` steps written out)
+ *         one multiply-add for each accumulator of the tile
+ *
+ * Order of summation, for an op, shape and target: products are added to an accumulator by one
+ * chain of multiply-adds over the summed dims in row-major order. Chains are at most
+ * SCHEDULE_CHAIN long: longer sums are cut into chunks of `chunk` elements of summed dim
+ * chunk_dims - 1, whose results are added in order. When the lane dim is a summed one, lane l holds
+ * the chain of elements l, l + lanes, ...; lanes meet by halving (k_horizontal) at a chunk's end.
+ * Both tiers run the same kernel, so they have the same bits. */
+#ifndef NNC_CODEGEN_SCHEDULE_H
+#define NNC_CODEGEN_SCHEDULE_H
+
+#include "codegen/contract.h"
+
+enum { SCHEDULE_CHAIN = 4096, SCHEDULE_MAX_ACCUMULATORS = 32 };
+
+typedef struct Schedule {
+    int lane;           /* the dim that fills vectors: a result dim, or a summed one */
+    int lanes;          /* elements of a vector */
+    int vectors;        /* result lane dim: vectors of a tile */
+    int vector_operand; /* loaded as vectors while the other is broadcast; both when summed */
+    bool pack;          /* the vector operand is first copied to [lane blocks][sums][block] */
+    int64_t tile[CONTRACT_MAX_DIMS]; /* elements of each result dim in a tile */
+    int unroll;                      /* steps of the innermost summed dim written out */
+    int order[CONTRACT_MAX_DIMS];    /* result dims, outermost first */
+    int chunk_dims;
+    int64_t chunk;
+} Schedule;
+
+/* What else bears on the choice. */
+typedef struct ScheduleRequest {
+    const Target *target;
+    bool prepared[2];                  /* packing this operand costs nothing: done ahead */
+    int64_t window[CONTRACT_MAX_DIMS]; /* result dims pooled in registers: tiles hold whole windows;
+                                          else 1 */
+} ScheduleRequest;
+
+/* The best schedule by the model, and its estimated cost. */
+Schedule schedule_choose(const Contraction *c, const ScheduleRequest *request);
+/* Every candidate that the model compares, for tests and tuning; returns how many there are and
+ * writes the first `limit`. */
+int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Schedule *out,
+                        int limit);
+/* Half cycles, for comparison between schedules of one contraction. */
+double schedule_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s);
+/* "lanes oc 16x1, tile oh 2 ow 10, pack w". */
+void schedule_print(Buf *out, const Contraction *c, const Schedule *s);
+/* Distance in elements between neighbours of the dim in the operand, before any packing. */
+int64_t schedule_stride(const Contraction *c, int operand, int dim);
+/* Whether the lane dim is summed. */
+bool schedule_sums_lanes(const Contraction *c, const Schedule *s);
+
+#endif
