@@ -166,7 +166,9 @@ bool lex_is_string_start(const Lexer *lexer) {
     char c = lexer->text[lexer->pos];
     if (c == '"' || c == '\'') return true;
     Quote quote;
-    return strchr("rRbBfFuU", c) && c && open_quote(lexer, lexer->pos, &quote) > 0;
+    char lower = (char)(c | 0x20);
+    return (lower == 'r' || lower == 'b' || lower == 'f' || lower == 'u') &&
+           open_quote(lexer, lexer->pos, &quote) > 0;
 }
 
 static bool closes(const Lexer *lexer, uint32_t pos, Quote quote) {

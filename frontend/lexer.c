@@ -456,21 +456,25 @@ void lexer_recover(Lexer *lexer, uint32_t statement, Token offender) {
 /* Skips one line's rest; strings are lexed, since they may hide line ends and brackets. Returns
  * the end of the last thing that is no white space or comment. */
 static uint32_t skip_line(Lexer *lexer, uint32_t last, uint32_t *depth) {
-    while (lexer->pos < lexer->end && lexer->text[lexer->pos] != '\n') {
+    while (lexer->pos < lexer->end) {
         char c = lexer->text[lexer->pos];
-        if (c == '#') {
-            skip_comment(lexer);
+        if (c == ' ' || c == '\t' || c == '\r') {
+            lexer->pos++;
             continue;
         }
-        if (lex_is_string_start(lexer))
+        if (c == '\n') break;
+        if (c == '#') {
+            skip_comment(lexer);
+            break;
+        }
+        bool word = lex_is_name_start(lexer, lexer->pos);
+        if ((word || c == '"' || c == '\'') && lex_is_string_start(lexer))
             lex_string(lexer);
-        else if (lex_is_name_start(lexer, lexer->pos))
-            lexer->pos = lex_name_end(lexer, lexer->pos);
         else
-            lexer->pos++;
+            lexer->pos = word ? lex_name_end(lexer, lexer->pos) : lexer->pos + 1;
         if (c == '(' || c == '[' || c == '{') ++*depth;
         if ((c == ')' || c == ']' || c == '}') && *depth) --*depth;
-        if (c != ' ' && c != '\t' && c != '\r') last = lexer->pos;
+        last = lexer->pos;
     }
     return last;
 }

@@ -56,6 +56,10 @@ typedef struct Defect {
 static Defect clean_text(char *text, size_t size) {
     Defect first = {.kind = CLEAN};
     for (size_t i = 0; i < size;) {
+        if (text[i] > 0) { /* ASCII, the common case */
+            i++;
+            continue;
+        }
         Defect found = {.kind = CLEAN, .offset = i};
         found.length = decode_utf8((const unsigned char *)text + i, size - i, &found.code);
         if (found.length == 0) {
@@ -86,13 +90,14 @@ static void report_defect(Sources *sources, uint16_t file, Defect defect) {
 }
 
 static void index_lines(Sources *sources, Source *source) {
+    const char *end = source->text + source->size;
     size_t lines = 1;
-    for (size_t i = 0; i < source->size; i++)
-        lines += source->text[i] == '\n';
+    for (const char *p = source->text; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        lines++;
     uint32_t *starts = ARENA_ARRAY(&sources->arena, uint32_t, lines);
     size_t line = 1;
-    for (size_t i = 0; i < source->size; i++)
-        if (source->text[i] == '\n') starts[line++] = (uint32_t)i + 1;
+    for (const char *p = source->text; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        starts[line++] = (uint32_t)(p - source->text) + 1;
     source->line_starts = starts;
     source->line_count = lines;
 }
