@@ -211,9 +211,10 @@ static void round_to_type(Tensor64 *tensor, Rounding rounding) {
     }
 }
 
-/* Movement and copies only pass values on that were rounded before. */
+/* Movement and copies only pass values on that were rounded before; pad also has its filler. */
 static bool computes(Op op) {
-    return !(op_info(op)->traits & TRAIT_MOVEMENT) && op != OP_input && op != OP_detach;
+    bool moves = (op_info(op)->traits & TRAIT_MOVEMENT) && op != OP_pad;
+    return !moves && op != OP_input && op != OP_detach;
 }
 
 static bool eval_node(const Node *node, Tensor64 **values, EvalContext *context) {

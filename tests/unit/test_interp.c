@@ -161,6 +161,14 @@ Test(interp, f32_rounds_only_when_asked) {
     cr_expect_eq(output.f[0], 1.0 / 3);
     cr_assert(interp_run(graph, &input, &output, ROUND_TO_TYPE, &arena, NULL));
     cr_expect_eq(output.f[0], (double)(1.0f / 3));
+    /* A filler is rounded as well. */
+    const int64_t none[] = {0}, lo[] = {1}, size[] = {1};
+    Node *vector = build_reshape(graph, x, 1, size);
+    Attr attrs[] = {attr_ints(ATTR_lo, lo, 1), attr_ints(ATTR_hi, none, 1),
+                    attr_ints(ATTR_interior, none, 1), attr_float(ATTR_value, 0.1)};
+    graph->outputs.items[0].value = build_op(graph, OP_pad, &vector, 1, attrs, 4);
+    cr_assert(interp_run(graph, &input, &output, ROUND_TO_TYPE, &arena, NULL));
+    cr_expect(output.f[0] == (double)0.1f && output.f[1] == 1);
     graph_free(graph);
     arena_free(&arena);
 }
