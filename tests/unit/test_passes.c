@@ -87,11 +87,125 @@ static void check_passes(uint64_t seed, int steps) {
     arena_free(&arena);
 }
 
+/* NNC_SEEDS asks for a longer search. */
+static uint64_t last_seed(void) {
+    const char *more = getenv("NNC_SEEDS");
+    return more != NULL ? strtoull(more, NULL, 10) : 300;
+}
+
 Test(passes, random_graphs_keep_their_values, .timeout = 300) {
-    const char *more = getenv("NNC_SEEDS"); /* for longer searches by hand */
-    uint64_t last = more != NULL ? strtoull(more, NULL, 10) : 300;
+    uint64_t last = last_seed();
     for (uint64_t seed = 1; seed <= last; seed++)
         check_passes(seed, 3 + (int)(seed % 40));
+}
+
+/* A loss over the graph's float outputs, differentiated by its float inputs. */
+static void add_gradients(Graph *graph, Arena *arena) {
+    VEC(Node *) outputs = {0};
+    VEC(Node *) seeds = {0};
+    VEC(Node *) inputs = {0};
+    for (size_t i = 0; i < graph->outputs.count; i++) {
+        Node *value = graph->outputs.items[i].value;
+        if (!dtype_is_float(value->type.dtype)) continue;
+        VEC_PUSH(outputs, value);
+        VEC_PUSH(seeds, build_full(graph, value->type, 0.5 + (double)i));
+    }
+    for (size_t i = 0; i < graph->inputs.count; i++)
+        if (dtype_is_float(graph->inputs.items[i].node->type.dtype))
+            VEC_PUSH(inputs, graph->inputs.items[i].node);
+    Node **gradients = ARENA_ARRAY(arena, Node *, inputs.count);
+    Buf error = {0};
+    cr_assert(autodiff(graph, outputs.items, seeds.items, (int)outputs.count, inputs.items,
+                       (int)inputs.count, NULL, gradients, &error),
+              "%s", buf_text(&error));
+    for (size_t i = 0; i < inputs.count; i++)
+        if (gradients[i] != NULL) graph_output(graph, "gradient", gradients[i], OUT_RESULT, -1);
+    VEC_FREE(outputs);
+    VEC_FREE(seeds);
+    VEC_FREE(inputs);
+}
+
+static void check_gradients(uint64_t seed, int steps) {
+    Arena arena = {0};
+    RandomGraph random;
+    random_graph_start(&random, &arena, seed, DT_F32);
+    random_graph_fill(&random, steps, NULL);
+    add_gradients(random.graph, &arena);
+    Tensor64 *inputs = random_graph_values(&random, &arena);
+    PassContext context = {.arena = &arena, .verify = true};
+    Graph *after = passes_run(random.graph, 3, NULL, &context);
+    check_same(random.graph, after, inputs, 0, "gradients", seed);
+    check_fusion(after, false, seed);
+    graph_free(after);
+    random_graph_free(&random);
+    arena_free(&arena);
+}
+
+Test(passes, gradients_of_random_graphs_keep_their_values, .timeout = 300) {
+    uint64_t last = last_seed();
+    for (uint64_t seed = 1; seed <= last; seed++)
+        check_gradients(seed, 3 + (int)(seed % 30));
+}
+
+/* A product with params, behind it scales and shifts of its channels in random order. */
+static Graph *random_affine(Random *random, Arena *arena, bool convolution) {
+    Graph *graph = graph_new(arena, "affine");
+    int64_t channels = 1 + random_below(random, 5), in = 1 + random_below(random, 4);
+    Type x_type = type_make(DT_F64, convolution ? 4 : 2, (const int64_t[]){2, in, 5, 4});
+    Type w_type = type_make(DT_F64, convolution ? 4 : 2, (const int64_t[]){channels, in, 3, 2});
+    Node *operands[] = {graph_input(graph, "x", x_type, ROLE_DATA, 0),
+                        graph_input(graph, "w", w_type, ROLE_PARAM, 0)};
+    static const int64_t ZERO[] = {0, 0}, ONE[] = {1, 1};
+    Attr conv[] = {attr_ints(ATTR_stride, ONE, 2), attr_ints(ATTR_lo, ONE, 2),
+                   attr_ints(ATTR_hi, ZERO, 2), attr_ints(ATTR_dilation, ONE, 2),
+                   attr_int(ATTR_groups, 1)};
+    Attr dot[] = {attr_ints(ATTR_batch_a, NULL, 0), attr_ints(ATTR_batch_b, NULL, 0),
+                  attr_ints(ATTR_contract_a, ONE, 1), attr_ints(ATTR_contract_b, ONE, 1)};
+    Node *y = convolution ? build_op(graph, OP_conv, operands, 2, conv, 5)
+                          : build_op(graph, OP_dot, operands, 2, dot, 4);
+    static const Op OPS[] = {OP_add, OP_mul, OP_sub, OP_div};
+    int64_t ones[] = {channels, 1, 1};
+    for (int i = 1 + random_below(random, 6); i > 0; i--) {
+        Op op = OPS[random_below(random, 4)];
+        Node *v = graph_input(graph, "v", type_make(DT_F64, 1, &channels), ROLE_PARAM, i);
+        v = build_reshape(graph, v, convolution ? 3 : 1, ones);
+        v = build_broadcast(graph, v, y->type.rank, y->type.dim);
+        bool swap = (op == OP_add || op == OP_mul) && random_below(random, 2);
+        y = build_binary(graph, op, swap ? v : y, swap ? y : v);
+        if (random_below(random, 8) == 0) graph_output(graph, "tap", y, OUT_RESULT, -1);
+    }
+    graph_output(graph, "y", y, OUT_RESULT, -1);
+    return graph;
+}
+
+Test(passes, folded_scales_agree_within_rounding) {
+    int folded = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        Arena arena = {0};
+        Random random = {seed};
+        Graph *graph = random_affine(&random, &arena, seed % 2);
+        Tensor64 *inputs = ARENA_ARRAY(&arena, Tensor64, graph->inputs.count);
+        for (size_t i = 0; i < graph->inputs.count; i++) {
+            inputs[i].type = graph->inputs.items[i].node->type;
+            int64_t count = type_numel(&inputs[i].type);
+            inputs[i].f = ARENA_ARRAY(&arena, double, (size_t)count);
+            for (int64_t k = 0; k < count; k++)
+                inputs[i].f[k] = 0.5 + random_unit(&random);
+        }
+        PassContext context = {.arena = &arena, .verify = true, .inference = true};
+        Graph *after = passes_run(graph, 3, NULL, &context);
+        check_same(graph, after, inputs, 1e-12, "fold_scale", seed);
+        check_fusion(after, false, seed);
+        for (size_t id = 0; id < after->nodes.count; id++) {
+            const Node *node = after->nodes.items[id];
+            bool product = node->op == OP_conv || node->op == OP_dot;
+            folded += product && node->inputs[1]->op != OP_input;
+        }
+        graph_free(after);
+        graph_free(graph);
+        arena_free(&arena);
+    }
+    cr_assert_geq(folded, 100);
 }
 
 /* A chain that would overflow the stack of anything recursive. */
