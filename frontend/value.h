@@ -166,6 +166,7 @@ enum ClassFlags {
     CLASS_FINAL = 1 << 17,           /* can't be a base */
     CLASS_HAS_DICT = 1 << 18,        /* instances have a __dict__ */
     CLASS_NO_NEW = 1 << 19,          /* the program can't instantiate it */
+    CLASS_UNTRACKED = 1 << 20,       /* instances start with an Obj: they hold no references */
 };
 
 struct Class {
@@ -241,6 +242,7 @@ struct Dict {
     size_t count;     /* live entries */
     size_t capacity;  /* of entries */
     uint32_t version; /* changes when a key is added or removed */
+    bool keeps_slots; /* a module's namespace: entry i stays entry i; an unset value is TAG_NULL */
 };
 
 typedef struct SetEntry {
@@ -293,7 +295,6 @@ typedef struct Function {
     Cell **closure;
     int closure_count;
     Dict *annotations; /* NULL: none */
-    Dict *dict;        /* attributes; NULL: none */
     Value doc;
 } Function;
 
@@ -326,7 +327,6 @@ typedef struct Wrapper {
 /* Instances of program classes without a native base. */
 typedef struct Instance {
     GcObj gc;
-    Dict *dict; /* NULL: no attribute yet */
 } Instance;
 
 typedef struct TraceEntry {
@@ -338,7 +338,6 @@ typedef struct TraceEntry {
 /* Instances of BaseException's subclasses. */
 typedef struct Exception {
     GcObj gc;
-    Dict *dict;
     Value args; /* a tuple */
     Value cause, context;
     bool suppress_context;

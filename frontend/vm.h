@@ -106,7 +106,6 @@ typedef enum ExceptionId {
     X(SUPER, "super")                                                                              \
     X(MODULE, "module")                                                                            \
     X(GENERATOR, "generator")                                                                      \
-    X(ITERATOR, "iterator")                                                                        \
     X(ENUMERATE, "enumerate")                                                                      \
     X(ZIP, "zip")                                                                                  \
     X(MAP, "map")                                                                                  \
@@ -117,6 +116,12 @@ typedef enum ExceptionId {
     X(DICT_ITEMS, "dict_items")                                                                    \
     X(MAPPING_PROXY, "mappingproxy")                                                               \
     X(FILE, "TextIOWrapper")                                                                       \
+    X(DICT_ITERATOR, "dict_iterator")                                                              \
+    X(SET_ITERATOR, "set_iterator")                                                                \
+    X(STR_ITERATOR, "str_iterator")                                                                \
+    X(RANGE_ITERATOR, "range_iterator")                                                            \
+    X(SEQUENCE_ITERATOR, "list_iterator")                                                          \
+    X(CALLABLE_ITERATOR, "callable_iterator")                                                      \
     X(ALIAS, "types.GenericAlias")                                                                 \
     X(UNION, "types.UnionType")
 
@@ -130,13 +135,15 @@ typedef enum ClassId {
 /* Names the evaluator itself uses, interned once: vm->names.init_ is "__init__". */
 #define DUNDER_LIST(X)                                                                             \
     X(init)                                                                                        \
-    X(new) X(call) X(name) X(qualname) X(module) X(doc) X(dict) X(class) X(bases) X(mro)           \
-        X(annotations) X(repr) X(str) X(format) X(hash) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)        \
-            X(bool) X(len) X(iter) X(next) X(contains) X(getitem) X(setitem) X(delitem) X(getattr) \
-                X(getattribute) X(setattr) X(delattr) X(get) X(set) X(delete) X(set_name)          \
-                    X(init_subclass) X(class_getitem) X(enter) X(exit) X(int) X(float) X(index)    \
-                        X(neg) X(pos) X(invert) X(abs) X(reversed) X(missing) X(slots) X(file)     \
-                            X(main) X(wrapped) X(round) X(dir) X(all) X(self) X(func) X(path)      \
+    X(new)                                                                                         \
+    X(call)                                                                                        \
+    X(name) X(qualname) X(module) X(doc) X(dict) X(class) X(bases) X(mro) X(annotations) X(repr)   \
+        X(str) X(format) X(hash) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(bool) X(len) X(iter)        \
+            X(next) X(contains) X(getitem) X(setitem) X(delitem) X(getattr) X(getattribute)        \
+                X(setattr) X(delattr) X(get) X(set) X(delete) X(set_name) X(init_subclass)         \
+                    X(class_getitem) X(enter) X(exit) X(int) X(float) X(index) X(neg) X(pos)       \
+                        X(invert) X(abs) X(reversed) X(missing) X(slots) X(file) X(main)           \
+                            X(wrapped) X(round) X(dir) X(all) X(self) X(func) X(path)              \
                                 X(instancecheck) X(subclasscheck) X(length_hint) X(fspath)         \
                                     X(builtins) X(traceback) X(cause) X(context)                   \
                                         X(suppress_context) X(defaults) X(kwdefaults) X(code)      \
@@ -164,6 +171,7 @@ enum { METHOD_CACHE_SIZE = 2048 };
 
 struct Vm {
     Sources *sources;
+    struct Compiler *compiler;
     Arena arena; /* code, and whatever lives as long as the Vm */
     Class *cls[CLS_COUNT];
     Class *exc[EXC_COUNT];
@@ -174,16 +182,19 @@ struct Vm {
     Str *char_strs[128]; /* one-character strings */
     Tuple *empty_tuple;
 
-    Value raised;  /* the exception under way; TAG_NULL: none */
-    Value handled; /* the one being handled by the innermost except; TAG_NULL: none */
-    Frame *frame;  /* innermost */
-    int depth;     /* frames and native recursion together */
+    Value raised;             /* the exception under way; TAG_NULL: none */
+    Value handled;            /* the one being handled by the innermost except; TAG_NULL: none */
+    Frame *frame;             /* innermost */
+    struct StackChunk *stack; /* memory of frames */
+    VEC(const Code *) codes;  /* those with run-time data */
+    char *stack_floor;        /* the C stack may not grow past this address */
+    int depth;                /* frames and native recursion together */
     int recursion_limit;
     uint64_t steps, step_limit; /* backward jumps and calls; 0: no limit */
     volatile int interrupted;   /* set by a signal handler: KeyboardInterrupt at the next step */
     Value native_data;          /* `data` of the Native being called; borrowed */
 
-    Dict *interned; /* Str → itself */
+    struct Interns *interns; /* a Name's `object` is its Str */
     Dict *builtins, *modules;
     VEC(struct NativeModule {
         const char *name;
@@ -228,6 +239,8 @@ Value vm_raise(Vm *vm, ExceptionId id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Raises an instance (a new reference is taken). */
 void vm_raise_value(Vm *vm, Value exception);
+/* Gives the exception under way a "did you mean" (NULL: none). */
+void vm_add_hint(Vm *vm, const char *hint);
 /* Raises an OSError subclass from errno for a file. */
 Value vm_raise_os(Vm *vm, int error, const char *path);
 bool vm_matches(Vm *vm, Value exception, Value classes);

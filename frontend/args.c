@@ -1,0 +1,119 @@
+/* Arguments of native functions: matching positional and keyword arguments with a written list of
+ * parameters, and Python's messages when they don't. */
+#include <stdlib.h>
+
+#include "frontend/vm_internal.h"
+
+enum { MAX_PARAMETERS = 32 };
+
+typedef struct Parameter {
+    const char *name;
+    size_t size;
+    bool optional, positional_only, keyword_only;
+} Parameter;
+
+typedef struct Parameters {
+    Parameter items[MAX_PARAMETERS];
+    int count, positional, required;
+} Parameters;
+
+/* "a b? / c? * d?" */
+static void parse_parameters(const char *spec, Parameters *out) {
+    bool keyword_only = false;
+    out->count = out->positional = out->required = 0;
+    for (const char *p = spec; *p;) {
+        while (*p == ' ')
+            p++;
+        size_t n = strcspn(p, " ");
+        if (n == 0) break;
+        if (*p == '*') {
+            keyword_only = true;
+        } else if (*p == '/') {
+            for (int i = 0; i < out->count; i++)
+                out->items[i].positional_only = true;
+        } else {
+            NNC_CHECK(out->count < MAX_PARAMETERS, "too many parameters in '%s'", spec);
+            bool optional = p[n - 1] == '?';
+            out->items[out->count++] =
+                (Parameter){p, optional ? n - 1 : n, optional, false, keyword_only};
+            if (!keyword_only) out->positional++;
+            if (!keyword_only && !optional) out->required++;
+        }
+        p += n;
+    }
+}
+
+static bool unexpected(Vm *vm, const char *function, const Parameters *ps, const Str *key) {
+    char words[MAX_PARAMETERS][64];
+    const char *list[MAX_PARAMETERS];
+    size_t count = 0;
+    for (int i = 0; i < ps->count; i++) {
+        if (ps->items[i].positional_only) continue;
+        snprintf(words[count], sizeof words[count], "%.*s", (int)ps->items[i].size,
+                 ps->items[i].name);
+        list[count] = words[count];
+        count++;
+    }
+    vm_raise(vm, EXC_TypeError, "%s() got an unexpected keyword argument '%s'", function,
+             key->data);
+    vm_add_hint(vm, nearest_word(key->data, list, count));
+    return false;
+}
+
+bool vm_args(Vm *vm, const char *function, const char *spec, const Value *args, int nargs,
+             const Tuple *kwnames, Value *out) {
+    Parameters ps;
+    parse_parameters(spec, &ps);
+    for (int i = 0; i < ps.count; i++)
+        out[i] = NULL_VALUE;
+    if (nargs > ps.positional) {
+        if (ps.positional == 0)
+            vm_raise(vm, EXC_TypeError, "%s() takes no positional arguments", function);
+        else
+            vm_raise(vm, EXC_TypeError, "%s() takes %s %d positional argument%s (%d given)",
+                     function, ps.required == ps.positional ? "exactly" : "at most", ps.positional,
+                     ps.positional == 1 ? "" : "s", nargs);
+        return false;
+    }
+    for (int i = 0; i < nargs; i++)
+        out[i] = args[i];
+    for (size_t k = 0; kwnames && k < kwnames->count; k++) {
+        const Str *key = as_str(kwnames->items[k]);
+        int at = -1;
+        for (int i = 0; i < ps.count && at < 0; i++)
+            if (!ps.items[i].positional_only && ps.items[i].size == key->size &&
+                memcmp(ps.items[i].name, key->data, key->size) == 0)
+                at = i;
+        if (at < 0) return unexpected(vm, function, &ps, key);
+        if (!is_null(out[at])) {
+            vm_raise(vm, EXC_TypeError, "argument for %s() given by name ('%s') and position (%d)",
+                     function, key->data, at + 1);
+            return false;
+        }
+        out[at] = args[nargs + (int)k];
+    }
+    for (int i = 0; i < ps.count; i++) {
+        if (!is_null(out[i]) || ps.items[i].optional) continue;
+        vm_raise(vm, EXC_TypeError, "%s() missing required argument '%.*s' (pos %d)", function,
+                 (int)ps.items[i].size, ps.items[i].name, i + 1);
+        return false;
+    }
+    return true;
+}
+
+bool vm_args_simple(Vm *vm, const char *function, int nargs, const Tuple *kwnames, int min,
+                    int max) {
+    if (kwnames && kwnames->count) {
+        vm_raise(vm, EXC_TypeError, "%s() takes no keyword arguments", function);
+        return false;
+    }
+    if (nargs >= min && (max < 0 || nargs <= max)) return true;
+    bool few = nargs < min;
+    int wanted = few ? min : max;
+    vm_raise(vm, EXC_TypeError, "%s expected %s%d argument%s, got %d", function,
+             min == max ? ""
+             : few      ? "at least "
+                        : "at most ",
+             wanted, wanted == 1 ? "" : "s", nargs);
+    return false;
+}

@@ -1,0 +1,423 @@
+/* The builtin functions: those about objects and attributes, printing, and numbers and text.
+ * Those about iterables are in builtins_iter.c. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "frontend/interp.h"
+
+#define BUILTIN(name) static Value name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
+#define EXPECT(name, min, max)                                                                     \
+    if (!vm_args_simple(vm, name, nargs, kwnames, (min), (max))) return NULL_VALUE;
+
+/* ---- print and input ---- */
+
+BUILTIN(builtin_print) {
+    Value out[4] = {NULL_VALUE, NULL_VALUE, NULL_VALUE, NULL_VALUE};
+    if (kwnames && !vm_args(vm, "print", "* sep? end? file? flush?", args + nargs, 0, kwnames, out))
+        return NULL_VALUE;
+    const char *sep = " ", *end = "\n";
+    size_t sep_size = 1, end_size = 1;
+    Value texts[2] = {out[0], out[1]};
+    for (int i = 0; i < 2; i++) {
+        if (is_null(texts[i]) || is_none(texts[i])) continue;
+        if (!is_str(texts[i]))
+            return vm_raise(vm, EXC_TypeError, "%s must be None or a string, not %s",
+                            i ? "end" : "sep", vm_class_name(vm, texts[i]));
+        *(i ? &end : &sep) = as_str(texts[i])->data;
+        *(i ? &end_size : &sep_size) = as_str(texts[i])->size;
+    }
+    Buf buf = {0};
+    for (int i = 0; i < nargs; i++) {
+        if (i) buf_add(&buf, sep, sep_size);
+        if (vm->silent && is_null(out[2])) continue;
+        if (!vm_str_to(vm, args[i], &buf)) {
+            buf_free(&buf);
+            return NULL_VALUE;
+        }
+    }
+    buf_add(&buf, end, end_size);
+    bool ok = is_null(out[2]) || is_none(out[2]) ? vm_stdout(vm, buf.data, buf.size)
+                                                 : vm_write(vm, out[2], buf.data, buf.size);
+    buf_free(&buf);
+    int flush = is_null(out[3]) ? 0 : vm_truth(vm, out[3]);
+    if (flush == 1 && vm->out && !vm->silent) fflush(vm->out);
+    return ok && flush >= 0 ? NONE : NULL_VALUE;
+}
+
+BUILTIN(builtin_input) {
+    EXPECT("input", 0, 1)
+    Buf buf = {0};
+    if (nargs && !vm_str_to(vm, args[0], &buf)) return NULL_VALUE;
+    if (buf.size) vm_stdout(vm, buf.data, buf.size);
+    if (vm->out) fflush(vm->out);
+    buf_clear(&buf);
+    int c = EOF;
+    while ((c = getchar()) != EOF && c != '\n')
+        buf_putc(&buf, (char)c);
+    if (c == EOF && buf.size == 0) {
+        buf_free(&buf);
+        return vm_raise(vm, EXC_EOFError, "EOF when reading a line");
+    }
+    return str_from_buf(vm, &buf);
+}
+
+/* ---- objects ---- */
+
+BUILTIN(builtin_len) {
+    EXPECT("len", 1, 1)
+    int64_t length = vm_len(vm, args[0]);
+    return length < 0 ? NULL_VALUE : from_int(length);
+}
+BUILTIN(builtin_repr) {
+    EXPECT("repr", 1, 1)
+    return vm_repr(vm, args[0]);
+}
+BUILTIN(builtin_hash) {
+    EXPECT("hash", 1, 1)
+    int64_t hash;
+    return vm_hash(vm, args[0], &hash) ? from_int(hash) : NULL_VALUE;
+}
+BUILTIN(builtin_id) {
+    EXPECT("id", 1, 1)
+    if (args[0].tag == TAG_OBJ) return from_int((int64_t)(uintptr_t)args[0].o);
+    return from_int((int64_t)args[0].tag * 16 + (args[0].i << 8));
+}
+BUILTIN(builtin_callable) {
+    EXPECT("callable", 1, 1)
+    return from_bool(vm_class_of(vm, args[0])->slots.call != NULL);
+}
+BUILTIN(builtin_isinstance) {
+    EXPECT("isinstance", 2, 2)
+    int result = vm_isinstance(vm, args[0], args[1]);
+    return result < 0 ? NULL_VALUE : from_bool(result);
+}
+
+static int is_subclass(Vm *vm, Value cls, Value of) {
+    if (is_tuple(of)) {
+        for (size_t i = 0; i < as_tuple(of)->count; i++) {
+            int result = is_subclass(vm, cls, as_tuple(of)->items[i]);
+            if (result) return result;
+        }
+        return 0;
+    }
+    if (is_class(of)) return class_is_subclass(as_class(cls), as_class(of));
+    vm_raise(vm, EXC_TypeError,
+             "issubclass() arg 2 must be a class, a tuple of classes, or a union");
+    return -1;
+}
+BUILTIN(builtin_issubclass) {
+    EXPECT("issubclass", 2, 2)
+    if (!is_class(args[0]))
+        return vm_raise(vm, EXC_TypeError, "issubclass() arg 1 must be a class");
+    int result = is_subclass(vm, args[0], args[1]);
+    return result < 0 ? NULL_VALUE : from_bool(result);
+}
+
+BUILTIN(builtin_getattr) {
+    EXPECT("getattr", 2, 3)
+    Str *name = vm_name(vm, args[1], "attribute name");
+    if (!name) return NULL_VALUE;
+    if (nargs == 2) return vm_getattr(vm, args[0], name);
+    Value v = vm_getattr_optional(vm, args[0], name);
+    if (!is_null(v) || vm_failed(vm)) return v;
+    return incref(args[2]);
+}
+BUILTIN(builtin_setattr) {
+    EXPECT("setattr", 3, 3)
+    Str *name = vm_name(vm, args[1], "attribute name");
+    return name && vm_setattr(vm, args[0], name, args[2]) ? NONE : NULL_VALUE;
+}
+BUILTIN(builtin_delattr) {
+    EXPECT("delattr", 2, 2)
+    Str *name = vm_name(vm, args[1], "attribute name");
+    return name && vm_setattr(vm, args[0], name, NULL_VALUE) ? NONE : NULL_VALUE;
+}
+BUILTIN(builtin_hasattr) {
+    EXPECT("hasattr", 2, 2)
+    Str *name = vm_name(vm, args[1], "attribute name");
+    if (!name) return NULL_VALUE;
+    Value v = vm_getattr_optional(vm, args[0], name);
+    if (vm_failed(vm)) return NULL_VALUE;
+    decref(v);
+    return from_bool(!is_null(v));
+}
+
+/* The names and values of the calling frame, as a new dict (a module's: its own). */
+static Value frame_locals(Vm *vm) {
+    Frame *frame = vm->frame;
+    if (!frame || frame->code->flags & CODE_MODULE) return NEW_REF(frame->module->dict);
+    if (frame->namespace) return NEW_REF(frame->namespace);
+    Dict *dict = dict_new(vm);
+    uint32_t count = frame->code->local_count + frame->code->free_count;
+    for (uint32_t i = 0; i < count; i++) {
+        Value v = frame->slots[i];
+        if (v.tag == TAG_OBJ && v.o->cls == vm->cls[CLS_CELL]) v = ((Cell *)(void *)v.o)->value;
+        if (!is_null(v) && frame->data->slot_names[i])
+            dict_set_str(dict, frame->data->slot_names[i], v);
+    }
+    return FROM_OBJ(dict);
+}
+BUILTIN(builtin_locals) {
+    (void)args;
+    EXPECT("locals", 0, 0)
+    return frame_locals(vm);
+}
+BUILTIN(builtin_globals) {
+    (void)args;
+    EXPECT("globals", 0, 0)
+    return NEW_REF(vm->frame->module->dict);
+}
+BUILTIN(builtin_vars) {
+    EXPECT("vars", 0, 1)
+    if (nargs == 0) return frame_locals(vm);
+    Value dict = vm_getattr_optional(vm, args[0], vm->names.dict_);
+    if (is_null(dict) && !vm_failed(vm))
+        return vm_raise(vm, EXC_TypeError, "vars() argument must have __dict__ attribute");
+    return dict;
+}
+BUILTIN(builtin_dir) {
+    EXPECT("dir", 0, 1)
+    Value names;
+    if (nargs == 0) {
+        Value locals = frame_locals(vm);
+        names = list_from_iterable(vm, locals);
+        decref(locals);
+    } else if (args[0].tag == TAG_OBJ && args[0].o->cls == vm->cls[CLS_MODULE]) {
+        names = list_from_iterable(vm, FROM_OBJ(((ModuleObj *)(void *)args[0].o)->dict));
+    } else {
+        Value made = vm_call_method(vm, args[0], "__dir__", NULL, 0);
+        names = is_null(made) ? made : list_from_iterable(vm, made);
+        decref(made);
+    }
+    if (is_null(names)) return names;
+    Value sorted = sort_list(vm, as_list(names), NONE, false);
+    if (!is_null(sorted)) return names;
+    decref(names);
+    return NULL_VALUE;
+}
+
+BUILTIN(builtin_exit) {
+    EXPECT("exit", 0, 1)
+    Exception *e = exception_new(vm, vm->exc[EXC_SystemExit], nargs ? args[0] : NULL_VALUE);
+    vm_raise_value(vm, FROM_OBJ(e));
+    DROP(e);
+    return NULL_VALUE;
+}
+
+BUILTIN(builtin_import) {
+    if (nargs < 1 || !is_str(args[0]))
+        return vm_raise(vm, EXC_TypeError, "__import__() needs a module name");
+    (void)kwnames;
+    return vm_import(vm, as_str(args[0])->data);
+}
+
+static Value refuse_eval(Vm *vm, const char *name) {
+    return vm_raise(vm, EXC_NotImplementedError,
+                    "%s() is not part of nnc's language: programs are compiled before they run",
+                    name);
+}
+BUILTIN(builtin_eval) {
+    (void)args, (void)nargs, (void)kwnames;
+    return refuse_eval(vm, "eval");
+}
+BUILTIN(builtin_exec) {
+    (void)args, (void)nargs, (void)kwnames;
+    return refuse_eval(vm, "exec");
+}
+
+/* ---- numbers and text ---- */
+
+BUILTIN(builtin_abs) {
+    EXPECT("abs", 1, 1)
+    return vm_unary(vm, UNARY_ABS, args[0]);
+}
+BUILTIN(builtin_divmod) {
+    EXPECT("divmod", 2, 2)
+    return vm_binary(vm, BINARY_DIVMOD, args[0], args[1]);
+}
+
+/* a ** b modulo m, by squaring with 128-bit products. */
+static Value power_modulo(Vm *vm, Value a, Value b, Value m) {
+    if (!is_int(a) || !is_int(b) || !is_int(m))
+        return vm_raise(vm, EXC_TypeError,
+                        "pow() 3rd argument not allowed unless all arguments are "
+                        "integers");
+    int64_t modulus = as_int(m), exponent = as_int(b);
+    if (modulus == 0) return vm_raise(vm, EXC_ValueError, "pow() 3rd argument cannot be 0");
+    if (exponent < 0)
+        return vm_raise(vm, EXC_ValueError,
+                        "nnc's pow() takes no negative exponent with a modulus");
+    uint64_t size = modulus < 0 ? 0 - (uint64_t)modulus : (uint64_t)modulus;
+    int64_t start = as_int(a) % (int64_t)(size > INT64_MAX ? INT64_MAX : size);
+    unsigned __int128 base = start < 0 ? (uint64_t)start + size : (uint64_t)start,
+                      result = 1 % size;
+    for (; exponent; exponent >>= 1) {
+        if (exponent & 1) result = result * base % size;
+        base = base * base % size;
+    }
+    int64_t value = (int64_t)(uint64_t)result;
+    return from_int(modulus < 0 && value ? value + modulus : value);
+}
+BUILTIN(builtin_pow) {
+    Value out[3];
+    if (!vm_args(vm, "pow", "base exp mod?", args, nargs, kwnames, out)) return NULL_VALUE;
+    if (is_null(out[2]) || is_none(out[2])) return vm_binary(vm, BINARY_POW, out[0], out[1]);
+    return power_modulo(vm, out[0], out[1], out[2]);
+}
+
+BUILTIN(builtin_round) {
+    Value out[2];
+    if (!vm_args(vm, "round", "number ndigits?", args, nargs, kwnames, out)) return NULL_VALUE;
+    bool found;
+    bool plain = is_null(out[1]) || is_none(out[1]);
+    Value result = call_dunder(vm, out[0], vm->names.round_, &out[1], plain ? 0 : 1, &found);
+    if (found) return result;
+    return vm_raise(vm, EXC_TypeError, "type %s doesn't define __round__ method",
+                    vm_class_name(vm, out[0]));
+}
+
+static Value in_base(Vm *vm, const char *name, const Value *args, int nargs, const Tuple *kwnames,
+                     char type) {
+    EXPECT(name, 1, 1)
+    int64_t value;
+    char spec[3] = {'#', type, '\0'};
+    if (!vm_to_index(vm, args[0], &value)) return NULL_VALUE;
+    return format_spec(vm, from_int(value), spec, 2);
+}
+BUILTIN(builtin_hex) {
+    return in_base(vm, "hex", args, nargs, kwnames, 'x');
+}
+BUILTIN(builtin_oct) {
+    return in_base(vm, "oct", args, nargs, kwnames, 'o');
+}
+BUILTIN(builtin_bin) {
+    return in_base(vm, "bin", args, nargs, kwnames, 'b');
+}
+
+BUILTIN(builtin_chr) {
+    EXPECT("chr", 1, 1)
+    int64_t code;
+    if (!vm_to_index(vm, args[0], &code)) return NULL_VALUE;
+    if (code < 0 || code > 0x10ffff)
+        return vm_raise(vm, EXC_ValueError, "chr() arg not in range(0x110000)");
+    return str_char(vm, (uint32_t)code);
+}
+BUILTIN(builtin_ord) {
+    EXPECT("ord", 1, 1)
+    if (!is_str(args[0]))
+        return vm_raise(vm, EXC_TypeError, "ord() expected string of length 1, but %s found",
+                        vm_class_name(vm, args[0]));
+    const Str *s = as_str(args[0]);
+    if (s->length != 1)
+        return vm_raise(vm, EXC_TypeError,
+                        "ord() expected a character, but string of length %zu found", s->length);
+    uint32_t c;
+    utf8_decode(s->data, s->size, &c);
+    return from_int(c);
+}
+
+BUILTIN(builtin_format) {
+    EXPECT("format", 1, 2)
+    if (nargs == 2 && !is_str(args[1]))
+        return vm_raise(vm, EXC_TypeError, "format() argument 2 must be str, not %s",
+                        vm_class_name(vm, args[1]));
+    return vm_format(vm, args[0], nargs == 2 ? as_str(args[1]) : vm->empty_str);
+}
+
+BUILTIN(builtin_ascii) {
+    EXPECT("ascii", 1, 1)
+    Value text = vm_repr(vm, args[0]);
+    if (is_null(text)) return text;
+    const Str *s = as_str(text);
+    Buf buf = {0};
+    for (size_t i = 0; i < s->size;) {
+        uint32_t c;
+        i += utf8_decode(s->data + i, s->size - i, &c);
+        if (c < 0x80)
+            buf_putc(&buf, (char)c);
+        else
+            buf_printf(&buf, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+    }
+    decref(text);
+    return str_from_buf(vm, &buf);
+}
+
+static const Method functions[] = {
+    {"print", builtin_print, 0},
+    {"input", builtin_input, 0},
+    {"len", builtin_len, 0},
+    {"repr", builtin_repr, 0},
+    {"hash", builtin_hash, 0},
+    {"id", builtin_id, 0},
+    {"callable", builtin_callable, 0},
+    {"isinstance", builtin_isinstance, 0},
+    {"issubclass", builtin_issubclass, 0},
+    {"getattr", builtin_getattr, 0},
+    {"setattr", builtin_setattr, 0},
+    {"delattr", builtin_delattr, 0},
+    {"hasattr", builtin_hasattr, 0},
+    {"locals", builtin_locals, 0},
+    {"globals", builtin_globals, 0},
+    {"vars", builtin_vars, 0},
+    {"dir", builtin_dir, 0},
+    {"exit", builtin_exit, 0},
+    {"quit", builtin_exit, 0},
+    {"__import__", builtin_import, 0},
+    {"eval", builtin_eval, 0},
+    {"exec", builtin_exec, 0},
+    {"abs", builtin_abs, 0},
+    {"divmod", builtin_divmod, 0},
+    {"pow", builtin_pow, 0},
+    {"round", builtin_round, 0},
+    {"hex", builtin_hex, 0},
+    {"oct", builtin_oct, 0},
+    {"bin", builtin_bin, 0},
+    {"chr", builtin_chr, 0},
+    {"ord", builtin_ord, 0},
+    {"format", builtin_format, 0},
+    {"ascii", builtin_ascii, 0},
+    {"open", builtin_open, 0},
+    {NULL, NULL, 0},
+};
+
+static void add_all(Vm *vm, const Method *list) {
+    for (; list->name; list++) {
+        Value f = native_new(vm, list->name, list->function, NULL_VALUE, NULL_VALUE);
+        dict_set_str(vm->builtins, vm_intern_text(vm, list->name), f);
+        decref(f);
+    }
+}
+
+static void add_class_getitem(Vm *vm, ClassId id) {
+    Value f = native_new(vm, "__class_getitem__", builtin_class_getitem, NULL_VALUE, NULL_VALUE);
+    Wrapper *wrapper = (Wrapper *)(void *)vm_alloc(vm, vm->cls[CLS_CLASSMETHOD]);
+    wrapper->function = f;
+    class_set(vm->cls[id], "__class_getitem__", FROM_OBJ(wrapper));
+    DROP(wrapper);
+}
+
+void builtins_init(Vm *vm) {
+    static const ClassId visible[] = {
+        CLS_OBJECT,    CLS_TYPE,      CLS_INT,   CLS_BOOL,     CLS_FLOAT,        CLS_STR,
+        CLS_BYTES,     CLS_BYTEARRAY, CLS_LIST,  CLS_TUPLE,    CLS_DICT,         CLS_SET,
+        CLS_FROZENSET, CLS_RANGE,     CLS_SLICE, CLS_PROPERTY, CLS_STATICMETHOD, CLS_CLASSMETHOD,
+        CLS_SUPER,     CLS_ENUMERATE, CLS_ZIP,   CLS_MAP,      CLS_FILTER,       CLS_REVERSED};
+    for (size_t i = 0; i < sizeof visible / sizeof *visible; i++) {
+        Class *cls = vm->cls[visible[i]];
+        dict_set_str(vm->builtins, cls->name_str, FROM_OBJ(cls));
+    }
+    static const ClassId generic[] = {CLS_LIST, CLS_TUPLE,     CLS_DICT,
+                                      CLS_SET,  CLS_FROZENSET, CLS_TYPE};
+    for (size_t i = 0; i < sizeof generic / sizeof *generic; i++)
+        add_class_getitem(vm, generic[i]);
+    Value from_bytes = native_new(vm, "from_bytes", int_from_bytes, NULL_VALUE, NULL_VALUE);
+    Wrapper *wrapper = (Wrapper *)(void *)vm_alloc(vm, vm->cls[CLS_CLASSMETHOD]);
+    wrapper->function = from_bytes;
+    class_set(vm->cls[CLS_INT], "from_bytes", FROM_OBJ(wrapper));
+    DROP(wrapper);
+    add_all(vm, functions);
+    add_all(vm, builtin_iteration_functions);
+    dict_set_str(vm->builtins, vm_intern_text(vm, "NotImplemented"), NOT_IMPLEMENTED);
+    dict_set_str(vm->builtins, vm_intern_text(vm, "Ellipsis"), ELLIPSIS);
+    dict_set_str(vm->builtins, vm_intern_text(vm, "__debug__"), from_bool(true));
+}

@@ -1,0 +1,212 @@
+/* Imports: modules written in C, and modules of the prelude, whose text is part of the binary.
+ * A program consists of one file: nothing else is imported from disk. */
+#include <stdlib.h>
+
+#include "frontend/compile.h"
+#include "frontend/interp.h"
+#include "frontend/prelude.h"
+
+static Dict *modules(Vm *vm) {
+    return vm->modules;
+}
+
+static const PreludeFile *find_file(const char *name) {
+    for (size_t i = 0; i < prelude_file_count; i++)
+        if (strcmp(prelude_files[i].module, name) == 0) return &prelude_files[i];
+    return NULL;
+}
+
+static Value unknown_module(Vm *vm, const char *name) {
+    Buf list = {0};
+    const char *words[256] = {NULL};
+    size_t count = 0;
+    for (size_t i = 0; i < vm->native_modules.count && count < 256; i++)
+        words[count++] = vm->native_modules.items[i].name;
+    for (size_t i = 0; i < prelude_file_count && count < 256; i++)
+        words[count++] = prelude_files[i].module;
+    const char *near = nearest_word(name, words, count);
+    for (size_t i = 0; i < count; i++)
+        if (words[i][0] != '_' && !strchr(words[i], '.'))
+            buf_printf(&list, "%s%s", list.size ? ", " : "", words[i]);
+    vm_raise(vm, EXC_ModuleNotFoundError, "No module named '%s' in nnc", name);
+    vm_add_hint(vm, near);
+    Dict **dict = obj_dict_slot(vm->raised.o);
+    if (!*dict) *dict = dict_new(vm);
+    Value advice = str_printf(vm, "nnc has these modules: %s", buf_text(&list));
+    dict_set_str(*dict, vm_intern_text(vm, "__advice__"), advice);
+    decref(advice);
+    buf_free(&list);
+    return NULL_VALUE;
+}
+
+static ModuleObj *start_module(Vm *vm, const char *name) {
+    ModuleObj *module = module_new(vm, name);
+    module->prelude = true;
+    dict_set_str(modules(vm), vm_intern_text(vm, name), FROM_OBJ(module));
+    DROP(module);
+    return module;
+}
+
+/* Gives the module's namespace the entries its code addresses by number. */
+static void prepare_globals(Vm *vm, ModuleObj *module, const Code *code) {
+    Dict *fresh = dict_new(vm);
+    fresh->keeps_slots = true;
+    for (uint32_t i = 0; i < code->module_name_count; i++)
+        dict_set_str(fresh,
+                     vm_intern(vm, code->module_names[i]->text, code->module_names[i]->length),
+                     NULL_VALUE);
+    dict_update(vm, fresh, FROM_OBJ(module->dict));
+    DROP(module->dict);
+    module->dict = fresh;
+}
+
+bool module_run(Vm *vm, ModuleObj *module, const Code *code) {
+    prepare_globals(vm, module, code);
+    if (code->doc) {
+        Value doc = str_new(vm, code->doc->as.string.bytes, code->doc->as.string.length);
+        dict_set_str(module->dict, vm->names.doc_, doc);
+        decref(doc);
+    }
+    if (!vm_enter(vm)) return false;
+    incref(FROM_OBJ(module));
+    Frame *frame = frame_new(vm, NULL, module, code, false);
+    Value result = frame ? vm_run(vm, frame) : NULL_VALUE;
+    vm_leave(vm);
+    DROP(module);
+    decref(result);
+    return !is_null(result);
+}
+
+static bool load(Vm *vm, const char *name) {
+    for (size_t i = 0; i < vm->native_modules.count; i++) {
+        if (strcmp(vm->native_modules.items[i].name, name) != 0) continue;
+        ModuleObj *module = start_module(vm, name);
+        return vm->native_modules.items[i].init(vm, module);
+    }
+    const PreludeFile *file = find_file(name);
+    if (!file) {
+        unknown_module(vm, name);
+        return false;
+    }
+    uint16_t id = sources_add(vm->sources, file->path, (const char *)file->text, file->size);
+    if (id == 0) NNC_BUG("the prelude's %s is not valid text", file->path);
+    ((Source *)(uintptr_t)sources_get(vm->sources, id))->builtin = true;
+    const Code *code = compile_module(vm->compiler, id, true);
+    if (!code) {
+        vm_raise(vm, EXC_SyntaxError, "the prelude's %s has errors", file->path);
+        return false;
+    }
+    ModuleObj *module = start_module(vm, name);
+    if (file->package) {
+        Value path = str_from(vm, name);
+        dict_set_str(module->dict, vm->names.path_, path);
+        decref(path);
+    }
+    if (module_run(vm, module, code)) return true;
+    dict_delete_str(modules(vm), vm_intern_text(vm, name));
+    return false;
+}
+
+/* The module of that full name, its packages loaded first and it bound in its package. */
+static Value import_full(Vm *vm, const char *name) {
+    Str *key = vm_intern_text(vm, name);
+    Value found = dict_get(modules(vm), key);
+    if (!is_null(found)) return incref(found);
+    const char *dot = strrchr(name, '.');
+    Value package = NULL_VALUE;
+    if (dot) {
+        char *parent = arena_strndup(&vm->arena, name, (size_t)(dot - name));
+        package = import_full(vm, parent);
+        if (is_null(package)) return package;
+        found = dict_get(modules(vm), key); /* the package may have imported it itself */
+        if (!is_null(found)) {
+            decref(package);
+            return incref(found);
+        }
+    }
+    if (!load(vm, name)) {
+        decref(package);
+        return NULL_VALUE;
+    }
+    found = incref(dict_get(modules(vm), key));
+    if (!is_null(package)) {
+        vm_setattr(vm, package, vm_intern_text(vm, dot + 1), found);
+        decref(package);
+    }
+    return found;
+}
+
+Value vm_import(Vm *vm, const char *name) {
+    return import_full(vm, name);
+}
+
+void vm_register_module(Vm *vm, const char *name, ModuleInit init) {
+    VEC_PUSH(vm->native_modules, (struct NativeModule){name, init});
+}
+
+/* `import a.b` (leaf: `import a.b as c`, `from a.b import …`), with leading dots counted. */
+Value import_dotted(Vm *vm, Frame *frame, Str *name, int level, bool leaf) {
+    Buf full = {0};
+    if (level > 0) {
+        const Str *here = frame->module->name;
+        bool package = !is_null(dict_get(frame->module->dict, vm->names.path_));
+        buf_add(&full, here->data, here->size);
+        for (int up = package ? 1 : 0; up < level; up++) {
+            char *dot = full.size ? strrchr(full.data, '.') : NULL;
+            if (!dot) {
+                buf_free(&full);
+                return vm_raise(vm, EXC_ImportError,
+                                "attempted relative import with no known parent package");
+            }
+            full.size = (size_t)(dot - full.data);
+            *dot = '\0';
+        }
+        if (name->size) buf_putc(&full, '.');
+    }
+    buf_add(&full, name->data, name->size);
+    char *text = arena_strdup(&vm->arena, buf_text(&full));
+    buf_free(&full);
+    Value module = import_full(vm, text);
+    const char *dot = strchr(text, '.');
+    if (is_null(module) || leaf || level > 0 || !dot) return module;
+    decref(module);
+    return incref(dict_get(modules(vm), vm_intern(vm, text, (size_t)(dot - text))));
+}
+
+Value import_from(Vm *vm, Value module, Str *name) {
+    Value v = vm_getattr_optional(vm, module, name);
+    if (!is_null(v) || vm_failed(vm)) return v;
+    const ModuleObj *m = (const ModuleObj *)(const void *)module.o;
+    char *full = arena_printf(&vm->arena, "%s.%s", m->name->data, name->data);
+    if (find_file(full)) return import_full(vm, full);
+    const char *words[512] = {NULL};
+    size_t count = 0, pos = 0;
+    Value key, value;
+    while (dict_next(m->dict, &pos, &key, &value) && count < 512)
+        words[count++] = as_str(key)->data;
+    vm_raise(vm, EXC_ImportError, "cannot import name '%s' from '%s'", name->data, m->name->data);
+    vm_add_hint(vm, nearest_word(name->data, words, count));
+    return NULL_VALUE;
+}
+
+bool import_star(Vm *vm, Frame *frame, Value module) {
+    Dict *from = ((ModuleObj *)(void *)module.o)->dict;
+    Value all = dict_get(from, vm->names.all_);
+    Dict *into = frame->module->dict;
+    const Value *names;
+    size_t count, pos = 0;
+    if (vm_items(all, &names, &count)) {
+        for (size_t i = 0; i < count; i++) {
+            Str *name = vm_name(vm, names[i], "item in __all__");
+            Value v = name ? vm_getattr(vm, module, name) : NULL_VALUE;
+            if (is_null(v)) return false;
+            dict_set_str(into, name, v);
+            decref(v);
+        }
+        return true;
+    }
+    Value key, value;
+    while (dict_next(from, &pos, &key, &value))
+        if (as_str(key)->data[0] != '_') dict_set_str(into, as_str(key), value);
+    return true;
+}

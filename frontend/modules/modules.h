@@ -1,0 +1,21 @@
+/* Modules written in C: each fills the namespace it is given. */
+#ifndef NNC_FRONTEND_MODULES_H
+#define NNC_FRONTEND_MODULES_H
+
+#include "frontend/vm_internal.h"
+
+bool module_math(Vm *vm, ModuleObj *module);
+bool module_time(Vm *vm, ModuleObj *module);
+bool module_sys(Vm *vm, ModuleObj *module);
+bool module_os(Vm *vm, ModuleObj *module);
+bool module_os_path(Vm *vm, ModuleObj *module);
+bool module_random(Vm *vm, ModuleObj *module);
+bool module_gc(Vm *vm, ModuleObj *module);
+
+#define MODULE_FUNCTION(name)                                                                      \
+    static Value name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
+
+/* Defines every function of a list ended by a NULL name. */
+void module_functions(Vm *vm, ModuleObj *module, const Method *list);
+
+#endif

@@ -1,0 +1,146 @@
+/* _random.Random: the Mersenne Twister MT19937 with Python's seeding, so that a seeded program
+ * draws Python's numbers. The distributions are in the prelude's random module. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "frontend/modules/modules.h"
+
+enum { STATE_WORDS = 624, MIDDLE = 397 };
+
+typedef struct Twister {
+    GcObj gc;
+    uint32_t state[STATE_WORDS];
+    int next;
+} Twister;
+
+static void seed_word(Twister *t, uint32_t seed) {
+    t->state[0] = seed;
+    for (uint32_t i = 1; i < STATE_WORDS; i++)
+        t->state[i] = 1812433253u * (t->state[i - 1] ^ (t->state[i - 1] >> 30)) + i;
+    t->next = STATE_WORDS;
+}
+
+static void seed_array(Twister *t, const uint32_t *key, uint32_t length) {
+    seed_word(t, 19650218u);
+    uint32_t *s = t->state, i = 1, j = 0;
+    for (uint32_t k = length > STATE_WORDS ? length : STATE_WORDS; k > 0; k--) {
+        s[i] = (s[i] ^ ((s[i - 1] ^ (s[i - 1] >> 30)) * 1664525u)) + key[j] + j;
+        if (++i >= STATE_WORDS) s[0] = s[STATE_WORDS - 1], i = 1;
+        if (++j >= length) j = 0;
+    }
+    for (uint32_t k = STATE_WORDS - 1; k > 0; k--) {
+        s[i] = (s[i] ^ ((s[i - 1] ^ (s[i - 1] >> 30)) * 1566083941u)) - i;
+        if (++i >= STATE_WORDS) s[0] = s[STATE_WORDS - 1], i = 1;
+    }
+    s[0] = 0x80000000u;
+}
+
+static uint32_t draw(Twister *t) {
+    if (t->next >= STATE_WORDS) {
+        uint32_t *s = t->state;
+        for (int i = 0; i < STATE_WORDS; i++) {
+            uint32_t y = (s[i] & 0x80000000u) | (s[(i + 1) % STATE_WORDS] & 0x7fffffffu);
+            s[i] = s[(i + MIDDLE) % STATE_WORDS] ^ (y >> 1) ^ (y & 1 ? 0x9908b0dfu : 0);
+        }
+        t->next = 0;
+    }
+    uint32_t y = t->state[t->next++];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c5680u;
+    y ^= (y << 15) & 0xefc60000u;
+    return y ^ (y >> 18);
+}
+
+static Twister *as_twister(Value v) {
+    return (Twister *)(void *)v.o;
+}
+
+MODULE_FUNCTION(random_seed) {
+    if (!vm_args_simple(vm, "seed", nargs, kwnames, 1, 2)) return NULL_VALUE;
+    uint64_t number;
+    if (nargs == 1 || is_none(args[1])) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        number = (uint64_t)now.tv_nsec * 1000003u ^ (uint64_t)now.tv_sec;
+    } else if (is_int(args[1])) {
+        int64_t given = as_int(args[1]);
+        number = given < 0 ? 0 - (uint64_t)given : (uint64_t)given;
+    } else {
+        int64_t hash;
+        if (!vm_hash(vm, args[1], &hash)) return NULL_VALUE;
+        number = (uint64_t)hash;
+    }
+    uint32_t key[2] = {(uint32_t)number, (uint32_t)(number >> 32)};
+    seed_array(as_twister(args[0]), key, key[1] ? 2 : 1);
+    return NONE;
+}
+
+MODULE_FUNCTION(random_random) {
+    if (!vm_args_simple(vm, "random", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    Twister *t = as_twister(args[0]);
+    uint32_t a = draw(t) >> 5, b = draw(t) >> 6;
+    return from_float((a * 67108864.0 + b) * (1.0 / 9007199254740992.0));
+}
+
+MODULE_FUNCTION(random_getrandbits) {
+    int64_t bits;
+    if (!vm_args_simple(vm, "getrandbits", nargs, kwnames, 2, 2) ||
+        !vm_to_index(vm, args[1], &bits))
+        return NULL_VALUE;
+    if (bits < 0) return vm_raise(vm, EXC_ValueError, "number of bits must be non-negative");
+    if (bits > 63) return int_overflow(vm);
+    Twister *t = as_twister(args[0]);
+    if (bits == 0) return from_int(0);
+    if (bits <= 32) return from_int(draw(t) >> (32 - bits));
+    uint64_t low = draw(t), high = draw(t) >> (64 - bits);
+    return from_int((int64_t)(high << 32 | low));
+}
+
+MODULE_FUNCTION(random_getstate) {
+    if (!vm_args_simple(vm, "getstate", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    Twister *t = as_twister(args[0]);
+    Value words = tuple_new(vm, STATE_WORDS + 1);
+    for (int i = 0; i < STATE_WORDS; i++)
+        as_tuple(words)->items[i] = from_int(t->state[i]);
+    as_tuple(words)->items[STATE_WORDS] = from_int(t->next);
+    return words;
+}
+
+MODULE_FUNCTION(random_setstate) {
+    if (!vm_args_simple(vm, "setstate", nargs, kwnames, 2, 2)) return NULL_VALUE;
+    if (!is_tuple(args[1]) || as_tuple(args[1])->count != STATE_WORDS + 1)
+        return vm_raise(vm, EXC_ValueError, "state vector is the wrong size");
+    Twister *t = as_twister(args[0]);
+    const Value *words = as_tuple(args[1])->items;
+    for (int i = 0; i < STATE_WORDS; i++)
+        t->state[i] = (uint32_t)as_int(words[i]);
+    int64_t next = as_int(words[STATE_WORDS]);
+    t->next = next < 0 || next > STATE_WORDS ? STATE_WORDS : (int)next;
+    return NONE;
+}
+
+static bool random_init(Vm *vm, Value self, const Value *args, int nargs, const Tuple *kwnames) {
+    Value given[2] = {self, nargs ? args[0] : NONE};
+    return !is_null(random_seed(vm, given, 2, kwnames));
+}
+
+static Value random_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args, (void)nargs, (void)kwnames;
+    return from_obj(vm_alloc(vm, cls));
+}
+
+bool module_random(Vm *vm, ModuleObj *module) {
+    static const Method methods[] = {
+        {"seed", random_seed, 0},
+        {"random", random_random, 0},
+        {"getrandbits", random_getrandbits, 0},
+        {"getstate", random_getstate, 0},
+        {"setstate", random_setstate, 0},
+        {NULL, NULL, 0},
+    };
+    NativeClass spec = {.name = "_random.Random",
+                        .size = sizeof(Twister),
+                        .slots = {.init = random_init, .create = random_create},
+                        .methods = methods};
+    return module_set(vm, module, "Random", FROM_OBJ(vm_native_class(vm, &spec)));
+}
