@@ -253,6 +253,10 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
     module->prefix = module_prefix(arena, options->prefix ? options->prefix : program->name);
     module->type_prefix = camel_case(arena, module->prefix);
     module->macro_prefix = upper_case(arena, module->prefix);
+    if (options->header && strpbrk(options->header, "\"\\\n\r")) {
+        buf_puts(error, "the header's name has a character that can't stand in an #include");
+        return false;
+    }
     module->header =
         options->header ? options->header : arena_printf(arena, "%s.h", module->prefix);
     if (!choose_variants(module, error) || !check_functions(module, error)) return false;

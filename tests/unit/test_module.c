@@ -331,3 +331,105 @@ Test(module, refuses_what_it_cannot_do) {
     program_free(program);
     arena_free(&arena);
 }
+
+/* Output of a command, and its exit status. */
+static char *shell_output(Place *place, int *status, const char *command) {
+    Buf output = {0}, error = {0};
+    *status = shell("cd %s && (%s) > said 2>&1", place->path, command);
+    cr_assert(file_read(arena_printf(&place->arena, "%s/said", place->path), &output, &error));
+    char *text = arena_strdup(&place->arena, buf_text(&output));
+    buf_free(&output);
+    return text;
+}
+
+static void write_bytes(Place *place, const char *name, const void *bytes, size_t size) {
+    Buf text = {0};
+    buf_add(&text, bytes, size);
+    write_text(place, name, &text);
+    buf_free(&text);
+}
+
+static void build_program(Place *place, Program *program) {
+    CodegenOptions options = options_for(program);
+    Buf main_text = {0}, error = {0};
+    options.embed_weights = true;
+    options.standalone = true;
+    program->weights = program_weights(program, &place->arena);
+    emit(place, program, &options);
+    cr_assert(codegen_main(program, &options, &main_text, &error), "%s", buf_text(&error));
+    write_text(place, "main.c", &main_text);
+    buf_free(&main_text);
+    cr_assert_eq(
+        shell("cd %s && gcc " STRICT " -O1 %s.c main.c -s -o run -lm", place->path, program->name),
+        0);
+}
+
+/* The standalone program: the same item raw, as .npy and as IDX; classes, labels, errors. */
+Test(module, standalone_program) {
+    Place place = place_new();
+    Program *program = program_mlp(&place.arena, 1, 5);
+    build_program(&place, program);
+    int status;
+    char *said = shell_output(&place, &status, "ldd ./run");
+    cr_expect(strstr(said, "libc.so") != NULL && strstr(said, "libpthread") == NULL);
+
+    unsigned char idx[12 + 12] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 6};
+    float items[2][6];
+    for (int i = 0; i < 12; i++) {
+        idx[12 + i] = (unsigned char)(i * 23);
+        items[i / 6][i % 6] = (float)(i * 23 * (1.0 / 255.0));
+    }
+    unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 0, 1};
+    write_bytes(&place, "raw", items, sizeof items);
+    write_bytes(&place, "idx", idx, sizeof idx);
+    write_bytes(&place, "labels", labels, sizeof labels);
+
+    Arena *arena = &place.arena;
+    Reference reference = {
+        arena, program, entries(arena, program->params.items, 4),
+        NULL,  NULL,    {tensor64_from_bytes(arena, program->inputs.items[0].type, items[1])}};
+    for (int i = 0; i < 4; i++) {
+        reference.params[i] =
+            tensor64_from_bytes(arena, program->params.items[i].type, program->weights[i]);
+    }
+    Tensor64 want = reference_run(&reference, FUNCTION_FORWARD);
+    int class = 0;
+    for (int i = 1; i < 3; i++) {
+        if (want.f[i] > want.f[class]) class = i;
+    }
+    said = shell_output(&place, &status, "./run --index 1 raw");
+    cr_expect_eq(status, 0);
+    float got[3];
+    cr_assert_eq(sscanf(said, "tensor([[%f, %f, %f]])", &got[0], &got[1], &got[2]), 3, "%s", said);
+    for (int i = 0; i < 3; i++)
+        cr_expect_float_eq((double)got[i], want.f[i], 1e-4);
+    cr_expect_str_eq(shell_output(&place, &status, "./run --index 1 idx"), said);
+    cr_expect_str_eq(shell_output(&place, &status, "./run --index 1 - < idx"), said);
+    cr_expect_str_eq(shell_output(&place, &status, "gzip -k idx; ./run --index 1 idx.gz"), said);
+    cr_expect_str_eq(shell_output(&place, &status, "./run --raw --index 1 raw | wc -c"), "12\n");
+    cr_expect_str_eq(shell_output(&place, &status, "./run --classify --index 1 raw"),
+                     arena_printf(arena, "%d\n", class));
+    said = shell_output(&place, &status, "./run --classify --count all --labels labels idx");
+    cr_expect(strstr(said, " of 2 right: "), "%s", said);
+    static const struct {
+        const char *command, *message;
+    } wrong[] = {
+        {"./run", "1 inputs, 0 files"},
+        {"./run nowhere", "can't be opened"},
+        {"./run --index 5 raw", "no item 5"},
+        {"./run --count x raw", "--count needs a number"},
+        {"./run --cuont 2 raw", "unknown option --cuont"},
+        {"./run raw raw", "more files"},
+        {"head -c 20 raw | ./run -", "ends within an item"},
+        {"head -c 15 idx | ./run -", "ends within an item"},
+        {"printf '\\0\\0\\10\\2\\0\\0\\0\\1\\0\\0\\0\\5abcde' | ./run -", "its shape is [1,5]"},
+        {"./run --format npy raw", "not a .npy file"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        said = shell_output(&place, &status, wrong[i].command);
+        cr_expect_neq(status, 0, "%s", wrong[i].command);
+        cr_expect(strstr(said, wrong[i].message), "%s: %s", wrong[i].command, said);
+    }
+    program_free(program);
+    place_free(&place);
+}

@@ -1,0 +1,216 @@
+/* Executables: both tiers give the same bits and agree with the reference; updates in place;
+ * faults. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "codegen/codegen.h"
+#include "ir/text.h"
+#include "tests/support/programs.h"
+#include "tests/support/random_graph.h"
+
+#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
+
+static const CodegenOptions options = {.level = 3};
+
+static Executable *make(const Graph *graph) {
+    Buf error = {0};
+    Executable *executable = executable_new(graph, &options, &error);
+    cr_assert_not_null(executable, "%s", buf_text(&error));
+    return executable;
+}
+
+static void run(Executable *executable, const void *const *inputs, void *const *outputs) {
+    Buf error = {0};
+    cr_assert(executable_run(executable, inputs, outputs, &error), "%s", buf_text(&error));
+}
+
+static void compile(Executable *executable) {
+    Buf error = {0};
+    cr_assert(executable_compile(executable, &error), "%s", buf_text(&error));
+}
+
+/* Largest difference from the reference, relative to what the element's size allows. */
+static double difference(const Tensor64 *want, const void *bytes, Arena *arena) {
+    Tensor64 got = tensor64_from_bytes(arena, want->type, bytes);
+    double worst = 0;
+    for (int64_t i = 0; i < type_numel(&want->type); i++) {
+        if (want->i) {
+            worst = fmax(worst, want->i[i] != got.i[i]);
+        } else if (isfinite(want->f[i]) || isfinite(got.f[i])) {
+            worst = fmax(worst, fabs(want->f[i] - got.f[i]) / (1 + fabs(want->f[i])));
+        }
+    }
+    return worst;
+}
+
+static void check_random_graph(uint64_t seed, DType dtype, double bound) {
+    Arena arena = {0};
+    RandomGraph random;
+    Buf error = {0}, text = {0};
+    random_graph_start(&random, &arena, seed, dtype);
+    random_graph_fill(&random, 20, NULL);
+    const Graph *graph = random.graph;
+    size_t in = graph->inputs.count, out = graph->outputs.count;
+    Tensor64 *values = random_graph_values(&random, &arena);
+    Tensor64 *want = ARENA_ARRAY(&arena, Tensor64, out);
+    graph_print(&text, graph, NULL);
+    cr_assert(interp_run(graph, values, want, ROUND_TO_TYPE, &arena, &error));
+    void **inputs = ARENA_ARRAY(&arena, void *, in), **first = ARENA_ARRAY(&arena, void *, out);
+    void **second = ARENA_ARRAY(&arena, void *, out);
+    for (size_t i = 0; i < in; i++) {
+        inputs[i] = arena_alloc(&arena, type_bytes(&values[i].type) + 1);
+        tensor64_to_bytes(&values[i], inputs[i]);
+    }
+    for (size_t i = 0; i < out; i++) {
+        first[i] = arena_alloc(&arena, type_bytes(&want[i].type) + 1);
+        second[i] = arena_alloc(&arena, type_bytes(&want[i].type) + 1);
+    }
+    Executable *executable = make(graph);
+    run(executable, (const void *const *)inputs, first);
+    compile(executable);
+    run(executable, (const void *const *)inputs, second);
+    for (size_t i = 0; i < out; i++) {
+        double error_size = difference(&want[i], first[i], &arena);
+        cr_expect_leq(error_size, bound, "seed %llu: output %zu is off by %g in\n%s",
+                      (unsigned long long)seed, i, error_size, buf_text(&text));
+        cr_expect_eq(memcmp(first[i], second[i], type_bytes(&want[i].type)), 0,
+                     "seed %llu: the tiers differ in output %zu of\n%s", (unsigned long long)seed,
+                     i, buf_text(&text));
+    }
+    executable_free(executable);
+    random_graph_free(&random);
+    buf_free(&text);
+    arena_free(&arena);
+}
+
+Test(executable, random_graphs_f32) {
+    for (uint64_t seed = 1; seed <= 15; seed++)
+        check_random_graph(seed, DT_F32, 2e-3);
+}
+
+Test(executable, random_graphs_f64) {
+    for (uint64_t seed = 101; seed <= 115; seed++)
+        check_random_graph(seed, DT_F64, 1e-9);
+}
+
+/* a, b = b, a * 2 (swapped in place); c += a; and the old a is a result. */
+Test(executable, updates_may_share_memory) {
+    Arena arena = {0};
+    Graph *graph = graph_new(&arena, "updates");
+    Type type = type_make(DT_F32, 1, DIMS(40));
+    Node *a = graph_input(graph, "a", type, ROLE_STATE, 0);
+    Node *b = graph_input(graph, "b", type, ROLE_STATE, 1);
+    Node *c = graph_input(graph, "c", type, ROLE_STATE, 2);
+    Node *d = graph_input(graph, "d", type, ROLE_STATE, 3);
+    Node *doubled = build_binary(graph, OP_mul, a, build_full(graph, type, 2));
+    graph_output(graph, "a", b, OUT_UPDATE, 0);
+    graph_output(graph, "b", doubled, OUT_UPDATE, 1);
+    graph_output(graph, "c", build_binary(graph, OP_add, c, a), OUT_UPDATE, 2);
+    graph_output(graph, "old", a, OUT_RESULT, -1);
+    graph_output(graph, "d", d, OUT_UPDATE, 3);
+    graph_output(graph, "constant", build_full(graph, type, 7), OUT_RESULT, -1);
+    for (int compiled = 0; compiled < 2; compiled++) {
+        float values[4][40], old[40], constant[40];
+        for (int i = 0; i < 40; i++) {
+            for (int j = 0; j < 4; j++)
+                values[j][i] = (float)(100 * j + i);
+        }
+        Executable *executable = make(graph);
+        if (compiled) compile(executable);
+        const void *inputs[] = {values[0], values[1], values[2], values[3]};
+        void *outputs[] = {values[0], values[1], values[2], old, values[3], constant};
+        run(executable, inputs, outputs);
+        for (int i = 0; i < 40; i++) {
+            cr_expect_eq(values[0][i], (float)(100 + i));
+            cr_expect_eq(values[1][i], (float)(2 * i));
+            cr_expect_eq(values[2][i], (float)(200 + 2 * i));
+            cr_expect_eq(values[3][i], (float)(300 + i));
+            cr_expect_eq(old[i], (float)i);
+            cr_expect_eq(constant[i], 7.0f);
+        }
+        executable_free(executable);
+    }
+    graph_free(graph);
+    arena_free(&arena);
+}
+
+Test(executable, faults_are_reported) {
+    Arena arena = {0};
+    Graph *graph = graph_new(&arena, "fault");
+    Node *x = graph_input(graph, "x", type_make(DT_F32, 2, DIMS(5, 3)), ROLE_DATA, 0);
+    Node *index = graph_input(graph, "i", type_make(DT_I64, 1, DIMS(4)), ROLE_DATA, 1);
+    Attr axis = attr_int(ATTR_axis, 0);
+    graph_output(graph, "y", build_op(graph, OP_take, (Node *[]){x, index}, 2, &axis, 1),
+                 OUT_RESULT, -1);
+    Executable *executable = make(graph);
+    float table[5][3] = {{0}}, out[4][3];
+    for (int i = 0; i < 15; i++)
+        table[i / 3][i % 3] = (float)i;
+    for (int tier = 0; tier < 2; tier++) {
+        int64_t good[] = {4, 0, 2, 2}, bad[][4] = {{0, 5, 0, 0}, {0, 0, 0, -1}};
+        Buf error = {0};
+        run(executable, (const void *[]){table, good}, (void *[]){out});
+        cr_expect_eq(out[0][1], 13.0f);
+        cr_expect_eq(out[3][2], 8.0f);
+        for (int i = 0; i < 2; i++) {
+            cr_expect_not(executable_run(executable, (const void *[]){table, bad[i]},
+                                         (void *[]){out}, &error));
+            cr_expect(strstr(buf_text(&error), "index out of range"), "%s", buf_text(&error));
+            buf_clear(&error);
+        }
+        if (tier == 0) compile(executable);
+        buf_free(&error);
+    }
+    executable_free(executable);
+    graph_free(graph);
+    arena_free(&arena);
+}
+
+/* The whole train step of LeNet: tiers agree to the bit, over several steps. */
+Test(executable, lenet_train_step) {
+    Arena arena = {0};
+    Program *program = program_lenet(&arena, 1, 4);
+    const Graph *graph = program->functions.items[FUNCTION_TRAIN_STEP].graph;
+    Executable *tiers[] = {make(graph), make(graph)};
+    cr_expect_gt(executable_flops(tiers[0]), 1e6);
+    compile(tiers[1]);
+    size_t in = graph->inputs.count, out = graph->outputs.count;
+    void **inputs[2], **outputs[2];
+    float loss[2];
+    for (int tier = 0; tier < 2; tier++) {
+        inputs[tier] = ARENA_ARRAY(&arena, void *, in);
+        outputs[tier] = ARENA_ARRAY(&arena, void *, out);
+        uint32_t bits = 1;
+        for (size_t i = 0; i < in; i++) {
+            Type type = graph->inputs.items[i].node->type;
+            inputs[tier][i] = arena_alloc(&arena, type_bytes(&type));
+            bool state = graph->inputs.items[i].role == ROLE_STATE;
+            for (int64_t j = 0; j < type_numel(&type) && type.dtype == DT_F32 && !state; j++) {
+                bits = bits * 1664525u + 1013904223u;
+                ((float *)inputs[tier][i])[j] = (float)(bits >> 8) / 16777216.0f * 0.4f - 0.2f;
+            }
+        }
+        for (size_t i = 0; i < out; i++) {
+            const GraphOutput *output = &graph->outputs.items[i];
+            outputs[tier][i] =
+                output->role == OUT_UPDATE ? inputs[tier][output->updates] : &loss[tier];
+        }
+    }
+    for (int step = 0; step < 3; step++) {
+        for (int tier = 0; tier < 2; tier++)
+            run(tiers[tier], (const void *const *)inputs[tier], outputs[tier]);
+        cr_assert_eq(memcmp(&loss[0], &loss[1], sizeof(float)), 0, "step %d: %g and %g", step,
+                     (double)loss[0], (double)loss[1]);
+        cr_assert(loss[0] > 1 && loss[0] < 4, "%g", (double)loss[0]);
+    }
+    for (size_t i = 0; i < in; i++) {
+        size_t bytes = type_bytes(&graph->inputs.items[i].node->type);
+        cr_expect_eq(memcmp(inputs[0][i], inputs[1][i], bytes), 0, "%s",
+                     graph->inputs.items[i].name);
+    }
+    executable_free(tiers[0]);
+    executable_free(tiers[1]);
+    program_free(program);
+    arena_free(&arena);
+}
