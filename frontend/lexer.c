@@ -292,10 +292,13 @@ static bool open_block(Lexer *lexer, Indent indent, uint32_t begin) {
         lexer->pending_dedents++;
     }
     top = &lexer->indents[lexer->indent_count - 1];
-    if (top->column != indent.column)
+    if (top->column != indent.column) { /* go on as if the inner block were indented like this */
         lex_error(lexer, begin, lexer->pos, "this indentation matches no enclosing block");
-    else if (top->alt_column != indent.alt_column)
+        lexer->indents[lexer->indent_count++] = indent;
+        lexer->pending_dedents--;
+    } else if (top->alt_column != indent.alt_column) {
         mixed_indentation(lexer, begin);
+    }
     return false;
 }
 

@@ -197,6 +197,12 @@ _Noreturn static void fail_atom(Parser *parser) {
     }
     if (kind == TOKEN_ASSIGN)
         parser_fail_hint(parser, span, "use '==' to compare", "expected an expression, got '='");
+    uint32_t end = parser->previous_end;
+    const char *text = parser->lexer.text;
+    if (end >= 2 && (text[end - 1] == '+' || text[end - 1] == '-') &&
+        text[end - 2] == text[end - 1])
+        parser_fail_hint(parser, (Span){parser->file, end - 2, end}, "write `x += 1` or `x -= 1`",
+                         "there is no '%.2s' operator", text + end - 2);
     if (kind == TOKEN_YIELD)
         parser_fail_hint(parser, span, "write `(yield ...)`", "'yield' needs parentheses here");
     parser_fail_expected(parser, "an expression");
@@ -366,13 +372,7 @@ static Expr *parse_subscript(Parser *parser, Expr *object) {
 
 static Expr *parse_attribute(Parser *parser, Expr *object) {
     Span span = parser_token_span(parser);
-    Name *name = NULL;
-    if (parser_at(parser, TOKEN_NAME))
-        name = parser->token.as.name;
-    else if (token_text(parser->token.kind) && parser->token.kind < TOKEN_POW_ASSIGN)
-        parser_fail(parser, span, "'%s' is a keyword and can't be an attribute's name",
-                    token_text(parser->token.kind));
-    parser_expect(parser, TOKEN_NAME, "an attribute's name after '.'");
+    Name *name = parser_expect_name(parser, "an attribute's name after '.'");
     Expr *expr = parser_new_expr(parser, EXPR_ATTRIBUTE, object->span.begin);
     expr->as.attribute.object = object;
     expr->as.attribute.name = name;

@@ -86,8 +86,7 @@ static ExceptClause *parse_except(Parser *parser) {
                              "several types are written `except (A, B):`",
                              "expected 'as' or ':', got ','");
         if (parser_accept(parser, TOKEN_AS)) {
-            clause->name = parser_at(parser, TOKEN_NAME) ? parser->token.as.name : NULL;
-            parser_expect(parser, TOKEN_NAME, "a name after 'as'");
+            clause->name = parser_expect_name(parser, "a name after 'as'");
         }
     }
     clause->span = parser_span_from(parser, begin);
@@ -168,6 +167,7 @@ typedef struct ParameterState {
     FunctionDef *function;
     TokenKind closer;
     bool seen_default, seen_star, seen_slash;
+    Span bare_star; /* file 0: none */
     Parameter *varargs, *kwargs;
     size_t mark;
 } ParameterState;
@@ -175,13 +175,7 @@ typedef struct ParameterState {
 static Parameter *parse_parameter(Parser *parser, ParameterState *state) {
     Parameter *parameter = ARENA_NEW(parser->arena, Parameter);
     parameter->span = parser_token_span(parser);
-    if (parser_at(parser, TOKEN_NAME)) {
-        parameter->name = parser->token.as.name;
-    } else if (token_text(parser->token.kind) && parser->token.kind < TOKEN_POW_ASSIGN) {
-        parser_fail(parser, parameter->span, "'%s' is a keyword and can't be a parameter's name",
-                    token_text(parser->token.kind));
-    }
-    parser_expect(parser, TOKEN_NAME, "a parameter's name");
+    parameter->name = parser_expect_name(parser, "a parameter's name");
     if (state->closer == TOKEN_RPAREN && parser_accept(parser, TOKEN_COLON))
         parameter->annotation = parse_expression(parser);
     return parameter;
@@ -205,9 +199,10 @@ static void parse_star_parameter(Parser *parser, ParameterState *state) {
     parser_advance(parser);
     if (state->seen_star) parser_fail(parser, span, "only one '*' parameter is allowed");
     state->seen_star = true;
-    if (parser_at(parser, TOKEN_COMMA)) return; /* a bare star: keyword-only ones follow */
-    if (parser_at(parser, state->closer))
-        parser_fail(parser, span, "a bare '*' needs keyword-only parameters behind it");
+    if (parser_at(parser, TOKEN_COMMA) || parser_at(parser, state->closer)) {
+        state->bare_star = span;
+        return;
+    }
     state->varargs = parse_parameter(parser, state);
     size_t count = parser_mark(parser);
     for (size_t i = state->mark; i < count; i++)
@@ -265,6 +260,8 @@ static void parse_parameters(Parser *parser, FunctionDef *function, TokenKind cl
         }
         if (!parser_accept(parser, TOKEN_COMMA)) break;
     }
+    if (state.bare_star.file && !function->keyword_only_count)
+        parser_error(parser, state.bare_star, "a bare '*' needs keyword-only parameters behind it");
     if (state.varargs) parser_push(parser, state.varargs);
     if (state.kwargs) parser_push(parser, state.kwargs);
     function->has_varargs = state.varargs != NULL;
@@ -321,8 +318,7 @@ static Stmt *parse_def(Parser *parser, uint32_t begin, Exprs decorators) {
     parser_advance(parser);
     function->decorators = decorators;
     function->name_span = parser_token_span(parser);
-    if (parser_at(parser, TOKEN_NAME)) function->name = parser->token.as.name;
-    parser_expect(parser, TOKEN_NAME, "the function's name");
+    function->name = parser_expect_name(parser, "the function's name");
     parser_expect(parser, TOKEN_LPAREN, "'(' after the function's name");
     parse_parameters(parser, function, TOKEN_RPAREN);
     parser_expect(parser, TOKEN_RPAREN, "',' or ')'");
@@ -345,8 +341,10 @@ static Stmt *parse_class(Parser *parser, uint32_t begin, Exprs decorators) {
     parser_advance(parser);
     class->decorators = decorators;
     class->name_span = parser_token_span(parser);
-    if (parser_at(parser, TOKEN_NAME)) class->name = parser->token.as.name;
-    parser_expect(parser, TOKEN_NAME, "the class's name");
+    if (parser_at(parser, TOKEN_ASSIGN))
+        parser_fail(parser, (Span){parser->file, begin, begin + 5},
+                    "'class' is a keyword and can't be a variable's name");
+    class->name = parser_expect_name(parser, "the class's name");
     if (parser_accept(parser, TOKEN_LPAREN)) class->bases = parse_arguments(parser);
     Stmt *stmt = parser_new_stmt(parser, STMT_CLASS, begin);
     stmt->as.class = class;
@@ -393,6 +391,32 @@ static void check_match(Parser *parser) {
                      "the 'match' statement is not supported");
 }
 
+/* A clause of a statement whose header failed: parsed for its errors only. */
+static Stmt *parse_orphan_clause(Parser *parser) {
+    TokenKind kind = parser->token.kind;
+    if (kind == TOKEN_ELIF) {
+        parse_if_clause(parser, "the 'elif' condition");
+    } else if (kind == TOKEN_EXCEPT) {
+        parse_except(parser);
+    } else {
+        parser_advance(parser);
+        if (parser_at(parser, TOKEN_IF))
+            parser_fail_hint(parser, parser_token_span(parser), "write `elif`",
+                             "expected ':' after 'else', got 'if'");
+        parse_block(parser, kind == TOKEN_ELSE ? "'else'" : "'finally'");
+    }
+    return parser_new_stmt(parser, STMT_PASS, parser->statement);
+}
+
+_Noreturn static void fail_clause(Parser *parser) {
+    Span span = parser_token_span(parser);
+    if (parser_at(parser, TOKEN_ELIF))
+        parser_fail(parser, span, "'elif' without an 'if' before it");
+    if (parser_at(parser, TOKEN_ELSE))
+        parser_fail(parser, span, "'else' without an 'if', 'for', 'while' or 'try' before it");
+    parser_fail(parser, span, "'%s' without a 'try' before it", token_text(parser->token.kind));
+}
+
 Stmt *parse_compound(Parser *parser) {
     uint32_t begin = parser->token.begin;
     Span span = parser_token_span(parser);
@@ -416,12 +440,11 @@ Stmt *parse_compound(Parser *parser) {
     case TOKEN_ASYNC:
         parser_fail(parser, span, "'async' is not supported: nnc has no coroutines");
     case TOKEN_ELIF:
-        parser_fail(parser, span, "'elif' without an 'if' before it");
     case TOKEN_ELSE:
-        parser_fail(parser, span, "'else' without an 'if', 'for', 'while' or 'try' before it");
     case TOKEN_EXCEPT:
     case TOKEN_FINALLY:
-        parser_fail(parser, span, "'%s' without a 'try' before it", token_text(parser->token.kind));
+        if (!parser->after_failed) fail_clause(parser);
+        return parse_orphan_clause(parser);
     default:
         check_match(parser);
         return NULL;

@@ -195,12 +195,6 @@ static Stmt *parse_assert(Parser *parser, uint32_t begin) {
     return stmt;
 }
 
-static Name *expect_name(Parser *parser, const char *what) {
-    Name *name = parser_at(parser, TOKEN_NAME) ? parser->token.as.name : NULL;
-    parser_expect(parser, TOKEN_NAME, what);
-    return name;
-}
-
 static Stmt *parse_scope_names(Parser *parser, StmtKind kind, uint32_t begin) {
     size_t mark = parser_mark(parser);
     if (kind == STMT_NONLOCAL && !parser->function_depth && !parser->recovered_blocks)
@@ -212,7 +206,7 @@ static Stmt *parse_scope_names(Parser *parser, StmtKind kind, uint32_t begin) {
         if (count == sizeof spans / sizeof *spans)
             parser_fail(parser, parser_token_span(parser), "too many names in one statement");
         spans[count++] = parser_token_span(parser);
-        parser_push(parser, expect_name(parser, "a name"));
+        parser_push(parser, parser_expect_name(parser, "a name"));
     } while (parser_at(parser, TOKEN_COMMA));
     Stmt *stmt = parser_new_stmt(parser, kind, begin);
     stmt->as.names.items = (Name **)(void *)parser_take(parser, mark, &stmt->as.names.count);
@@ -222,13 +216,13 @@ static Stmt *parse_scope_names(Parser *parser, StmtKind kind, uint32_t begin) {
 
 /* `a.b.c` as one name. */
 static Name *parse_dotted(Parser *parser) {
-    Name *name = expect_name(parser, "a module's name");
+    Name *name = parser_expect_name(parser, "a module's name");
     if (!parser_at(parser, TOKEN_DOT)) return name;
     size_t start = parser->text.size;
     buf_puts(&parser->text, name->text);
     while (parser_accept(parser, TOKEN_DOT)) {
         buf_putc(&parser->text, '.');
-        buf_puts(&parser->text, expect_name(parser, "a module's name")->text);
+        buf_puts(&parser->text, parser_expect_name(parser, "a module's name")->text);
     }
     name = intern(parser->interns, parser->text.data + start, parser->text.size - start);
     parser->text.size = start;
@@ -236,7 +230,8 @@ static Name *parse_dotted(Parser *parser) {
 }
 
 static void parse_alias(Parser *parser, ImportAlias *alias, uint32_t begin) {
-    if (parser_accept(parser, TOKEN_AS)) alias->as = expect_name(parser, "a name after 'as'");
+    if (parser_accept(parser, TOKEN_AS))
+        alias->as = parser_expect_name(parser, "a name after 'as'");
     alias->span = parser_span_from(parser, begin);
     parser_push(parser, alias);
 }
@@ -293,7 +288,7 @@ static Stmt *parse_from_import(Parser *parser, uint32_t begin) {
         if (!parentheses && parser_mark(parser) == mark && parser_accept(parser, TOKEN_MUL))
             alias->name = intern_text(parser->interns, "*");
         else
-            alias->name = expect_name(parser, "a name to import");
+            alias->name = parser_expect_name(parser, "a name to import");
         parse_alias(parser, alias, alias_begin);
     } while (parser_accept(parser, TOKEN_COMMA) && !parser_at(parser, TOKEN_RPAREN));
     if (parentheses) parser_expect(parser, TOKEN_RPAREN, "',' or ')'");

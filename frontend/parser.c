@@ -23,6 +23,16 @@ void parser_expect(Parser *parser, TokenKind kind, const char *what) {
     if (!parser_accept(parser, kind)) parser_fail_expected(parser, what);
 }
 
+Name *parser_expect_name(Parser *parser, const char *what) {
+    Name *name = parser_at(parser, TOKEN_NAME) ? parser->token.as.name : NULL;
+    TokenKind kind = parser->token.kind;
+    if (token_text(kind) && kind < TOKEN_POW_ASSIGN)
+        parser_fail(parser, parser_token_span(parser), "expected %s, got '%s', which is a keyword",
+                    what, token_text(kind));
+    parser_expect(parser, TOKEN_NAME, what);
+    return name;
+}
+
 /* Tokens without text of their own are pointed at just behind the token before. */
 Span parser_token_span(const Parser *parser) {
     const Token *token = &parser->token;
@@ -128,8 +138,7 @@ _Noreturn void parser_fail_expected(Parser *parser, const char *what) {
 
 void parser_enter(Parser *parser) {
     if (++parser->nesting > NESTING_LIMIT)
-        parser_fail(parser, parser_token_span(parser), "nested too deeply (the limit is %d levels)",
-                    NESTING_LIMIT);
+        parser_fail(parser, parser_token_span(parser), "nested too deeply");
 }
 
 void parser_push(Parser *parser, void *item) {
@@ -198,7 +207,9 @@ static bool try_statement(Parser *parser) {
     if (!failed) {
         parser->statement = parser->token.begin;
         parse_statement(parser);
+        parser->after_failed = false;
     } else {
+        parser->after_failed = true;
         parser->scratch.count = mark;
         parser->text.size = 0;
         parser->nesting = nesting;
@@ -233,6 +244,7 @@ static void parse_orphan_block(Parser *parser) {
     parse_statements(parser);
     parser->recovered_blocks--;
     parser->scratch.count = mark;
+    parser->after_failed = true;
     parser_accept(parser, TOKEN_DEDENT);
 }
 

@@ -11,7 +11,8 @@
 
 #include <setjmp.h>
 
-enum { NESTING_LIMIT = 256 };
+/* Of the parser's recursion; brackets count twice and are limited by the lexer already. */
+enum { NESTING_LIMIT = 600 };
 
 typedef struct Parser {
     Arena *arena;
@@ -26,6 +27,7 @@ typedef struct Parser {
     uint32_t nesting;      /* recursion depth, limited */
     uint32_t function_depth, loop_depth;
     uint32_t recovered_blocks; /* inside a block whose header was wrong */
+    bool after_failed;         /* the statement before failed: its other clauses may follow */
     bool skip_body;            /* the failing statement's block is not to be parsed */
     int errors_before;         /* sources->errors when parsing began */
     uint32_t field_depth;      /* inside f-string fields */
@@ -38,6 +40,8 @@ typedef struct Parser {
 /* Tokens (parser.c) */
 void parser_advance(Parser *parser);
 bool parser_accept(Parser *parser, TokenKind kind);
+/* A name, or fails; `what` as above. Keywords are refused as such. */
+Name *parser_expect_name(Parser *parser, const char *what);
 /* Fails with "expected WHAT, got ..." unless the current token is of this kind. */
 void parser_expect(Parser *parser, TokenKind kind, const char *what);
 static inline bool parser_at(const Parser *parser, TokenKind kind) {

@@ -464,7 +464,7 @@ Scope *scope_module(Compiler *compiler, const ModuleAst *module) {
     Name *name = intern_text(compiler->interns, "<module>");
     Scope *scope = walk.scope = scope_new(&walk, SCOPE_MODULE, NULL, NULL, name);
     visit_block(&walk, module->body);
-    if (!walk.failed) scope_resolve_all(&walk, scope);
+    if (!walk.too_deep) scope_resolve_all(&walk, scope);
     if (!walk.failed) return scope;
     scope_free(scope);
     return NULL;
