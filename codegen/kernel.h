@@ -89,7 +89,7 @@ typedef struct KBuf {
     X(ASSUME, 1)       /* the operand, known to lie in [lo, hi] */                                 \
     X(LOAD, 1)         /* contiguous from buf[a + imm] */                                          \
     X(LOAD_TAIL, 1)    /* the first `active` lanes; the others are 0 */                            \
-    X(LOAD_STRIDED, 1) /* lane l from buf[a + imm + l * stride] */                                 \
+    X(LOAD_STRIDED, 1) /* lane l from buf[a + imm + l * stride]; 0 from `active` on */             \
     X(GATHER, 1)       /* lane l from buf[a[l] + imm], a is I64 of the same lanes */
 
 typedef enum KOp {
@@ -145,7 +145,7 @@ typedef struct KVal {
     int64_t imm;          /* integer constants, load offsets, lane numbers, KLibm */
     double f;             /* float constants */
     int64_t stride;       /* LOAD_STRIDED */
-    int active;           /* LOAD_TAIL */
+    int active;           /* LOAD_TAIL, LOAD_STRIDED: lanes that are read */
     const int *shuffle;   /* SHUFFLE: one entry a result lane; i < a->lanes is a[i], else b */
     int64_t lo, hi;       /* I64 and I32 scalars: inclusive bounds; INT64_MIN..MAX: unknown */
     struct KBlock *block; /* where it is computed; NULL for constants */
@@ -299,13 +299,13 @@ KVal *k_load(KBuilder *b, KBuf *buf, KVal *index, int lanes);
 KVal *k_load_at(KBuilder *b, KBuf *buf, KVal *index, int64_t offset, int lanes);
 KVal *k_load_splat(KBuilder *b, KBuf *buf, KVal *index, int lanes);
 KVal *k_load_tail(KBuilder *b, KBuf *buf, KVal *index, int lanes, int active);
-KVal *k_load_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, int lanes);
+KVal *k_load_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, int lanes, int active);
 KVal *k_gather(KBuilder *b, KBuf *buf, KVal *indexes);
 /* Stores of a scalar or vector. */
 void k_store(KBuilder *b, KBuf *buf, KVal *index, KVal *value);
 void k_store_at(KBuilder *b, KBuf *buf, KVal *index, int64_t offset, KVal *value);
 void k_store_tail(KBuilder *b, KBuf *buf, KVal *index, KVal *value, int active);
-void k_store_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, KVal *value);
+void k_store_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, KVal *value, int active);
 
 /* Mutable registers. */
 KVal *k_var(KBuilder *b, KVal *init);

@@ -26,7 +26,7 @@
     static void load_##NAME##_strided(Machine *m, const Instr *i) {                                \
         const T *from = (const T *)m->buffers[i->buf] + *REG(int64_t, i->a) + i->imm;              \
         for (int l = 0; l < i->lanes; l++)                                                         \
-            REG(R, i->d)[l] = from[l * i->stride];                                                 \
+            REG(R, i->d)[l] = l < i->active ? (R)from[l * i->stride] : (R)0;                       \
     }                                                                                              \
     static void gather_##NAME(Machine *m, const Instr *i) {                                        \
         const T *from = (const T *)m->buffers[i->buf] + i->imm;                                    \

@@ -42,11 +42,12 @@ KVal *k_load_tail(KBuilder *b, KBuf *buf, KVal *index, int lanes, int active) {
     return value;
 }
 
-KVal *k_load_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, int lanes) {
-    if (stride == 1 || lanes == 1) return k_load(b, buf, index, lanes);
+KVal *k_load_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, int lanes, int active) {
+    if (stride == 1 || lanes == 1) return k_load_tail(b, buf, index, lanes, active);
     if (stride == 0) return k_load_splat(b, buf, index, lanes);
     KVal *value = new_load(b, KOP_LOAD_STRIDED, buf, index, 0, lanes);
     value->stride = stride;
+    value->active = active;
     return value;
 }
 
@@ -83,8 +84,10 @@ void k_store_tail(KBuilder *b, KBuf *buf, KVal *index, KVal *value, int active) 
     new_store(b, buf, index, 0, value)->active = active;
 }
 
-void k_store_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, KVal *value) {
-    new_store(b, buf, index, 0, value)->stride = stride;
+void k_store_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, KVal *value, int active) {
+    KStmt *stmt = new_store(b, buf, index, 0, value);
+    stmt->stride = stride;
+    stmt->active = active;
 }
 
 KVal *k_assume(KBuilder *b, KVal *index, int64_t lo, int64_t hi) {

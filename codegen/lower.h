@@ -21,13 +21,14 @@ Kernel *lower_group(const Group *group, const Target *target, LowerContext *cont
 /* GROUP_CONTRACTION: codegen/contract*.c. */
 Kernel *lower_contraction(const Group *group, const Target *target, LowerContext *context);
 
-/* Where values are computed: lane l is the element at index[] with index[vector_dim] + l. */
+/* Where values are computed: lane l is the element at index[], but index[vector_dim] + l * step. */
 typedef struct LowerPoint {
     int rank;
     KVal *index[MAX_RANK]; /* I64 scalars, each within [0, dim) */
     int vector_dim;        /* used when lanes > 1 */
     int lanes;             /* 1: scalars */
     int active;            /* lanes that exist, the first ones; == lanes but in a tail */
+    int64_t step;          /* 0 means 1 */
 } LowerPoint;
 
 LowerPoint lower_point(int rank, KVal *const *index, int vector_dim, int lanes, int active);
@@ -55,6 +56,15 @@ Flat *lower_flatten(LowerContext *context, const Group *group, const Node *const
                     int root_count, const Node *const *held, int held_count);
 /* One application of an elementwise op to registers: the formula of its row. */
 KVal *lower_op(KBuilder *b, const Node *node, KVal *const *operands);
+/* Stores into the buffer of `output` through the map from the point's index space to it. */
+void lower_store_map(KBuilder *b, const Node *output, const IndexMap *map, const LowerPoint *point,
+                     KVal *value);
+/* Lanes that suit the target for everything the flat computes; 1 when it must run in scalars. */
+int lower_lanes(const Target *target, const Flat *flat);
+/* A number of the dtype. */
+KVal *lower_number(KBuilder *b, DType dtype, int lanes, double value);
+/* A vector of 0, 1, 2... of the kind. */
+KVal *lower_lane_numbers(KBuilder *b, KKind kind, int lanes);
 /* Operations counted for reports: those of one evaluation of the roots. */
 double lower_flat_flops(const Flat *flat);
 

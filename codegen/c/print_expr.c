@@ -232,6 +232,10 @@ static void print_lanes(Printer *p, const KVal *v) {
             emit_text(e, ")");
             continue;
         }
+        if (v->op == KOP_LOAD_STRIDED && l >= v->active) {
+            emit_text(e, "0");
+            continue;
+        }
         print_buffer_name(p, v->buf);
         emit_text(e, "[");
         if (v->op == KOP_GATHER) {

@@ -1,0 +1,58 @@
+/* Elementwise groups: one loop nest over the outputs' shape, merged to as few dims as the index
+ * maps allow, its innermost dim in vectors. */
+#include "codegen/lower_internal.h"
+
+typedef struct Elementwise {
+    Flat *flat;
+    IndexMap *maps; /* one an output */
+    KVal **roots;
+} Elementwise;
+
+static void compute_point(Lower *lower, const LowerPoint *point, void *data) {
+    const Elementwise *e = data;
+    lower_values(&lower->b, e->flat, point, NULL, 0, e->roots);
+    for (int i = 0; i < lower->group->output_count; i++)
+        lower_store_map(&lower->b, lower->group->outputs[i], &e->maps[i], point, e->roots[i]);
+}
+
+/* An input that is only ever read at the element being written may share its memory with an
+ * output, when all have one element type (C lets no float be stored over a live int). */
+static void mark_inplace(Lower *lower, const Flat *flat, const IndexMap *identity) {
+    const Group *group = lower->group;
+    for (size_t i = 0; i < lower->b.kernel->buffers.count; i++) {
+        KBuf *buf = lower->b.kernel->buffers.items[i];
+        if (buf->role != KBUF_IN) continue;
+        buf->inplace = true;
+        for (int o = 0; o < group->output_count; o++)
+            if (group->outputs[o]->type.dtype != buf->dtype) buf->inplace = false;
+        for (int v = 0; v < flat->count; v++) {
+            const FlatValue *value = &flat->values[v];
+            if (value->node == buf->node && value->kind != FLAT_OP &&
+                !index_map_equal(&value->map, identity))
+                buf->inplace = false;
+        }
+    }
+}
+
+Kernel *lower_elementwise(const Group *group, const Target *target, LowerContext *context) {
+    Lower lower = lower_begin(group, target, context);
+    Elementwise e = {
+        .maps = ARENA_ARRAY(context->arena, IndexMap, (size_t)group->output_count),
+        .roots = ARENA_ARRAY(context->arena, KVal *, (size_t)group->output_count),
+    };
+    e.flat = lower_flatten(context, group, (const Node *const *)group->outputs, group->output_count,
+                           NULL, 0);
+    for (int i = 0; i < group->output_count; i++)
+        e.maps[i] = index_map_identity(&group->outputs[i]->type);
+    Space space = space_of(&group->outputs[0]->type);
+    space.flats = &e.flat;
+    space.flat_count = 1;
+    space.maps = e.maps;
+    space.map_count = group->output_count;
+    space_collapse(&space);
+    int lanes = lower_lanes(target, e.flat);
+    lower_loops(&lower, space.rank, space.dim, lanes, K_PARALLEL, compute_point, &e);
+    mark_inplace(&lower, e.flat, &e.maps[0]);
+    lower.b.kernel->flops = lower_flat_flops(e.flat) * (double)space_numel(&space);
+    return kernel_end(&lower.b);
+}

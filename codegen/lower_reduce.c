@@ -1,0 +1,438 @@
+/* Reductions, alone and fused: sums, softmax, means and variances.
+ *
+ * The full space is merged to few dims, then looped over: kept dims outside, reduced dims inside.
+ * Reductions that read one another run in passes over the row. Order of summation, the same on
+ * every tier:
+ * - innermost dim reduced: element i of the innermost dim goes to lane i mod L of chain (i / L)
+ *   mod C (L lanes, C chains, chosen by size and target); rows of further reduced dims follow one
+ *   another in the same chains. Then chains are added in pairs, then lanes by halves.
+ * - innermost dim kept: one chain an element, in row-major order of the reduced dims. */
+#include <math.h>
+
+#include "codegen/formula.h"
+#include "codegen/formula_internal.h"
+#include "codegen/lower_internal.h"
+#include "codegen/math.h"
+#include "support/checked.h"
+
+enum { MAX_CHAINS = 4 };
+
+typedef struct Member {
+    const Node *node;
+    Flat *flat;                                /* its operand over the full space */
+    int level;                                 /* which pass */
+    KVal *acc[MAX_CHAINS], *where[MAX_CHAINS]; /* running values; positions for argmax, argmin */
+} Member;
+
+typedef struct Result {
+    const Node *node;
+    Flat *flat;
+    int map;   /* into space.maps */
+    bool full; /* over the full space, else one a row */
+} Result;
+
+typedef struct Reduction {
+    Lower *lower;
+    Space space;
+    Member *members;
+    int member_count, levels;
+    Result *results;
+    LowerHeld *held; /* one a member, as they are finished */
+    int held_count;
+    int lanes, chains;
+    bool inner_reduced;
+    KVal *index[MAX_RANK];
+    int64_t axis_size; /* argmax: the size of the axis */
+} Reduction;
+
+static bool is_arg(Op op) {
+    return op == OP_argmax || op == OP_argmin;
+}
+
+static DType operand_dtype(const Member *member) {
+    return member->node->inputs[0]->type.dtype;
+}
+
+static KVal *identity(KBuilder *b, const Member *member, int lanes) {
+    DType dtype = operand_dtype(member);
+    bool is_float = dtype_is_float(dtype);
+    double least = dtype == DT_I64 ? -0x1p63 : -0x1p31;
+    KKind kind = kkind_of(dtype);
+    switch (member->node->op) {
+    case OP_reduce_prod:
+    case OP_reduce_all:
+        return k_number(b, kind, lanes, 1);
+    case OP_reduce_max:
+    case OP_argmax:
+        if (is_float) return k_number(b, kind, lanes, -(double)INFINITY);
+        return k_integer(b, kind, lanes, dtype == DT_I64 ? INT64_MIN : (int64_t)least);
+    case OP_reduce_min:
+    case OP_argmin:
+        if (is_float) return k_number(b, kind, lanes, (double)INFINITY);
+        return k_integer(b, kind, lanes, dtype == DT_I64 ? INT64_MAX : INT32_MAX);
+    default:
+        return k_number(b, kind, lanes, 0);
+    }
+}
+
+static KVal *combine(KBuilder *b, Op op, KVal *x, KVal *y) {
+    switch (op) {
+    case OP_reduce_sum:
+        return k_add(b, x, y);
+    case OP_reduce_prod:
+        return k_mul(b, x, y);
+    case OP_reduce_max:
+        return math_max(b, x, y);
+    case OP_reduce_min:
+        return math_min(b, x, y);
+    case OP_reduce_any:
+        return k_or(b, x, y);
+    case OP_reduce_all:
+        return k_and(b, x, y);
+    default:
+        NNC_BUG("no reduction: %s", op_info(op)->name);
+    }
+}
+
+/* Lanes by halves. Not k_horizontal: maxima keep NaN. */
+static KVal *across_lanes(KBuilder *b, Op op, KVal *x) {
+    while (x->lanes > 1) {
+        int half = x->lanes / 2, low[K_MAX_LANES], high[K_MAX_LANES];
+        for (int i = 0; i < half; i++) {
+            low[i] = i;
+            high[i] = half + i;
+        }
+        if (half == 1) return combine(b, op, k_extract(b, x, 0), k_extract(b, x, 1));
+        x = combine(b, op, k_shuffle(b, x, x, low, half), k_shuffle(b, x, x, high, half));
+    }
+    return x;
+}
+
+/* Better: greater, or a NaN where there was none; the first of equals stays. */
+static void accumulate_arg(Reduction *r, Member *member, KVal *value, KVal *position) {
+    KBuilder *b = &r->lower->b;
+    KVal *best = k_copy(b, member->acc[0]);
+    KVal *better = member->node->op == OP_argmax ? k_gt(b, value, best) : k_lt(b, value, best);
+    /* Also the very first element, whatever it is: the start is no element. */
+    better = k_or(b, better, k_lt(b, member->where[0], k_index(b, 0)));
+    if (kkind_is_float(value->kind)) {
+        KVal *nan = k_and(b, k_ne(b, value, value), k_eq(b, best, best));
+        better = k_or(b, better, nan);
+    }
+    k_set(b, member->acc[0], k_select(b, better, value, best));
+    k_set(b, member->where[0], k_select(b, better, position, member->where[0]));
+}
+
+static void accumulate(Reduction *r, Member *member, const LowerPoint *point, int chain) {
+    KBuilder *b = &r->lower->b;
+    KVal *value;
+    lower_values(b, member->flat, point, r->held, r->held_count, &value);
+    if (is_arg(member->node->op)) {
+        /* The axis is the only reduced dim, so its counter is the position. */
+        KVal *position = k_index(b, 0);
+        for (int d = 0; d < r->space.rank; d++)
+            if (r->space.reduced[d]) position = point->index[d];
+        accumulate_arg(r, member, value, position);
+        return;
+    }
+    KVal *acc = member->acc[chain];
+    KVal *next = combine(b, member->node->op, acc, k_splat(b, value, point->lanes));
+    if (r->inner_reduced && point->active < point->lanes) {
+        KVal *lane = lower_lane_numbers(b, K_I32, point->lanes);
+        KVal *exists = k_lt(b, lane, k_integer(b, K_I32, point->lanes, point->active));
+        next = k_select(b, exists, next, acc);
+    }
+    k_set(b, acc, next);
+}
+
+static void accumulate_level(Reduction *r, int level, const LowerPoint *point, int chain) {
+    for (int m = 0; m < r->member_count; m++)
+        if (r->members[m].level == level) accumulate(r, &r->members[m], point, chain);
+}
+
+/* The innermost reduced dim in vectors over the chains, then single vectors, then a tail. */
+static void inner_loop(Reduction *r, int level) {
+    KBuilder *b = &r->lower->b;
+    int last = r->space.rank - 1;
+    int64_t n = r->space.dim[last], block = (int64_t)r->lanes * r->chains;
+    int64_t blocks = n / block * block, full = n / r->lanes * r->lanes;
+    KVal **index = r->index;
+    if (blocks > 0) {
+        KVal *base = k_for(b, 0, blocks, block, 0);
+        for (int c = 0; c < r->chains; c++) {
+            index[last] = k_addi(b, base, (int64_t)c * r->lanes);
+            LowerPoint point = lower_point(r->space.rank, index, last, r->lanes, r->lanes);
+            accumulate_level(r, level, &point, c);
+        }
+        k_end(b);
+    }
+    for (int64_t at = blocks; at < full; at += r->lanes) {
+        index[last] = k_index(b, at);
+        LowerPoint point = lower_point(r->space.rank, index, last, r->lanes, r->lanes);
+        accumulate_level(r, level, &point, (int)((at - blocks) / r->lanes));
+    }
+    if (full < n) {
+        index[last] = k_index(b, full);
+        LowerPoint point = lower_point(r->space.rank, index, last, r->lanes, (int)(n - full));
+        accumulate_level(r, level, &point, (int)((full - blocks) / r->lanes) % r->chains);
+    }
+}
+
+static void start_level(Reduction *r, int level) {
+    KBuilder *b = &r->lower->b;
+    for (int m = 0; m < r->member_count; m++) {
+        Member *member = &r->members[m];
+        if (member->level != level) continue;
+        int chains = r->inner_reduced ? r->chains : 1;
+        for (int c = 0; c < chains; c++)
+            member->acc[c] = k_var(b, identity(b, member, r->lanes));
+        if (is_arg(member->node->op)) member->where[0] = k_var(b, k_index(b, -1));
+    }
+}
+
+static void finish_level(Reduction *r, int level) {
+    KBuilder *b = &r->lower->b;
+    for (int m = 0; m < r->member_count; m++) {
+        Member *member = &r->members[m];
+        if (member->level != level) continue;
+        KVal *value;
+        if (is_arg(member->node->op)) {
+            value = k_copy(b, member->where[0]);
+        } else {
+            int chains = r->inner_reduced ? r->chains : 1;
+            KVal *parts[MAX_CHAINS] = {NULL};
+            for (int c = 0; c < chains; c++)
+                parts[c] = k_copy(b, member->acc[c]);
+            for (; chains > 1; chains /= 2)
+                for (int c = 0; c < chains / 2; c++)
+                    parts[c] = combine(b, member->node->op, parts[2 * c], parts[2 * c + 1]);
+            value = parts[0];
+            if (r->inner_reduced) value = across_lanes(b, member->node->op, value);
+            value = formula_to_dtype(b, value, member->node->type.dtype);
+        }
+        r->held[r->held_count++] = (LowerHeld){member->node, value};
+    }
+}
+
+static void store_results(Reduction *r, bool full, const LowerPoint *point) {
+    KBuilder *b = &r->lower->b;
+    for (int i = 0; i < r->lower->group->output_count; i++) {
+        const Result *result = &r->results[i];
+        if (result->full != full) continue;
+        KVal *value;
+        lower_values(b, result->flat, point, r->held, r->held_count, &value);
+        lower_store_map(b, result->node, &r->space.maps[result->map], point, value);
+    }
+}
+
+static bool any_full(const Reduction *r) {
+    for (int i = 0; i < r->lower->group->output_count; i++)
+        if (r->results[i].full) return true;
+    return false;
+}
+
+/* Everything about one row (or one vector of rows when the innermost dim is kept). */
+static void lower_row(Reduction *r, int vector_dim, int active) {
+    KBuilder *b = &r->lower->b;
+    Space *space = &r->space;
+    int last = space->rank - 1, lanes = r->inner_reduced ? 1 : r->lanes;
+    r->held_count = 0;
+    for (int level = 0; level < r->levels; level++) {
+        start_level(r, level);
+        int opened = 0;
+        for (int d = 0; d < space->rank; d++) {
+            if (!space->reduced[d] || (r->inner_reduced && d == last)) continue;
+            r->index[d] = k_for(b, 0, space->dim[d], 1, 0);
+            opened++;
+        }
+        if (r->inner_reduced) {
+            inner_loop(r, level);
+        } else {
+            LowerPoint point =
+                lower_point(space->rank, r->index, vector_dim, lanes, lanes > 1 ? active : 1);
+            accumulate_level(r, level, &point, 0);
+        }
+        while (opened-- > 0)
+            k_end(b);
+        finish_level(r, level);
+    }
+    for (int d = 0; d < space->rank; d++)
+        if (space->reduced[d]) r->index[d] = k_index(b, 0);
+    LowerPoint row = lower_point(space->rank, r->index, vector_dim, lanes, lanes > 1 ? active : 1);
+    store_results(r, false, &row);
+    if (!any_full(r)) return;
+    int opened = 0;
+    for (int d = 0; d < space->rank; d++) {
+        if (!space->reduced[d] || (r->inner_reduced && d == last)) continue;
+        r->index[d] = k_for(b, 0, space->dim[d], 1, 0);
+        opened++;
+    }
+    if (r->inner_reduced) {
+        int64_t n = space->dim[last], whole = n / r->lanes * r->lanes;
+        if (whole > 0) {
+            r->index[last] = k_for(b, 0, whole, r->lanes, 0);
+            LowerPoint point = lower_point(space->rank, r->index, last, r->lanes, r->lanes);
+            store_results(r, true, &point);
+            k_end(b);
+        }
+        if (whole < n) {
+            r->index[last] = k_index(b, whole);
+            LowerPoint point = lower_point(space->rank, r->index, last, r->lanes, (int)(n - whole));
+            store_results(r, true, &point);
+        }
+    } else {
+        LowerPoint point = row;
+        for (int d = 0; d < space->rank; d++)
+            point.index[d] = r->index[d];
+        store_results(r, true, &point);
+    }
+    while (opened-- > 0)
+        k_end(b);
+}
+
+static void lower_rows(Reduction *r) {
+    KBuilder *b = &r->lower->b;
+    Space *space = &r->space;
+    int last = space->rank - 1, opened = 0;
+    for (int d = 0; d < space->rank; d++) {
+        if (space->reduced[d] || (!r->inner_reduced && d == last)) continue;
+        r->index[d] = k_for(b, 0, space->dim[d], 1, opened == 0 ? K_PARALLEL : 0);
+        opened++;
+    }
+    if (r->inner_reduced) {
+        lower_row(r, last, 1);
+    } else {
+        int64_t n = space->dim[last], whole = n / r->lanes * r->lanes;
+        if (whole > 0) {
+            r->index[last] = k_for(b, 0, whole, r->lanes, opened == 0 ? K_PARALLEL : 0);
+            lower_row(r, last, r->lanes);
+            k_end(b);
+        }
+        if (whole < n) {
+            r->index[last] = k_index(b, whole);
+            lower_row(r, last, (int)(n - whole));
+        }
+    }
+    while (opened-- > 0)
+        k_end(b);
+}
+
+/* Spreads a row value's maps over the full space: stride 0 on the reduced dims. `kept` says that
+ * the value has those dims, of size 1. */
+static void spread(IndexMap *map, const Space *space, bool kept) {
+    IndexMap wide = {.rank = space->rank, .offset = map->offset};
+    int from = 0;
+    for (int d = 0; d < space->rank; d++) {
+        wide.dim[d] = space->dim[d];
+        if (!space->reduced[d]) wide.stride[d] = map->stride[from];
+        if (!space->reduced[d] || kept) from++;
+    }
+    *map = wide;
+}
+
+static bool is_full(const Space *space, const Type *type) {
+    if (type->rank != space->rank) return false;
+    for (int d = 0; d < space->rank; d++)
+        if (type->dim[d] != space->dim[d]) return false;
+    return true;
+}
+
+static void find_members(Reduction *r) {
+    const Group *group = r->lower->group;
+    const Node **done = ARENA_ARRAY(r->lower->arena, const Node *, (size_t)group->node_count);
+    r->members = ARENA_ARRAY(r->lower->arena, Member, (size_t)group->node_count);
+    for (int i = 0; i < group->node_count; i++) {
+        const Node *node = group->nodes[i];
+        if (!(op_info(node->op)->traits & TRAIT_REDUCTION)) continue;
+        Member *member = &r->members[r->member_count];
+        const Node *operand = node->inputs[0];
+        member->node = node;
+        member->flat = lower_flatten(r->lower->context, group, &operand, 1, done, r->member_count);
+        for (int v = 0; v < member->flat->count; v++) {
+            if (member->flat->values[v].kind != FLAT_HELD) continue;
+            for (int m = 0; m < r->member_count; m++)
+                if (done[m] == member->flat->values[v].node && r->members[m].level >= member->level)
+                    member->level = r->members[m].level + 1;
+        }
+        if (member->level >= r->levels) r->levels = member->level + 1;
+        done[r->member_count++] = node;
+    }
+}
+
+static void find_results(Reduction *r) {
+    Lower *lower = r->lower;
+    const Group *group = lower->group;
+    const Node **done = ARENA_ARRAY(lower->arena, const Node *, (size_t)r->member_count);
+    for (int m = 0; m < r->member_count; m++)
+        done[m] = r->members[m].node;
+    r->results = ARENA_ARRAY(lower->arena, Result, (size_t)group->output_count);
+    for (int i = 0; i < group->output_count; i++) {
+        const Node *node = group->outputs[i];
+        Result *result = &r->results[i];
+        result->node = node;
+        result->map = i;
+        result->full = is_full(&r->space, &node->type);
+        result->flat = lower_flatten(lower->context, group, &node, 1, done, r->member_count);
+        r->space.maps[i] = index_map_identity(&node->type);
+        if (result->full) continue;
+        bool kept = node->type.rank == r->space.rank;
+        spread(&r->space.maps[i], &r->space, kept);
+        for (int v = 0; v < result->flat->count; v++)
+            spread(&result->flat->values[v].map, &r->space, kept);
+    }
+}
+
+static void choose_lanes(Reduction *r, const Target *target) {
+    const Space *space = &r->space;
+    r->inner_reduced = space->reduced[space->rank - 1];
+    r->lanes = target_lanes(target, DT_F32);
+    for (int i = 0; i < space->flat_count; i++) {
+        int own = lower_lanes(target, space->flats[i]);
+        if (own < r->lanes) r->lanes = own;
+    }
+    for (int m = 0; m < r->member_count; m++)
+        if (is_arg(r->members[m].node->op)) r->lanes = 1;
+    int64_t inner = space->dim[space->rank - 1];
+    if (inner == 1) r->lanes = 1;
+    r->chains = 1;
+    while (r->chains < MAX_CHAINS && inner >= 4 * (int64_t)r->lanes * r->chains)
+        r->chains *= 2;
+    for (int m = 0; m < r->member_count; m++)
+        if (is_arg(r->members[m].node->op)) r->chains = 1;
+}
+
+Kernel *lower_reduction(const Group *group, const Target *target, LowerContext *context) {
+    Lower lower = lower_begin(group, target, context);
+    Reduction r = {.lower = &lower};
+    const Node *anchor = group->anchor;
+    r.space = space_of(&anchor->inputs[0]->type);
+    if (is_arg(anchor->op)) {
+        r.space.reduced[node_int(anchor, ATTR_axis)] = true;
+    } else {
+        int count;
+        const int64_t *axes = node_ints(anchor, ATTR_axes, &count);
+        for (int i = 0; i < count; i++)
+            r.space.reduced[axes[i]] = true;
+    }
+    r.space.maps = ARENA_ARRAY(context->arena, IndexMap, (size_t)group->output_count);
+    r.space.map_count = group->output_count;
+    find_members(&r);
+    find_results(&r);
+    int flats = r.member_count + group->output_count;
+    r.space.flats = ARENA_ARRAY(context->arena, Flat *, (size_t)flats);
+    double flops = 0;
+    for (int m = 0; m < r.member_count; m++) {
+        r.space.flats[r.space.flat_count++] = r.members[m].flat;
+        flops += 1 + lower_flat_flops(r.members[m].flat);
+    }
+    for (int i = 0; i < group->output_count; i++) {
+        r.space.flats[r.space.flat_count++] = r.results[i].flat;
+        if (r.results[i].full) flops += lower_flat_flops(r.results[i].flat);
+    }
+    r.held = ARENA_ARRAY(context->arena, LowerHeld, (size_t)r.member_count);
+    lower.b.kernel->flops = flops * (double)space_numel(&r.space);
+    space_collapse(&r.space);
+    choose_lanes(&r, target);
+    lower_rows(&r);
+    return kernel_end(&lower.b);
+}
