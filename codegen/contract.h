@@ -52,4 +52,12 @@ void contract_range(const Contraction *c, int operand, int axis, int64_t *lo, in
 /* Whether the operand must be copied with zeros around or between its elements. */
 bool contract_needs_halo(const Contraction *c, int operand);
 
+struct Schedule;
+/* The kernel under a given schedule; NULL: the best one. */
+Kernel *contract_lower_with(const Group *group, const Target *target, LowerContext *context,
+                            const struct Schedule *schedule);
+/* Every schedule that the model compares; returns how many and writes the first `limit`. */
+int contract_schedules(const Group *group, const Target *target, LowerContext *context,
+                       struct Schedule *out, int limit);
+
 #endif

@@ -1,0 +1,356 @@
+/* Emits the loop nest of a contraction, as its schedule says (schedule.h). */
+#include "codegen/contract.h"
+
+#include "codegen/contract_internal.h"
+#include "support/checked.h"
+
+void tile_offsets(const Nest *nest, const Tile *tile, int i, int64_t *offsets) {
+    int64_t left = i;
+    for (int d = nest->c->out_count - 1; d >= 0; d--) {
+        offsets[d] = left % tile->count[d] * (d == nest->s->lane ? nest->s->lanes : 1);
+        left /= tile->count[d];
+    }
+}
+
+int tile_position(const Nest *nest, const Tile *tile, const int64_t *offsets) {
+    int64_t at = 0;
+    for (int d = 0; d < nest->c->out_count; d++) {
+        int64_t index = d == nest->s->lane ? offsets[d] / nest->s->lanes : offsets[d];
+        at = at * tile->count[d] + index;
+    }
+    return (int)at;
+}
+
+int tile_active(const Nest *nest, int64_t lane_offset) {
+    if (nest->s->lane < 0 || schedule_sums_lanes(nest->c, nest->s)) return 1;
+    int64_t left = nest->size[nest->s->lane] - lane_offset;
+    return left < nest->s->lanes ? (int)left : nest->s->lanes;
+}
+
+static int dim_end(const Nest *nest) {
+    return nest->c->out_count + nest->c->sum_count;
+}
+
+/* A loaded element or vector of an operand, kept while one step is emitted. */
+typedef struct StepLoad {
+    int64_t offset;
+    int active;
+    KVal *value;
+} StepLoad;
+
+typedef struct Step {
+    Nest *nest;
+    Tile *tile;
+    KVal *in[CONTRACT_MAX_DIMS]; /* index of each summed dim within its chunk */
+    int active;                  /* lanes, when lanes are summed */
+    StepLoad load[2][SCHEDULE_MAX_ACCUMULATORS];
+    int load_count[2];
+} Step;
+
+static KVal *step_address(const Step *step, int operand) {
+    const Nest *nest = step->nest;
+    const NestOperand *o = &nest->operand[operand];
+    KBuilder *b = nest->b;
+    KVal *address = k_index(b, o->start);
+    for (int d = 0; d < dim_end(nest); d++)
+        if (nest->at[d]) address = k_add(b, address, k_muli(b, nest->at[d], o->stride[d]));
+    for (int d = nest->c->out_count; d < dim_end(nest); d++)
+        if (step->in[d]) address = k_add(b, address, k_muli(b, step->in[d], o->inner[d]));
+    return address;
+}
+
+static KVal *load_vector(Nest *nest, int operand, KVal *address, int64_t offset, int active) {
+    KBuilder *b = nest->b;
+    KBuf *buf = nest->operand[operand].buf;
+    KVal *at = k_addi(b, address, offset);
+    if (nest->copy[operand].packed) active = nest->s->lanes; /* filled up with zeros */
+    return k_load_tail(b, buf, at, nest->s->lanes, active);
+}
+
+/* The operand's element for the accumulator with those offsets: loaded once a step. */
+static KVal *step_load(Step *step, int operand, KVal *address, const int64_t *offsets) {
+    Nest *nest = step->nest;
+    const NestOperand *o = &nest->operand[operand];
+    int64_t offset = 0;
+    for (int d = 0; d < nest->c->out_count; d++)
+        offset += offsets[d] * o->inner[d];
+    bool summed = schedule_sums_lanes(nest->c, nest->s);
+    bool vector = summed || (operand == nest->s->vector_operand && nest->s->lanes > 1);
+    int active = summed ? step->active : vector ? tile_active(nest, offsets[nest->s->lane]) : 1;
+    for (int i = 0; i < step->load_count[operand]; i++) {
+        StepLoad *load = &step->load[operand][i];
+        if (load->offset == offset && load->active == active) return load->value;
+    }
+    KVal *value =
+        vector ? load_vector(nest, operand, address, offset, active)
+               : k_load_splat(nest->b, o->buf, k_addi(nest->b, address, offset), nest->s->lanes);
+    step->load[operand][step->load_count[operand]++] = (StepLoad){offset, active, value};
+    return value;
+}
+
+static KVal *multiply_add(KBuilder *b, KVal *x, KVal *y, KVal *sum) {
+    return kkind_is_float(sum->kind) ? k_fma(b, x, y, sum) : k_add(b, k_mul(b, x, y), sum);
+}
+
+/* One product for each accumulator. The operand with fewer loads stays in registers; elements of
+ * the other are used up one after the other. */
+static void emit_step(Step *step) {
+    Nest *nest = step->nest;
+    Tile *tile = step->tile;
+    KVal *address[2] = {step_address(step, 0), step_address(step, 1)};
+    step->load_count[0] = step->load_count[1] = 0;
+    int streamed = 1 - nest->s->vector_operand;
+    bool done[SCHEDULE_MAX_ACCUMULATORS] = {false};
+    for (int first = 0; first < tile->total; first++) {
+        if (done[first]) continue;
+        int64_t offsets[CONTRACT_MAX_DIMS];
+        tile_offsets(nest, tile, first, offsets);
+        KVal *shared = step_load(step, streamed, address[streamed], offsets);
+        for (int i = first; i < tile->total; i++) {
+            tile_offsets(nest, tile, i, offsets);
+            if (done[i] || step_load(step, streamed, address[streamed], offsets) != shared)
+                continue;
+            done[i] = true;
+            KVal *other = step_load(step, 1 - streamed, address[1 - streamed], offsets);
+            k_set(nest->b, tile->value[i], multiply_add(nest->b, other, shared, tile->value[i]));
+        }
+    }
+}
+
+static void emit_sums(Step *step, int dim);
+
+/* Iterations lo, lo + unit, ... of the innermost summed dim, `unroll` written out in each trip. */
+static void emit_innermost(Step *step, int dim, int64_t lo, int64_t count, int64_t unit) {
+    Nest *nest = step->nest;
+    KBuilder *b = nest->b;
+    int64_t unroll = nest->s->unroll, whole = count / unroll * unroll;
+    KVal *i = k_for(b, lo, lo + whole * unit, unroll * unit, 0);
+    for (int64_t u = 0; u < (whole > 0 ? unroll : 0); u++) {
+        step->in[dim] = k_addi(b, i, u * unit);
+        emit_step(step);
+        if (u + 1 < unroll) k_fence(b);
+    }
+    k_end(b);
+    for (int64_t u = whole; u < count; u++) {
+        step->in[dim] = k_index(b, lo + u * unit);
+        emit_step(step);
+        if (u + 1 < count) k_fence(b);
+    }
+}
+
+static void emit_range(Step *step, int dim, int64_t lo, int64_t count, int64_t unit) {
+    if (count == 0) return;
+    if (dim == dim_end(step->nest) - 1) {
+        emit_innermost(step, dim, lo, count, unit);
+        return;
+    }
+    step->in[dim] = k_for(step->nest->b, lo, lo + count * unit, unit, 0);
+    emit_sums(step, dim + 1);
+    k_end(step->nest->b);
+}
+
+static void emit_sums(Step *step, int dim) {
+    const Nest *nest = step->nest;
+    if (dim == dim_end(nest)) {
+        emit_step(step); /* no summed dims at all: one product */
+        return;
+    }
+    int64_t size = nest->size[dim];
+    if (dim != nest->s->lane) {
+        emit_range(step, dim, 0, size, 1);
+        return;
+    }
+    int64_t lanes = nest->s->lanes, whole = size / lanes;
+    step->active = (int)lanes;
+    emit_range(step, dim, 0, whole, lanes);
+    step->active = (int)(size - whole * lanes);
+    if (step->active > 0) emit_range(step, dim, whole * lanes, 1, lanes);
+}
+
+static void begin_tile(const Nest *nest, Tile *tile) {
+    tile->total = 1;
+    for (int d = 0; d < nest->c->out_count; d++) {
+        int64_t lanes = d == nest->s->lane ? nest->s->lanes : 1;
+        tile->count[d] = (nest->size[d] + lanes - 1) / lanes;
+        tile->total *= (int)tile->count[d];
+    }
+}
+
+static void emit_tile(Nest *nest) {
+    KBuilder *b = nest->b;
+    Tile tile = {0};
+    begin_tile(nest, &tile);
+    if (nest->phase != NEST_FINISH) {
+        KKind kind = kkind_of(nest->c->anchor->type.dtype);
+        KVal *zero = k_number(b, kind, nest->s->lanes, 0);
+        for (int i = 0; i < tile.total; i++)
+            tile.value[i] = k_var(b, zero);
+        Step step = {.nest = nest, .tile = &tile, .active = nest->s->lanes};
+        emit_sums(&step, nest->c->out_count);
+        bool summed = schedule_sums_lanes(nest->c, nest->s);
+        for (int i = 0; i < tile.total && summed; i++)
+            tile.value[i] = k_horizontal(b, KOP_ADD, tile.value[i]);
+    }
+    epilogue_tile(nest, &tile);
+}
+
+/* Whole tiles of each result dim, then the smaller last one. */
+static void emit_results(Nest *nest, int level) {
+    KBuilder *b = nest->b;
+    if (level == nest->c->out_count) {
+        emit_tile(nest);
+        return;
+    }
+    int d = nest->s->order[level];
+    int64_t extent = nest->c->dims[d].extent, tile = nest->s->tile[d];
+    int64_t whole = extent / tile * tile;
+    for (int piece = 0; piece < 2; piece++) {
+        int64_t lo = piece == 0 ? 0 : whole, hi = piece == 0 ? whole : extent;
+        if (lo == hi) continue;
+        nest->size[d] = piece == 0 ? tile : extent - whole;
+        nest->at[d] = k_for(b, lo, hi, nest->size[d], level == 0 ? K_PARALLEL : 0);
+        if (level == 0 && nest->scoped[d]) contract_copy(nest, true);
+        emit_results(nest, level + 1);
+        k_end(b);
+        nest->at[d] = NULL;
+    }
+}
+
+static void clear_totals(Nest *nest) {
+    KBuilder *b = nest->b;
+    int lanes = target_lanes(nest->request->target, nest->totals->dtype);
+    KVal *zero = k_number(b, kkind_of(nest->totals->dtype), lanes, 0);
+    KVal *i = k_for(b, 0, nest->totals->count, lanes, 0);
+    k_store(b, nest->totals, i, zero);
+    k_end(b);
+}
+
+static void emit_chunks(Nest *nest, int level) {
+    KBuilder *b = nest->b;
+    if (level == nest->s->chunk_dims) {
+        contract_copy(nest, true);
+        emit_results(nest, 0);
+        return;
+    }
+    int d = nest->c->out_count + level;
+    int64_t extent = nest->c->dims[d].extent;
+    int64_t part = level == nest->s->chunk_dims - 1 ? nest->s->chunk : 1;
+    int64_t whole = extent / part * part;
+    for (int piece = 0; piece < 2; piece++) {
+        int64_t lo = piece == 0 ? 0 : whole, hi = piece == 0 ? whole : extent;
+        if (lo == hi) continue;
+        nest->size[d] = piece == 0 ? part : extent - whole;
+        nest->at[d] = k_for(b, lo, hi, nest->size[d], 0);
+        emit_chunks(nest, level + 1);
+        k_end(b);
+        nest->at[d] = NULL;
+    }
+}
+
+/* The totals of all chunks, by result dims with the lane dim innermost. */
+static void bind_totals(Nest *nest) {
+    const Schedule *s = nest->s;
+    int lanes = target_lanes(nest->request->target, nest->c->anchor->type.dtype);
+    int64_t count = 1;
+    bool vector = !schedule_sums_lanes(nest->c, s) && s->lane >= 0;
+    if (vector) {
+        count = (nest->c->dims[s->lane].extent + s->lanes - 1) / s->lanes * s->lanes;
+        nest->total_stride[s->lane] = 1;
+    }
+    for (int i = nest->c->out_count - 1; i >= 0; i--) {
+        int d = s->order[i];
+        if (vector && d == s->lane) continue;
+        nest->total_stride[d] = count;
+        NNC_CHECK(mul_i64(count, nest->c->dims[d].extent, &count), "totals too large");
+    }
+    count = (count + lanes - 1) / lanes * lanes;
+    nest->totals = k_scratch(nest->b, nest->c->anchor->type.dtype, count, "totals of chunks");
+}
+
+/* A dim that operands are copied within: it moves along axes of its own, without padding. */
+static bool can_scope(const Contraction *c, int dim) {
+    for (int operand = 0; operand < 2; operand++) {
+        int axis = c->dims[dim].axis[operand];
+        if (axis < 0) continue;
+        const ContractOperand *o = &c->operand[operand];
+        if (o->base[axis] != 0 || o->spread[axis] != 1 || c->dims[dim].coef[operand] != 1)
+            return false;
+        for (int d = 0; d < c->out_count + c->sum_count; d++)
+            if (d != dim && c->dims[d].axis[operand] == axis) return false;
+    }
+    return true;
+}
+
+static void choose_scope(Nest *nest) {
+    const Contraction *c = nest->c;
+    if (nest->s->chunk_dims == 0) {
+        if (c->outer_count == 0) return;
+        int first = nest->s->order[0];
+        nest->scoped[first] = nest->s->tile[first] == 1 && can_scope(c, first);
+        return;
+    }
+    for (int i = 0; i < nest->s->chunk_dims; i++)
+        if (!can_scope(c, c->out_count + i)) return;
+    for (int i = 0; i < nest->s->chunk_dims; i++)
+        nest->scoped[c->out_count + i] = true;
+}
+
+static void emit_nest(Nest *nest) {
+    const Contraction *c = nest->c;
+    for (int d = c->out_count; d < dim_end(nest); d++)
+        nest->size[d] = c->dims[d].extent;
+    choose_scope(nest);
+    contract_bind_operands(nest);
+    contract_clear_halos(nest);
+    contract_copy(nest, false);
+    epilogue_begin(nest);
+    if (nest->s->chunk_dims > 0) {
+        bind_totals(nest);
+        clear_totals(nest);
+        nest->phase = NEST_PART;
+        emit_chunks(nest, 0);
+        nest->phase = NEST_FINISH;
+    }
+    emit_results(nest, 0);
+    epilogue_end(nest);
+}
+
+static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue,
+                                    const Target *target) {
+    ScheduleRequest request = {.target = target};
+    epilogue_windows(epilogue, c, request.window);
+    if (schedule_candidates(c, &request, NULL, 0) > 0) return request;
+    epilogue->pool_later = true;
+    epilogue_windows(epilogue, c, request.window);
+    return request;
+}
+
+Kernel *contract_lower_with(const Group *group, const Target *target, LowerContext *context,
+                            const Schedule *schedule) {
+    Contraction c = contract_describe(group);
+    Epilogue epilogue = epilogue_make(context, group);
+    ScheduleRequest request = make_request(&c, &epilogue, target);
+    Schedule chosen = schedule ? *schedule : schedule_choose(&c, &request);
+    KBuilder b = kernel_begin(context->arena, target, group->name, group->span);
+    Nest nest = {.b = &b, .c = &c, .s = &chosen, .request = &request, .epilogue = epilogue};
+    emit_nest(&nest);
+    Buf text = {0};
+    schedule_print(&text, &c, &chosen);
+    b.kernel->schedule = arena_strdup(context->arena, buf_text(&text));
+    buf_free(&text);
+    b.kernel->flops = 2 * contract_products(&c) +
+                      lower_flat_flops(epilogue.first) * (double)type_numel(&group->anchor->type);
+    return kernel_end(&b);
+}
+
+int contract_schedules(const Group *group, const Target *target, LowerContext *context,
+                       Schedule *out, int limit) {
+    Contraction c = contract_describe(group);
+    Epilogue epilogue = epilogue_make(context, group);
+    ScheduleRequest request = make_request(&c, &epilogue, target);
+    return schedule_candidates(&c, &request, out, limit);
+}
+
+Kernel *lower_contraction(const Group *group, const Target *target, LowerContext *context) {
+    return contract_lower_with(group, target, context, NULL);
+}
