@@ -16,16 +16,18 @@ bool is_computed(const Fuser *fuser, const Node *node) {
 }
 
 Node *fuse_base(const Fuser *fuser, const Node *operand, IndexMap *map) {
-    const Node *base = index_map_resolve_until(operand, fuser->copied, map);
+    const Node *base = operand;
+    if (fuser->copied[operand->id])
+        *map = index_map_identity(&operand->type);
+    else
+        base = index_map_resolve_until(operand, fuser->copied, map);
     return fuser->graph->nodes.items[base->id];
 }
 
 Node *fuse_operand(const Fuser *fuser, const Node *reader, int i, IndexMap *map) {
     if (!fuser->copied[reader->id]) return fuse_base(fuser, reader->inputs[i], map);
-    fuser->copied[reader->id] = false;
-    Node *base = fuse_base(fuser, reader, map);
-    fuser->copied[reader->id] = true;
-    return base;
+    const Node *base = index_map_resolve_until(reader, fuser->copied, map);
+    return fuser->graph->nodes.items[base->id];
 }
 
 static void reduced_axes(const Node *node, bool reduced[MAX_RANK]) {

@@ -120,27 +120,32 @@ static bool names_all(const Group *group) {
     return group->kind == GROUP_REDUCTION && hint_of(group) != NULL;
 }
 
-const char *fuse_name(const Graph *graph, const Group *group, Arena *arena) {
-    Buf name = {0};
-    put_stem(graph, group, &name);
+/* What is done besides the anchor, in order. */
+static void put_members(const Group *group, Buf *name) {
     Op last = group->anchor != NULL ? group->anchor->op : OP_COUNT;
-    for (int i = 0; i < group->node_count && !names_all(group); i++) {
+    for (int i = 0; i < group->node_count; i++) {
         const Node *node = group->nodes[i];
         if (node == group->anchor || is_silent(node->op) || node->op == last) continue;
-        if (name.size > 24) break;
-        put_part(&name, short_name(node->op));
+        if (name->size > 24) break;
+        put_part(name, short_name(node->op));
         last = node->op;
     }
+}
+
+const char *fuse_name(const Graph *graph, const Group *group, Arena *arena) {
+    Buf name = {0};
     const char *updated = updated_name(graph, group);
     if (updated != NULL) {
-        put_part(&name, updated);
+        put_identifier(&name, hint_of(group) != NULL ? hint_of(group) : updated);
         put_part(&name, "update");
+    } else {
+        put_stem(graph, group, &name);
+        if (!names_all(group)) put_members(group, &name);
     }
     for (int i = group->node_count; i-- > 0 && name.size == 0;)
         if (group->nodes[i]->op != OP_const)
             put_identifier(&name, op_info(group->nodes[i]->op)->name);
-    if (name.size == 0) buf_puts(&name, "fill");
-    if (isdigit((unsigned char)name.data[0])) {
+    if (name.size == 0 || isdigit((unsigned char)name.data[0])) {
         const char *plain = arena_strdup(arena, buf_text(&name));
         buf_clear(&name);
         buf_printf(&name, "k%s", plain);

@@ -159,7 +159,7 @@ const Node *index_map_resolve_until(const Node *value, const bool *stop, IndexMa
     const Node *best = value;
     *map = index_map_identity(&value->type);
     for (const Node *node = value; op_is_view(node->op) && length < LONGEST;) {
-        if (is_marked(stop, node)) break;
+        if (node != value && is_marked(stop, node)) break;
         path[length++] = node;
         node = node->inputs[0];
         bool computed = node->op == OP_iota && !is_marked(stop, node);

@@ -29,8 +29,8 @@ bool index_map_reshape(IndexMap *map, int rank, const int64_t *dims);
 /* Walks down through movement nodes as long as the whole path is affine. Returns the value that
  * must be in memory, with the map from `value`'s index space to it. */
 const Node *index_map_resolve(const Node *value, IndexMap *map);
-/* The same, but never past a node that is marked in `stop` (by id; NULL: none). An iota that is not
- * marked gives its own map. */
+/* The same, but never past a node under `value` that is marked in `stop` (by id; NULL: none). An
+ * iota that is not marked gives its own map. */
 const Node *index_map_resolve_until(const Node *value, const bool *stop, IndexMap *map);
 bool index_map_equal(const IndexMap *a, const IndexMap *b);
 /* Row-major and without gaps: element k of what is read is element offset + k of the base. */

@@ -41,6 +41,7 @@ static Node *conv_block(Net *net, Node *x, const char *name, int64_t in, int64_t
     snprintf(key, sizeof key, "%s.bias", name);
     Node *b = param(net, key, 1, DIMS(out));
     Node *y = conv(net->graph, x, w);
+    y->name = name;
     b = build_reshape(net->graph, b, 3, DIMS(out, 1, 1));
     b = build_broadcast(net->graph, b, 4, y->type.dim);
     y = build_unary(net->graph, OP_relu, build_binary(net->graph, OP_add, y, b));
@@ -64,6 +65,7 @@ static Node *linear(Net *net, Node *x, const char *name, int64_t in, int64_t out
     snprintf(key, sizeof key, "%s.bias", name);
     Node *b = param(net, key, 1, DIMS(out));
     Node *y = dot(net->graph, x, w, 1, 1);
+    y->name = name;
     return build_binary(net->graph, OP_add, y, build_broadcast(net->graph, b, 2, y->type.dim));
 }
 
@@ -170,6 +172,29 @@ static void check_list(const char *name, const char *text) {
     buf_free(&expected);
 }
 
+static bool lists(Node *const *nodes, int count, const Node *node) {
+    for (int i = 0; i < count; i++)
+        if (nodes[i] == node) return true;
+    return false;
+}
+
+/* Whoever reads a param runs before, or is, the group that stores its update. */
+static void check_updates_come_last(const Fusion *fusion) {
+    for (size_t i = 0; i < fusion->graph->outputs.count; i++) {
+        const GraphOutput *output = &fusion->graph->outputs.items[i];
+        if (output->role != OUT_UPDATE) continue;
+        const Node *old = fusion->graph->inputs.items[output->updates].node;
+        bool stored = false;
+        for (int g = 0; g < fusion->group_count; g++) {
+            const Group *group = fusion->groups[g];
+            cr_assert(!stored || !lists(group->inputs, group->input_count, old),
+                      "%s reads %s after its update", group->name, output->name);
+            stored = stored || lists(group->outputs, group->output_count, output->value);
+        }
+        cr_assert(stored);
+    }
+}
+
 Test(fuse, lenet_train_step) {
     Arena arena = {0};
     Net net = {.graph = graph_new(&arena, "train_step")};
@@ -182,5 +207,95 @@ Test(fuse, lenet_train_step) {
     fusion_print(&text, fusion);
     check_list("lenet_train_step.groups", buf_text(&text));
     buf_free(&text);
+    check_updates_come_last(fusion);
+    finish(&net, &arena);
+}
+
+/* sum(x) over all axes but the channels, times 1/n, as [channels]. */
+static Node *channel_mean(Graph *graph, Node *x) {
+    int64_t channels = x->type.dim[1], count = type_numel(&x->type) / channels;
+    Node *sum = build_reduce(graph, OP_reduce_sum, x, (const int[]){0, 2, 3}, 3);
+    return build_binary(graph, OP_mul, sum, build_full(graph, sum->type, 1.0 / (double)count));
+}
+
+static Node *along_channels(Graph *graph, Node *v, const Type *type) {
+    v = build_reshape(graph, v, 3, DIMS(type->dim[1], 1, 1));
+    return build_broadcast(graph, v, 4, type->dim);
+}
+
+/* Statistics, normalization and what follows share one kernel: a row is a channel. */
+Test(fuse, batch_norm_of_a_batch_is_one_reduction) {
+    Arena arena = {0};
+    Net net = {.graph = graph_new(&arena, "forward")};
+    Graph *graph = net.graph;
+    Node *x = graph_input(graph, "x", type_make(DT_F32, 4, DIMS(8, 16, 8, 8)), ROLE_DATA, 0);
+    Node *away =
+        build_binary(graph, OP_sub, x, along_channels(graph, channel_mean(graph, x), &x->type));
+    Node *variance = channel_mean(graph, build_binary(graph, OP_mul, away, away));
+    Node *scale = build_unary(graph, OP_rsqrt, variance);
+    Node *y = build_binary(graph, OP_mul, away, along_channels(graph, scale, &x->type));
+    graph_output(graph, "y", build_unary(graph, OP_relu, y), OUT_RESULT, -1);
+    graph_output(graph, "variance", variance, OUT_RESULT, -1);
+    Fusion *fusion;
+    kernels(&net, false, &arena, &fusion);
+    cr_assert_eq(fusion->group_count, 1);
+    cr_assert_eq(fusion->groups[0]->kind, GROUP_REDUCTION);
+    cr_assert_eq(fusion->groups[0]->output_count, 2);
+    finish(&net, &arena);
+}
+
+/* A cheap value is recomputed by each reader, a dear one stored. */
+Test(fuse, recomputes_what_is_cheap) {
+    for (int dear = 0; dear < 2; dear++) {
+        Arena arena = {0};
+        Net net = {.graph = graph_new(&arena, "g")};
+        Graph *graph = net.graph;
+        Node *x = graph_input(graph, "x", type_make(DT_F32, 2, DIMS(6, 7)), ROLE_DATA, 0);
+        Node *value = build_unary(graph, dear ? OP_exp : OP_neg, x);
+        graph_output(graph, "rows", build_reduce(graph, OP_reduce_max, value, (const int[]){0}, 1),
+                     OUT_RESULT, -1);
+        graph_output(graph, "columns",
+                     build_reduce(graph, OP_reduce_max, value, (const int[]){1}, 1), OUT_RESULT,
+                     -1);
+        Fusion *fusion;
+        kernels(&net, false, &arena, &fusion);
+        int stored = 0;
+        for (int g = 0; g < fusion->group_count; g++)
+            for (int i = 0; i < fusion->groups[g]->output_count; i++)
+                stored += fusion->groups[g]->outputs[i]->type.rank == 2;
+        cr_assert_eq(fusion->group_count, 2);
+        cr_assert_eq(stored, dear);
+        finish(&net, &arena);
+    }
+}
+
+/* No strides read rows of a transposed matrix as one line: a copy is made, once. */
+Test(fuse, copies_what_no_index_map_reads) {
+    Arena arena = {0};
+    Net net = {.graph = graph_new(&arena, "g")};
+    Graph *graph = net.graph;
+    Node *x = graph_input(graph, "x", type_make(DT_F32, 2, DIMS(6, 7)), ROLE_DATA, 0);
+    Node *line = build_reshape(graph, build_permute(graph, x, (const int[]){1, 0}), 1, DIMS(42));
+    graph_output(graph, "a", build_unary(graph, OP_exp, line), OUT_RESULT, -1);
+    graph_output(graph, "b", build_reduce(graph, OP_reduce_sum, line, (const int[]){0}, 1),
+                 OUT_RESULT, -1);
+    Fusion *fusion;
+    char *names = kernels(&net, false, &arena, &fusion);
+    cr_assert_str_eq(names, "permute\nexp\nsum\n");
+    finish(&net, &arena);
+}
+
+/* Values that depend on params only stay apart from those that depend on data. */
+Test(fuse, keeps_the_prepare_step_apart) {
+    Arena arena = {0};
+    Net net = {.graph = graph_new(&arena, "forward")};
+    Graph *graph = net.graph;
+    Node *x = graph_input(graph, "x", type_make(DT_F32, 2, DIMS(6, 7)), ROLE_DATA, 0);
+    Node *w = param(&net, "w", 2, DIMS(6, 7));
+    Node *prepared = build_binary(graph, OP_mul, build_unary(graph, OP_exp, w), w);
+    graph_output(graph, "y", build_binary(graph, OP_add, x, prepared), OUT_RESULT, -1);
+    Fusion *fusion;
+    char *names = kernels(&net, true, &arena, &fusion);
+    cr_assert_str_eq(names, "exp\nadd\n");
     finish(&net, &arena);
 }
