@@ -189,29 +189,33 @@ static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
+/* The memory of the context: every variant of every function but init fits. */
+static void count_memory(Module *module, const Plan *plan) {
+    static const PlanSteps none;
+    const PlanSteps *prepare = module->options->embed_weights ? &none : &plan->prepare;
+    size_t bytes = larger(plan->run.arena_bytes, prepare->arena_bytes);
+    size_t bound = larger(plan->run.arena_lower_bound, prepare->arena_lower_bound);
+    bytes = (bytes + PLAN_ALIGNMENT - 1) / PLAN_ALIGNMENT * PLAN_ALIGNMENT;
+    module->arena_bytes = larger(module->arena_bytes, bytes);
+    module->arena_lower_bound = larger(module->arena_lower_bound, bound);
+    module->prepared_bytes = larger(module->prepared_bytes, plan->prepared_bytes);
+}
+
 static void plan_function(Module *module, ModuleFunction *function, const Graph *graph) {
     const CodegenOptions *options = module->options;
     bool inference = function->kind == FUNCTION_FORWARD;
-    int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
-    for (int i = 0; i < variants; i++) {
-        PassContext context = {.arena = module->arena,
-                               .inference = inference,
-                               .verify = VERIFY_PASSES,
-                               .dump = i == 0 ? options->dump : NULL,
-                               .dump_out = options->dump_out,
-                               .sources = module->program->sources};
-        function->graphs[i] = passes_run(graph, options->level, options->passes, &context);
-        Plan *plan = plan_graph(function->graphs[i], module->variants[i], inference, module->arena);
-        function->plans[i] = plan;
-        module->prepared_bytes = larger(module->prepared_bytes, plan->prepared_bytes);
-        if (function->kind == FUNCTION_INIT) continue; /* it has memory of its own */
-        PlanSteps none = {0};
-        const PlanSteps *prepare = options->embed_weights ? &none : &plan->prepare;
-        size_t bytes = larger(plan->run.arena_bytes, prepare->arena_bytes);
-        size_t bound = larger(plan->run.arena_lower_bound, prepare->arena_lower_bound);
-        bytes = (bytes + PLAN_ALIGNMENT - 1) / PLAN_ALIGNMENT * PLAN_ALIGNMENT;
-        module->arena_bytes = larger(module->arena_bytes, bytes);
-        module->arena_lower_bound = larger(module->arena_lower_bound, bound);
+    PassContext context = {.arena = module->arena,
+                           .inference = inference,
+                           .verify = VERIFY_PASSES,
+                           .dump = options->dump,
+                           .dump_out = options->dump_out,
+                           .sources = module->program->sources};
+    function->graph = passes_run(graph, options->level, options->passes, &context);
+    const Fusion *fusion = fuse(function->graph, module->arena);
+    bool init = function->kind == FUNCTION_INIT;
+    for (int i = 0; i < (init ? 1 : module->variant_count); i++) {
+        function->plans[i] = plan_graph(fusion, module->variants[i], inference, module->arena);
+        if (!init) count_memory(module, function->plans[i]);
     }
 }
 
@@ -289,9 +293,7 @@ bool module_new(Module *module, const Program *program, const CodegenOptions *op
 void module_free(Module *module) {
     for (int kind = 0; kind <= FUNCTION_INIT; kind++) {
         ModuleFunction *function = module->functions[kind];
-        for (int i = 0; function && i < MODULE_MAX_VARIANTS; i++) {
-            if (function->graphs[i]) graph_free(function->graphs[i]);
-        }
+        if (function && function->graph) graph_free(function->graph);
     }
     file_parts_free(&module->parts);
 }

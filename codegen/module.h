@@ -23,8 +23,8 @@ enum { MODULE_MAX_VARIANTS = 3 };
 
 typedef struct ModuleFunction {
     FunctionKind kind;
-    Plan *plans[MODULE_MAX_VARIANTS]; /* one a variant; init has the first only */
-    Graph *graphs[MODULE_MAX_VARIANTS];
+    Plan *plans[MODULE_MAX_VARIANTS];    /* one a variant; init has the first only */
+    Graph *graph;                        /* optimized */
     void *prepared[MODULE_MAX_VARIANTS]; /* embedded weights: the prepared block's bytes */
 } ModuleFunction;
 
@@ -65,7 +65,7 @@ void module_embed(Module *module);
 
 /* The C expressions of a function's graph inputs and outputs: fields of its parameters. */
 const char **module_inputs(Module *module, const ModuleFunction *function, int variant);
-const char **module_outputs(Module *module, const ModuleFunction *function, int variant);
+const char **module_outputs(Module *module, const ModuleFunction *function);
 /* Whether there are weights outside of the code: params or buffers, not embedded. */
 bool module_has_params(const Module *module);
 /* Whether training is part of it: the train struct exists. */

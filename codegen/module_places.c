@@ -68,7 +68,7 @@ static const char *input_expression(Module *module, FunctionKind kind, const Gra
 }
 
 const char **module_inputs(Module *module, const ModuleFunction *function, int variant) {
-    const Graph *graph = function->graphs[variant];
+    const Graph *graph = function->graph;
     const char **names = ARENA_ARRAY(module->arena, const char *, graph->inputs.count);
     for (size_t i = 0; i < graph->inputs.count; i++) {
         const GraphInput *input = &graph->inputs.items[i];
@@ -91,8 +91,8 @@ static const char *init_expression(const Module *module, int result) {
     return field_expression(module, "params->", &module->params.fields[field], true);
 }
 
-const char **module_outputs(Module *module, const ModuleFunction *function, int variant) {
-    const Graph *graph = function->graphs[variant];
+const char **module_outputs(Module *module, const ModuleFunction *function) {
+    const Graph *graph = function->graph;
     const char **names = ARENA_ARRAY(module->arena, const char *, graph->outputs.count);
     int result = 0;
     for (size_t i = 0; i < graph->outputs.count; i++) {

@@ -296,13 +296,13 @@ static void keep_all_prepared(Planner *planner, Kernel *const *run, int run_coun
     }
 }
 
-Plan *plan_graph(const Graph *graph, const Target *target, bool prepare, Arena *arena) {
+Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, Arena *arena) {
+    const Graph *graph = fusion->graph;
     Plan *plan = ARENA_NEW(arena, Plan);
     *plan = (Plan){.graph = graph, .target = target};
     Planner planner = {.plan = plan, .graph = graph, .arena = arena};
     planner.values = ARENA_ARRAY(arena, Value, graph->nodes.count);
     place_leaves(&planner);
-    const Fusion *fusion = fuse(graph, arena);
     const bool *param_only = graph_param_only(graph, arena);
     bool *prepared = ARENA_ARRAY(arena, bool, graph->nodes.count);
     Kernel **first = ARENA_ARRAY(arena, Kernel *, (size_t)fusion->group_count);

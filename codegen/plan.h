@@ -7,6 +7,7 @@
 #define NNC_CODEGEN_PLAN_H
 
 #include "codegen/kernel.h"
+#include "passes/fuse.h"
 
 typedef enum PlaceKind {
     PLACE_INPUT,    /* `index` among the graph's inputs */
@@ -47,10 +48,11 @@ typedef struct Plan {
 
 enum { PLAN_ALIGNMENT = 64 };
 
-/* `graph` has been through the passes. With `prepare`, what depends only on params and buffers is
- * computed by the prepare steps. OUT_UPDATE outputs may share memory with the input they replace:
- * such an output is written in place when nobody reads the old value any more, else at the end. */
-Plan *plan_graph(const Graph *graph, const Target *target, bool prepare, Arena *arena);
+/* The fusion of a graph that has been through the passes. With `prepare`, what depends only on
+ * params and buffers is computed by the prepare steps. OUT_UPDATE outputs may share memory with the
+ * input they replace: such an output is written in place when nobody reads the old value any more,
+ * else at the end. */
+Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, Arena *arena);
 
 /* Whether some step reads the graph's input of that number where the caller has it. */
 bool plan_reads_input(const PlanSteps *steps, int input);

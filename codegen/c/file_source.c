@@ -97,7 +97,7 @@ static Signature variant_signature(const Module *module, FunctionKind kind) {
 
 static FilePlaces function_places(Module *module, const ModuleFunction *function, int variant) {
     return (FilePlaces){.inputs = module_inputs(module, function, variant),
-                        .outputs = module_outputs(module, function, variant),
+                        .outputs = module_outputs(module, function),
                         .arena = "arena",
                         .prepared = module->options->embed_weights ? NULL : "prepared",
                         .prepared_bytes = function->prepared[variant],

@@ -12,7 +12,7 @@ typedef struct Uses {
     bool memory[DT_COUNT][K_MAX_LANES + 1];
     bool macro[KOP_COUNT][4][K_MAX_LANES + 1];
     bool bitcast[4][4]; /* scalars */
-    bool division[2], absolute[2];
+    bool division[2], remainder[2], absolute[2];
     bool avx2, avx512, neon, x86;
     bool unroll, fence;
 } Uses;
@@ -32,7 +32,8 @@ static void use_value(Uses *uses, const KVal *v) {
     if (op_is_macro(v) && v->op == KOP_UMULHI) uses->type[1][v->lanes] = true;
     if (v->lanes == 1 && v->op == KOP_BITCAST) uses->bitcast[class_of(v->a->kind)][class] = true;
     bool integer = !kkind_is_float(v->kind);
-    if (integer && (v->op == KOP_DIV || v->op == KOP_REM)) uses->division[class] = true;
+    if (op_is_checked_division(v))
+        *(v->op == KOP_DIV ? &uses->division[class] : &uses->remainder[class]) = true;
     if (integer && v->op == KOP_ABS) uses->absolute[class] = true;
     if (v->buf && v->lanes > 1) uses->memory[v->buf->dtype][v->lanes] = true;
 }
@@ -301,6 +302,8 @@ static void print_helpers(Emitter *e, const Uses *uses) {
             emit_line(e, "static inline %s div_%s(%s a, %s b) {", type, name, type, type);
             emit_line(e, "return b == -1 ? (%s)(-(u%s)a) : a / b;", type, type);
             emit_line(e, "}");
+        }
+        if (uses->remainder[class]) {
             emit_line(e, "static inline %s rem_%s(%s a, %s b) {", type, name, type, type);
             emit_line(e, "return b == -1 ? 0 : a %% b;");
             emit_line(e, "}");

@@ -350,11 +350,17 @@ static void print_choice(Printer *p, const KVal *v, const char *operator) {
     emit_text(p->e, ")");
 }
 
+bool op_is_checked_division(const KVal *v) {
+    int64_t divisor;
+    bool division = v->op == KOP_DIV || v->op == KOP_REM;
+    if (!division || kkind_is_float(v->kind)) return false;
+    return v->lanes > 1 || !k_is_const(v->b, &divisor) || divisor == -1;
+}
+
 /* Integer division: by -1 it could overflow. */
 static void print_integer_division(Printer *p, const KVal *v, int prec) {
-    int64_t divisor;
     const char *operator= v->op == KOP_DIV ? "/" : "%";
-    if (k_is_const(v->b, &divisor) && divisor != -1) {
+    if (!op_is_checked_division(v)) {
         print_binary(p, v, operator, PREC_MUL, prec);
         return;
     }

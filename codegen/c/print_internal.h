@@ -30,6 +30,8 @@ void print_type(Emitter *e, KKind kind, int lanes);
 void print_macro_suffix(Emitter *e, KKind kind, int lanes);
 /* The vector type of `lanes` elements in memory, unaligned: "f32x16u", "u8x16u". */
 void print_memory_type(Emitter *e, DType dtype, int lanes);
+/* An integer division that is a call of div_i32() or the like, not an operator. */
+bool op_is_checked_division(const KVal *value);
 /* Operations that the prelude has a macro for at these lanes (above 1). */
 bool op_is_macro(const KVal *value);
 const char *macro_name(KOp op);
