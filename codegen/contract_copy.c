@@ -276,7 +276,7 @@ void contract_copy(Nest *nest, bool scoped) {
         if (!copy->packed) continue;
         KVal *from = k_index(b, copy->source.start);
         for (int d = 0; d < dim_count(nest); d++)
-            if (nest->scoped[d])
+            if (nest->scoped[d] && moves(nest, operand, d))
                 from = k_add(b, from, k_muli(b, nest->at[d], copy->source.stride[d]));
         pack_results(nest, operand, 0, from, k_index(b, 0));
     }

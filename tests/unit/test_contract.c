@@ -1,0 +1,317 @@
+/* Contractions: every candidate schedule of many shapes, on every target, against the reference
+ * interpreter in double, within the bounds of precision class `highest`; fused epilogues and
+ * pooling. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "codegen/contract.h"
+#include "codegen/kernel_interp.h"
+#include "codegen/schedule.h"
+#include "ir/build.h"
+#include "ir/interp.h"
+
+#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
+
+typedef struct Case {
+    Arena arena;
+    Graph *graph;
+    uint64_t state;
+} Case;
+
+static Case case_begin(void) {
+    Case c = {.state = 12345};
+    return c;
+}
+
+static double draw(Case *c) {
+    c->state = c->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (double)(int64_t)(c->state >> 33) / (double)(1u << 30) - 1;
+}
+
+static Graph *case_graph(Case *c) {
+    c->graph = graph_new(&c->arena, "test");
+    return c->graph;
+}
+
+static Node *input(Case *c, const char *name, DType dtype, int rank, const int64_t *dims) {
+    return graph_input(c->graph, name, type_make(dtype, rank, dims), ROLE_DATA,
+                       (int)c->graph->inputs.count);
+}
+
+static Node *add_node(Case *c, Op op, Node *const *inputs, int count, const Attr *attrs,
+                      int attr_count) {
+    Node *node = graph_add(c->graph, op, inputs, count, attrs, attr_count, (Span){0});
+    cr_assert_not_null(node, "%s", buf_text(&c->graph->error));
+    return node;
+}
+
+static Tensor64 random_tensor(Case *c, Type type) {
+    Tensor64 t = {.type = type};
+    int64_t count = type_numel(&type);
+    if (dtype_is_float(type.dtype))
+        t.f = ARENA_ARRAY(&c->arena, double, (size_t)count + 1);
+    else
+        t.i = ARENA_ARRAY(&c->arena, int64_t, (size_t)count + 1);
+    for (int64_t i = 0; i < count; i++) {
+        if (t.f)
+            t.f[i] = (double)(float)draw(c);
+        else
+            t.i[i] = (int64_t)(draw(c) * 5);
+    }
+    return t;
+}
+
+static void *aligned_buffer(Case *c, size_t bytes) {
+    char *p = arena_alloc(&c->arena, bytes + 128);
+    return p + (64 - (uintptr_t)p % 64) % 64;
+}
+
+static void compare(const Tensor64 *want, const void *bytes, Arena *arena, const char *what) {
+    Tensor64 got = tensor64_from_bytes(arena, want->type, bytes);
+    int64_t count = type_numel(&want->type);
+    double scale = 0, error = 0, worst = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (want->i) {
+            cr_assert_eq(want->i[i], got.i[i], "%s: element %lld", what, (long long)i);
+            continue;
+        }
+        double difference = fabs(want->f[i] - got.f[i]);
+        cr_assert(isfinite(difference), "%s: element %lld", what, (long long)i);
+        scale += want->f[i] * want->f[i];
+        error += difference * difference;
+        worst = fmax(worst, difference);
+    }
+    if (want->i || count == 0) return;
+    scale = sqrt(scale / (double)count);
+    error = sqrt(error / (double)count);
+    cr_assert(error <= 5e-6 * scale, "%s: rms error %g of %g", what, error, scale);
+    cr_assert(worst <= 5e-5 * scale, "%s: error %g of %g", what, worst, scale);
+}
+
+static const Group *contraction_of(const Fusion *fusion) {
+    for (int i = 0; i < fusion->group_count; i++)
+        if (fusion->groups[i]->kind == GROUP_CONTRACTION) return fusion->groups[i];
+    cr_assert_fail("no contraction");
+    return NULL;
+}
+
+/* Runs one kernel with inputs from `values` and compares every stored output of the group. */
+static void run_kernel(Case *c, const Group *group, const Kernel *kernel, const Tensor64 *values,
+                       const Tensor64 *want) {
+    void *buffers[64];
+    const KBuf *outs[64];
+    int count = 0;
+    for (size_t i = 0; i < kernel->buffers.count; i++) {
+        const KBuf *buf = kernel->buffers.items[i];
+        if (buf->role == KBUF_LOCAL || buf->role == KBUF_TABLE) continue;
+        size_t bytes = (size_t)buf->count * dtype_size(buf->dtype);
+        outs[count] = buf;
+        buffers[count] = aligned_buffer(c, bytes);
+        memset(buffers[count], 0xff, bytes); /* NaN: nothing may be read before it is written */
+        for (size_t n = 0; buf->role == KBUF_IN && n < c->graph->inputs.count; n++)
+            if (c->graph->inputs.items[n].node == buf->node)
+                tensor64_to_bytes(&values[n], buffers[count]);
+        count++;
+    }
+    cr_assert(kernel_run(kernel_decode(kernel, &c->arena), buffers));
+    for (int i = 0; i < count; i++) {
+        if (outs[i]->role != KBUF_OUT) continue;
+        for (size_t n = 0; n < c->graph->outputs.count; n++)
+            if (c->graph->outputs.items[n].value == outs[i]->node)
+                compare(&want[n], buffers[i], &c->arena, kernel->schedule);
+    }
+    (void)group;
+}
+
+/* All targets; every `stride`-th schedule, and the chosen one. */
+static void check(Case *c, int most) {
+    Tensor64 values[8], want[8];
+    for (size_t i = 0; i < c->graph->inputs.count; i++)
+        values[i] = random_tensor(c, c->graph->inputs.items[i].node->type);
+    Buf error = {0};
+    cr_assert(interp_run(c->graph, values, want, ROUND_NONE, &c->arena, &error));
+    const Fusion *fusion = fuse(c->graph, &c->arena);
+    const Group *group = contraction_of(fusion);
+    LowerContext context = {.arena = &c->arena};
+    static Schedule schedules[20000];
+    for (const Target *const *target = target_all(); *target; target++) {
+        run_kernel(c, group, lower_contraction(group, *target, &context), values, want);
+        int count = contract_schedules(group, *target, &context, schedules, 20000);
+        int step = count > most ? count / most : 1;
+        for (int i = 0; i < count && i < 20000; i += step) {
+            Kernel *kernel = contract_lower_with(group, *target, &context, &schedules[i]);
+            run_kernel(c, group, kernel, values, want);
+        }
+    }
+    graph_free(c->graph);
+    arena_free(&c->arena);
+}
+
+static Node *dot(Case *c, Node *a, Node *b, const int64_t *batch, int batch_count, int64_t sum_a,
+                 int64_t sum_b) {
+    Attr attrs[] = {attr_ints(ATTR_batch_a, batch, batch_count),
+                    attr_ints(ATTR_batch_b, batch, batch_count),
+                    attr_ints(ATTR_contract_a, &sum_a, 1), attr_ints(ATTR_contract_b, &sum_b, 1)};
+    return add_node(c, OP_dot, (Node *[]){a, b}, 2, attrs, 4);
+}
+
+/* a[m][k] or a[k][m], times b[k][n] or b[n][k]. */
+static void check_dot(DType dtype, int64_t m, int64_t n, int64_t k, bool a_t, bool b_t, int most) {
+    Case c = case_begin();
+    Graph *graph = case_graph(&c);
+    Node *a = input(&c, "a", dtype, 2, a_t ? DIMS(k, m) : DIMS(m, k));
+    Node *b = input(&c, "b", dtype, 2, b_t ? DIMS(n, k) : DIMS(k, n));
+    graph_output(graph, "y", dot(&c, a, b, NULL, 0, a_t ? 0 : 1, b_t ? 1 : 0), OUT_RESULT, -1);
+    check(&c, most);
+}
+
+Test(contract, dot_shapes) {
+    static const int64_t sizes[] = {1, 3, 7, 17, 33};
+    for (int i = 0; i < 5; i++)
+        for (int j = 0; j < 5; j++) {
+            check_dot(DT_F32, sizes[i], sizes[j], sizes[(i + j) % 5], false, true, 12);
+            check_dot(DT_F32, sizes[i], sizes[j], sizes[(i + 2 * j) % 5], j % 2, i % 2, 12);
+        }
+}
+
+Test(contract, dot_all_schedules) {
+    check_dot(DT_F32, 9, 21, 19, false, false, 20000);
+}
+
+Test(contract, dot_types) {
+    check_dot(DT_F64, 5, 19, 11, false, true, 40);
+    check_dot(DT_I64, 5, 19, 11, false, false, 40);
+    check_dot(DT_I32, 6, 17, 5, true, false, 40);
+}
+
+Test(contract, dot_long_sum) {
+    check_dot(DT_F32, 2, 3, 9001, false, true, 10);
+    check_dot(DT_F32, 3, 18, 4500, false, false, 10);
+}
+
+Test(contract, dot_empty) {
+    check_dot(DT_F32, 3, 4, 0, false, true, 10);
+    check_dot(DT_F32, 0, 4, 5, false, true, 10);
+}
+
+Test(contract, dot_batched) {
+    Case c = case_begin();
+    Graph *graph = case_graph(&c);
+    Node *a = input(&c, "a", DT_F32, 4, DIMS(2, 3, 5, 7));
+    Node *b = input(&c, "b", DT_F32, 4, DIMS(2, 3, 7, 18));
+    graph_output(graph, "y", dot(&c, a, b, DIMS(0, 1), 2, 3, 2), OUT_RESULT, -1);
+    check(&c, 60);
+}
+
+Test(contract, dot_of_vectors) {
+    Case c = case_begin();
+    Graph *graph = case_graph(&c);
+    Node *a = input(&c, "a", DT_F32, 1, DIMS(37));
+    Node *b = input(&c, "b", DT_F32, 1, DIMS(37));
+    graph_output(graph, "y", dot(&c, a, b, NULL, 0, 0, 0), OUT_RESULT, -1);
+    check(&c, 60);
+}
+
+typedef struct ConvCase {
+    int spatial;
+    int64_t n, in, out, groups;
+    int64_t size[3], window[3], stride[3], lo[3], hi[3], dilation[3];
+} ConvCase;
+
+static Node *conv_node(Case *c, const ConvCase *v, Op op) {
+    int64_t x[5] = {v->n, v->in}, w[5] = {v->out, v->in / v->groups}, y[5] = {v->n, v->out};
+    for (int i = 0; i < v->spatial; i++) {
+        x[2 + i] = v->size[i];
+        w[2 + i] = v->window[i];
+        y[2 + i] = (v->size[i] + v->lo[i] + v->hi[i] - v->dilation[i] * (v->window[i] - 1) - 1) /
+                       v->stride[i] +
+                   1;
+    }
+    int rank = v->spatial + 2;
+    Node *a = input(c, "a", DT_F32, rank, op == OP_conv_dx ? y : x);
+    Node *b = input(c, "b", DT_F32, rank, op == OP_conv_dw ? y : w);
+    Attr attrs[] = {attr_ints(ATTR_stride, v->stride, v->spatial),
+                    attr_ints(ATTR_lo, v->lo, v->spatial),
+                    attr_ints(ATTR_hi, v->hi, v->spatial),
+                    attr_ints(ATTR_dilation, v->dilation, v->spatial),
+                    attr_int(ATTR_groups, v->groups),
+                    attr_ints(op == OP_conv_dw ? ATTR_window : ATTR_size,
+                              op == OP_conv_dw ? v->window : v->size, v->spatial)};
+    return add_node(c, op, (Node *[]){a, b}, 2, attrs, op == OP_conv ? 5 : 6);
+}
+
+static const ConvCase conv_cases[] = {
+    {2, 2, 1, 6, 1, {12, 12}, {5, 5}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+    {2, 3, 3, 5, 1, {7, 9}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {2, 1, 4, 18, 2, {9, 8}, {3, 2}, {2, 1}, {1, 0}, {0, 1}, {1, 1}},
+    {2, 2, 4, 4, 4, {8, 20}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},
+    {2, 2, 3, 17, 1, {11, 11}, {3, 3}, {3, 2}, {2, 2}, {2, 2}, {2, 2}},
+    {2, 1, 20, 33, 1, {7, 7}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+    {2, 2, 3, 4, 1, {9, 9}, {1, 1}, {2, 2}, {0, 0}, {0, 0}, {1, 1}},
+    {1, 3, 2, 3, 1, {40}, {4}, {1}, {2}, {1}, {1}},
+    {3, 1, 2, 3, 1, {4, 5, 6}, {2, 3, 2}, {1, 2, 1}, {0, 1, 1}, {1, 1, 0}, {1, 1, 2}},
+    {2, 1, 1, 1, 1, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+    {2, 1, 2, 2, 1, {3, 3}, {3, 3}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+};
+
+static void check_conv(Op op) {
+    for (size_t i = 0; i < sizeof conv_cases / sizeof conv_cases[0]; i++) {
+        Case c = case_begin();
+        Graph *graph = case_graph(&c);
+        graph_output(graph, "y", conv_node(&c, &conv_cases[i], op), OUT_RESULT, -1);
+        check(&c, 25);
+    }
+}
+
+Test(contract, conv) {
+    check_conv(OP_conv);
+}
+
+Test(contract, conv_dx) {
+    check_conv(OP_conv_dx);
+}
+
+Test(contract, conv_dw) {
+    check_conv(OP_conv_dw);
+}
+
+/* Bias, relu and pooling after a convolution; results of all stages are stored when `all`. */
+static void check_pooled(int64_t size, int64_t out, int64_t window, Op pool_op, bool all) {
+    Case c = case_begin();
+    Graph *graph = case_graph(&c);
+    ConvCase v = {.spatial = 2, .n = 2, .in = 2, .out = out, .groups = 1};
+    for (int i = 0; i < 2; i++) {
+        v.size[i] = size;
+        v.window[i] = 3;
+        v.stride[i] = v.dilation[i] = 1;
+    }
+    Node *conv = conv_node(&c, &v, OP_conv);
+    Node *bias = input(&c, "bias", DT_F32, 1, DIMS(out));
+    bias = build_reshape(graph, bias, 4, DIMS(1, out, 1, 1));
+    bias = build_broadcast(graph, bias, 4, conv->type.dim);
+    Node *relu = build_unary(graph, OP_relu, build_binary(graph, OP_add, conv, bias));
+    Attr attrs[] = {attr_ints(ATTR_window, DIMS(window, window), 2),
+                    attr_ints(ATTR_stride, DIMS(window, window), 2),
+                    attr_ints(ATTR_dilation, DIMS(1, 1), 2), attr_ints(ATTR_lo, DIMS(0, 0), 2),
+                    attr_ints(ATTR_hi, DIMS(0, 0), 2)};
+    Node *pool = add_node(&c, pool_op, &relu, 1, attrs, 5);
+    graph_output(graph, "pool", build_unary(graph, OP_neg, pool), OUT_RESULT, -1);
+    if (all) {
+        graph_output(graph, "relu", relu, OUT_RESULT, -1);
+        if (pool_op == OP_max_pool)
+            graph_output(graph, "index", add_node(&c, OP_max_pool_index, &relu, 1, attrs, 5),
+                         OUT_RESULT, -1);
+    }
+    check(&c, 40);
+}
+
+Test(contract, pooled) {
+    check_pooled(14, 6, 2, OP_max_pool, false);
+    check_pooled(38, 5, 2, OP_max_pool, true);
+    check_pooled(13, 17, 2, OP_max_pool, true);
+    check_pooled(11, 16, 3, OP_max_pool, true);
+    check_pooled(14, 3, 2, OP_window_sum, true);
+    check_pooled(16, 4, 14, OP_window_sum, false);
+    check_pooled(16, 4, 14, OP_max_pool, true);
+}
