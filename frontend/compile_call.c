@@ -30,7 +30,7 @@ void compile_spread(Emitter *emitter, Arguments arguments) {
         compile_expr(emitter, argument->value);
         emitter->span = argument->span;
         if (argument->kind == ARG_STAR)
-            emit0(emitter, OP_LIST_EXTEND);
+            emit(emitter, OP_LIST_EXTEND, 1, 0, 0);
         else
             emit(emitter, OP_LIST_APPEND, 0, 1, 0);
     }

@@ -179,7 +179,7 @@ void emit_open(Emitter *emitter, EmitBlock *block) {
 
 void emit_close(Emitter *emitter, EmitBlock *block) {
     uint32_t end = (uint32_t)emitter->instructions.count;
-    if (block->range_begin < end)
+    if (block->kind >= BLOCK_TRY && block->range_begin < end)
         VEC_PUSH(emitter->handlers,
                  (HandlerRange){block->range_begin, end, block->handler_label, block->depth});
 }
@@ -193,7 +193,7 @@ void emit_push_block(Emitter *emitter, EmitBlock *block) {
 
 void emit_pop_block(Emitter *emitter) {
     EmitBlock *block = emitter->blocks;
-    if (block->kind != BLOCK_LOOP) emit_close(emitter, block);
+    emit_close(emitter, block);
     emitter->blocks = block->outer;
 }
 

@@ -24,6 +24,7 @@ typedef struct Unit {
 
 typedef enum BlockKind {
     BLOCK_LOOP,
+    BLOCK_PENDING,        /* a finally that runs while a return value waits on the stack */
     BLOCK_TRY,            /* only a range */
     BLOCK_FINALLY,        /* leaving runs `finally` */
     BLOCK_FINALLY_RAISED, /* inside a finally that runs because of an exception */
@@ -38,7 +39,7 @@ typedef struct EmitBlock {
     /* Loops */
     uint32_t break_label, continue_label;
     bool has_iterator;
-    /* Everything else: the instructions covered */
+    /* Kinds from TRY on: the instructions covered */
     uint32_t handler_label, depth, range_begin;
     const Stmt *try; /* FINALLY */
     Name *name;      /* HANDLER_NAME */

@@ -33,6 +33,14 @@ static void compile_finally(Emitter *emitter, const Stmt *stmt) {
     compile_block(emitter, stmt->as.try.finally);
 }
 
+/* The finally block may leave by itself, by break or continue: then a waiting value is dropped. */
+static void leave_finally(Emitter *emitter, const EmitBlock *block, bool value) {
+    EmitBlock pending = {.kind = BLOCK_PENDING};
+    if (value) emit_push_block(emitter, &pending);
+    compile_finally(emitter, block->try);
+    if (value) emit_pop_block(emitter);
+}
+
 /* Emits one block's exit; `value`: a value on top is to be kept. */
 static void leave_block(Emitter *emitter, const EmitBlock *block, bool value) {
     switch (block->kind) {
@@ -41,10 +49,14 @@ static void leave_block(Emitter *emitter, const EmitBlock *block, bool value) {
         if (value) emit0(emitter, OP_SWAP);
         emit0(emitter, OP_POP);
         break;
+    case BLOCK_PENDING:
+        if (value) emit0(emitter, OP_SWAP);
+        emit0(emitter, OP_POP);
+        break;
     case BLOCK_TRY:
         break;
     case BLOCK_FINALLY:
-        compile_finally(emitter, block->try);
+        leave_finally(emitter, block, value);
         break;
     case BLOCK_FINALLY_RAISED:
         if (value) emit0(emitter, OP_ROT3);
@@ -69,7 +81,7 @@ void compile_leave(Emitter *emitter, const EmitBlock *target, bool value) {
     EmitBlock *const innermost = emitter->blocks;
     Span span = emitter->span;
     for (EmitBlock *block = innermost; block != target; block = block->outer) {
-        if (block->kind != BLOCK_LOOP) emit_close(emitter, block);
+        emit_close(emitter, block);
         emitter->blocks = block->outer; /* what the exit runs is outside the block */
         emitter->span = block->kind == BLOCK_WITH ? block->span : span;
         leave_block(emitter, block, value);
