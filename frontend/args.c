@@ -108,12 +108,25 @@ bool vm_args_simple(Vm *vm, const char *function, int nargs, const Tuple *kwname
         return false;
     }
     if (nargs >= min && (max < 0 || nargs <= max)) return true;
-    bool few = nargs < min;
-    int wanted = few ? min : max;
-    vm_raise(vm, EXC_TypeError, "%s expected %s%d argument%s, got %d", function,
-             min == max ? ""
-             : few      ? "at least "
-                        : "at most ",
-             wanted, wanted == 1 ? "" : "s", nargs);
+    const Class *owner = vm->native_owner; /* then the object is among the arguments */
+    if (owner) {
+        nargs--;
+        min--;
+        if (max > 0) max--;
+    }
+    const char *class_name = owner ? owner->name : "", *dot = owner ? "." : "";
+    if (min == 0 && max == 0) {
+        vm_raise(vm, EXC_TypeError, "%s%s%s() takes no arguments (%d given)", class_name, dot,
+                 function, nargs);
+    } else if (min == 1 && max == 1) {
+        vm_raise(vm, EXC_TypeError, "%s%s%s() takes exactly one argument (%d given)", class_name,
+                 dot, function, nargs);
+    } else {
+        bool few = nargs < min;
+        int wanted = few ? min : max;
+        vm_raise(vm, EXC_TypeError, "%s expected %s%d argument%s, got %d", function,
+                 min == max ? "" : few ? "at least " : "at most ", wanted, wanted == 1 ? "" : "s",
+                 nargs);
+    }
     return false;
 }

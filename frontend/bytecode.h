@@ -130,7 +130,7 @@
     X(LIST_APPEND, -1)  /* (list ... x -- list ...): the list is b below x (b = 1: next to it) */  \
     X(SET_ADD, -1)      /* same for a set */                                                       \
     X(DICT_PUT, -2)     /* (dict ... key value -- dict ...): the dict is b below the key */        \
-    X(LIST_EXTEND, -1)  /* (list iterable -- list) */                                              \
+    X(LIST_EXTEND, -1)  /* (list iterable -- list); a = 1: arguments of (callable list iterable) */ \
     X(SET_UPDATE, -1)   /* (set iterable -- set) */                                                \
     X(DICT_UPDATE, -1)  /* (dict mapping -- dict); a = 1: call keywords, TypeError on a key that   \
                            is there already or is no string */                                     \

@@ -92,9 +92,13 @@ static Tuple *linearize(Vm *vm, Class *cls, Tuple *bases) {
             break;
         }
         if (!next) {
+            Buf names = {0};
+            for (size_t i = 0; i < bases->count; i++)
+                buf_printf(&names, "%s%s", i ? ", " : "", as_class(bases->items[i])->name);
             vm_raise(vm, EXC_TypeError,
-                     "Cannot create a consistent method resolution order (MRO) for bases of %s",
-                     cls->name);
+                     "Cannot create a consistent method resolution\norder (MRO) for bases %s",
+                     buf_text(&names));
+            buf_free(&names);
             break;
         }
         list_append(out, FROM_OBJ(next));
@@ -360,7 +364,7 @@ static void native_fill(Vm *vm, Class *cls, const NativeClass *spec) {
         cls->mro->items[i + 1] = incref(base->mro->items[i]);
     cls->dict = dict_new(vm);
     if (base) {
-        slots_apply_native(cls, base);
+        cls->slots = base->slots;
         for (size_t i = 0; i < sizeof(Slots) / sizeof(void (*)(void)); i++) {
             void (**own)(void) = (void (**)(void))(void *)&cls->slots;
             void (*const *given)(void) = (void (*const *)(void))(const void *)&spec->slots;
@@ -500,6 +504,7 @@ static Value class_call(Vm *vm, Value self, const Value *args, int nargs, const 
         return NEW_REF(vm_class_of(vm, args[0]));
     if (cls->flags & CLASS_NO_NEW || !cls->slots.create)
         return vm_raise(vm, EXC_TypeError, "cannot create '%s' instances", cls->name);
+    vm->native_owner = NULL;
     Value made = cls->slots.create(vm, cls, args, nargs, kwnames);
     if (is_null(made) || !vm_is_a(vm, made, cls)) return made;
     Class *actual = vm_class_of(vm, made);

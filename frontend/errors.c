@@ -218,7 +218,8 @@ Value vm_raise(Vm *vm, ExceptionId id, const char *format, ...) {
     va_start(args, format);
     buf_vprintf(&buf, format, args);
     va_end(args);
-    Value text = buf.size ? str_from_buf(vm, &buf) : NULL_VALUE;
+    Value text = buf.size ? str_new(vm, buf.data, buf.size) : NULL_VALUE;
+    buf_free(&buf);
     Exception *e = exception_new(vm, vm->exc[id], text);
     decref(text);
     vm_raise_value(vm, FROM_OBJ(e));

@@ -86,6 +86,7 @@ static Value function_descr_get(Vm *vm, Value self, Value instance, Class *owner
 static Value function_getattr(Vm *vm, Value self, Str *name) {
     Function *f = as_function(self);
     const Names *n = &vm->names;
+    if (!code_ready(vm, f->code, f->module)) return NULL_VALUE;
     if (name == n->name_) return NEW_REF(f->name);
     if (name == n->qualname_) return NEW_REF(f->qualname);
     if (name == n->doc_) return is_null(f->doc) ? NONE : incref(f->doc);
@@ -192,6 +193,7 @@ static Value native_call(Vm *vm, Value self, const Value *args, int nargs, const
                         native->name, native->owner->name, vm_class_name(vm, args[0]));
     }
     vm->native_data = native->data;
+    vm->native_owner = native->owner;
     if (is_null(native->self)) return native->function(vm, args, nargs, kwnames);
     size_t total = (size_t)nargs + (kwnames ? kwnames->count : 0);
     Value small[8], *all = total < 8 ? small : xcalloc(total + 1, sizeof *all);

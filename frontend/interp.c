@@ -623,7 +623,7 @@ Value vm_run(Vm *vm, Frame *frame) {
         case OP_SET_UPDATE:
         case OP_DICT_UPDATE: {
             Value into = sp[-2], from = sp[-1];
-            bool ok = in->op == OP_LIST_EXTEND  ? list_extend(vm, as_list(into), from)
+            bool ok = in->op == OP_LIST_EXTEND  ? spread_into(vm, in->a ? sp[-3] : NULL_VALUE, as_list(into), from)
                       : in->op == OP_SET_UPDATE ? set_update(vm, as_set(into), from)
                       : in->a                   ? merge_keywords(vm, sp[-4], as_dict(into), from)
                                                 : dict_update(vm, as_dict(into), from);

@@ -67,6 +67,7 @@ Value make_function(Vm *vm, Frame *frame, const Code *code, unsigned flags, Valu
 Value make_class(Vm *vm, Function *body, Str *name, const Value *bases, int count, Value kwargs);
 Value call_spread(Vm *vm, Value callable, Value list, Value dict);
 bool merge_keywords(Vm *vm, Value callable, Dict *into, Value mapping);
+bool spread_into(Vm *vm, Value callable, List *into, Value iterable);
 Value join_strings(Vm *vm, const Value *parts, size_t count);
 Value raise_exception(Vm *vm, Value exception, Value cause);
 bool with_enter(Vm *vm, Value manager, Value *exit, Value *entered);

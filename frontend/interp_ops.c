@@ -143,12 +143,12 @@ Value make_function(Vm *vm, Frame *frame, const Code *code, unsigned flags, Valu
     }
     if (flags & 2) {
         Dict *given = as_dict(*sp++);
-        CodeData *data = code_data(vm, code);
         f->kwdefault_count = (int)code->keyword_only_count;
         f->kwdefaults = xcalloc(code->keyword_only_count, sizeof(Value));
-        for (uint32_t i = 0; i < code->keyword_only_count; i++)
-            f->kwdefaults[i] =
-                incref(dict_get(given, data->slot_names[code->positional_count + i]));
+        for (uint32_t i = 0; i < code->keyword_only_count; i++) { /* the body may not be compiled */
+            const Name *name = code->slot_names[code->positional_count + i];
+            f->kwdefaults[i] = incref(dict_get(given, vm_intern(vm, name->text, name->length)));
+        }
     }
     if (flags & 4) f->annotations = as_dict(incref(*sp));
     f->closure_count = (int)code->free_count;
@@ -277,39 +277,63 @@ Value make_class(Vm *vm, Function *body, Str *name, const Value *bases, int coun
 
 /* ---- calls with * and ** ---- */
 
-static const char *callable_name(Vm *vm, Value callable) {
-    if (callable.tag != TAG_OBJ) return vm_class_name(vm, callable);
-    if (callable.o->cls == vm->cls[CLS_FUNCTION])
-        return ((Function *)(void *)callable.o)->qualname->data;
-    if (callable.o->cls == vm->cls[CLS_METHOD])
-        return callable_name(vm, ((BoundMethod *)(void *)callable.o)->function);
-    if (is_class(callable)) return as_class(callable)->name;
-    return vm_class_name(vm, callable);
+static void put_callable(Vm *vm, Value callable, Buf *out) {
+    if (callable.tag == TAG_OBJ && callable.o->cls == vm->cls[CLS_METHOD]) {
+        put_callable(vm, ((BoundMethod *)(void *)callable.o)->function, out);
+    } else if (callable.tag == TAG_OBJ && callable.o->cls == vm->cls[CLS_FUNCTION]) {
+        const Function *f = (const Function *)(const void *)callable.o;
+        buf_printf(out, "%s.%s", f->module->name->data, f->qualname->data);
+    } else {
+        Value module = is_class(callable) ? dict_get(as_class(callable)->dict, vm->names.module_)
+                                          : NULL_VALUE;
+        if (is_str(module)) buf_printf(out, "%s.", as_str(module)->data);
+        buf_puts(out, is_class(callable) ? as_class(callable)->qualname->data
+                                         : vm_class_name(vm, callable));
+    }
 }
 
+/* "f() <before><word><after>" */
+static bool raise_spread(Vm *vm, Value callable, const char *before, const char *word,
+                         const char *after) {
+    Buf name = {0};
+    put_callable(vm, callable, &name);
+    vm_raise(vm, EXC_TypeError, "%s() %s%s%s", buf_text(&name), before, word, after);
+    buf_free(&name);
+    return false;
+}
+
+/* `f(*iterable)`, or a display's `*iterable` when there is no callable. */
+bool spread_into(Vm *vm, Value callable, List *into, Value iterable) {
+    const Slots *slots = &vm_class_of(vm, iterable)->slots;
+    if (slots->iter || slots->getitem) return list_extend(vm, into, iterable);
+    const char *given = vm_class_name(vm, iterable);
+    if (!is_null(callable))
+        return raise_spread(vm, callable, "argument after * must be an iterable, not ", given, "");
+    vm_raise(vm, EXC_TypeError, "Value after * must be an iterable, not %s", given);
+    return false;
+}
+
+/* `f(**mapping)`: the keywords gathered so far are in `into`. */
 bool merge_keywords(Vm *vm, Value callable, Dict *into, Value mapping) {
-    Value keys = NULL_VALUE;
     if (!is_dict(mapping)) {
-        keys = vm_getattr_optional(vm, mapping, vm_intern_text(vm, "keys"));
-        if (is_null(keys)) {
-            vm_raise(vm, EXC_TypeError, "%s() argument after ** must be a mapping, not %s",
-                     callable_name(vm, callable), vm_class_name(vm, mapping));
-            return false;
-        }
+        Value keys = vm_getattr_optional(vm, mapping, vm_intern_text(vm, "keys"));
+        if (is_null(keys))
+            return raise_spread(vm, callable, "argument after ** must be a mapping, not ",
+                                vm_class_name(vm, mapping), "");
+        decref(keys);
     }
-    decref(keys);
     Dict *given = dict_new(vm);
     bool ok = dict_update(vm, given, mapping);
     size_t pos = 0;
     Value key, value;
     while (ok && dict_next(given, &pos, &key, &value)) {
-        Str *name = is_str(key) ? vm_name(vm, key, "keywords") : NULL;
-        if (!name)
-            ok = (vm_raise(vm, EXC_TypeError, "keywords must be strings"), false);
+        ok = is_str(key);
+        Str *name = ok ? vm_name(vm, key, "keywords") : NULL;
+        if (!ok)
+            vm_raise(vm, EXC_TypeError, "keywords must be strings");
         else if (!is_null(dict_get(into, name)))
-            ok = (vm_raise(vm, EXC_TypeError, "%s() got multiple values for keyword argument '%s'",
-                           callable_name(vm, callable), name->data),
-                  false);
+            ok = raise_spread(vm, callable, "got multiple values for keyword argument '",
+                              name->data, "'");
         else
             dict_set_str(into, name, value);
     }

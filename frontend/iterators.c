@@ -433,15 +433,14 @@ static Value enumerate_next(Vm *vm, Value self) {
 }
 
 static Value zip_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
-    Value strict;
-    if (!vm_args(vm, "zip", "* strict?", NULL, 0, kwnames ? kwnames : NULL, &strict) &&
-        vm_failed(vm))
+    Value strict = NULL_VALUE;
+    if (kwnames && !vm_args(vm, "zip", "* strict?", args + nargs, 0, kwnames, &strict))
         return NULL_VALUE;
-    bool is_strict = false;
-    if (kwnames && kwnames->count) is_strict = vm_truth(vm, args[nargs]) == 1;
+    int is_strict = vm_truth(vm, strict);
+    if (is_strict < 0) return NULL_VALUE;
     Combined *it = combined_new(vm, cls, NONE, args, nargs);
     if (!it) return NULL_VALUE;
-    it->strict = is_strict;
+    it->strict = is_strict == 1;
     return FROM_OBJ(it);
 }
 

@@ -506,7 +506,6 @@ static Value float_to_int_slot(Vm *vm, Value v) {
 
 const Slots int_slots = {
     .repr = int_repr,
-    .str = int_repr,
     .format = number_format,
     .hash = number_hash,
     .binary = int_binary,
@@ -519,10 +518,9 @@ const Slots int_slots = {
     .create = int_create,
     .init = no_init,
 };
-const Slots bool_slots = {.repr = bool_repr, .str = bool_repr, .create = bool_create};
+const Slots bool_slots = {.repr = bool_repr, .create = bool_create};
 const Slots float_slots = {
     .repr = float_repr,
-    .str = float_repr,
     .format = number_format,
     .hash = number_hash,
     .binary = float_binary,

@@ -193,6 +193,7 @@ struct Vm {
     uint64_t steps, step_limit; /* backward jumps and calls; 0: no limit */
     volatile int interrupted;   /* set by a signal handler: KeyboardInterrupt at the next step */
     Value native_data;          /* `data` of the Native being called; borrowed */
+    Class *native_owner;        /* its `owner` */
 
     struct Interns *interns; /* a Name's `object` is its Str */
     Dict *builtins, *modules;
