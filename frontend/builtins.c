@@ -185,7 +185,10 @@ BUILTIN(builtin_dir) {
     } else if (args[0].tag == TAG_OBJ && args[0].o->cls == vm->cls[CLS_MODULE]) {
         names = list_from_iterable(vm, FROM_OBJ(((ModuleObj *)(void *)args[0].o)->dict));
     } else {
-        Value made = vm_call_method(vm, args[0], "__dir__", NULL, 0);
+        bool found;
+        Value made = is_class(args[0])
+                         ? object_dir(vm, args, 1, NULL)
+                         : call_dunder(vm, args[0], vm->names.dir_, NULL, 0, &found);
         names = is_null(made) ? made : list_from_iterable(vm, made);
         decref(made);
     }

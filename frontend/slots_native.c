@@ -327,7 +327,8 @@ WRAPPER(object_init_subclass) {
     return NONE;
 }
 
-WRAPPER(object_dir) {
+/* The names an object or class has, in no order. */
+Value object_dir(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     if (!vm_args_simple(vm, "__dir__", nargs, kwnames, 1, 1)) return NULL_VALUE;
     Value names = set_new(vm, vm->cls[CLS_SET]);
     Class *cls = is_class(args[0]) ? as_class(args[0]) : vm_class_of(vm, args[0]);

@@ -32,6 +32,7 @@ void slots_apply_user(Class *cls, const Class *definer);
 void slots_apply_native(Class *cls, const Class *definer);
 extern const Slots object_slots;
 extern const Method object_methods[];
+Value object_dir(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 bool getattr_is_generic(Class *cls);
 bool instance_is_default_new(const Class *cls);
 Value call_dunder(Vm *vm, Value self, Str *name, const Value *args, int nargs, bool *found);
