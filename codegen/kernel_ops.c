@@ -93,6 +93,12 @@ static KVal *fold_div(KBuilder *b, KOp op, KVal *x, KVal *y) {
 
 KVal *k_binary(KBuilder *b, KOp op, KVal *x, KVal *y) {
     match(b, &x, &y);
+    bool same = x == y && x->op != KOP_VAR;
+    if (same && (op == KOP_MIN || op == KOP_MAX)) return x;
+    if (same && (op == KOP_LT || (op == KOP_NE && !kkind_is_float(x->kind))))
+        return k_integer(b, kkind_mask_of(x->kind), x->lanes, 0);
+    if (same && !kkind_is_float(x->kind) && (op == KOP_LE || op == KOP_EQ))
+        return k_integer(b, kkind_mask_of(x->kind), x->lanes, 1);
     if (op == KOP_LT || op == KOP_LE || op == KOP_EQ || op == KOP_NE)
         return pure2(b, op, kkind_mask_of(x->kind), x, y);
     if (is_index(x) && is_index(y)) {
@@ -164,13 +170,18 @@ KVal *k_remi(KBuilder *b, KVal *x, int64_t c) {
     return k_rem(b, x, k_index(b, c));
 }
 
-KVal *k_fma(KBuilder *b, KVal *x, KVal *y, KVal *z) {
+KVal *k_fma_exact(KBuilder *b, KVal *x, KVal *y, KVal *z) {
     match(b, &x, &y);
     match(b, &x, &z);
     match(b, &y, &z);
-    if (!kkind_is_float(x->kind) || !b->target->fma) return k_add(b, k_mul(b, x, y), z);
+    if (!b->target->fma) b->kernel->calls = true;
     return kernel_pure(
         b, &(KVal){.op = KOP_FMA, .kind = x->kind, .lanes = x->lanes, .a = x, .b = y, .c = z});
+}
+
+KVal *k_fma(KBuilder *b, KVal *x, KVal *y, KVal *z) {
+    if (!kkind_is_float(x->kind) || !b->target->fma) return k_add(b, k_mul(b, x, y), z);
+    return k_fma_exact(b, x, y, z);
 }
 
 KVal *k_unary(KBuilder *b, KOp op, KVal *x) {

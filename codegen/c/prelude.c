@@ -10,8 +10,10 @@
 typedef struct Uses {
     bool type[2 * 2][K_MAX_LANES + 1]; /* by lane class below */
     bool memory[DT_COUNT][K_MAX_LANES + 1];
-    bool macro[KOP_COUNT][4][K_MAX_LANES + 1];
-    bool bitcast[4][4]; /* scalars */
+    unsigned char macro[KOP_COUNT][4][K_MAX_LANES + 1]; /* bits: MacroVariant */
+    const Target *target;                               /* of the kernel being looked at */
+    unsigned char tail_load[4][K_MAX_LANES + 1], tail_store[4][K_MAX_LANES + 1]; /* likewise */
+    bool bitcast[4][4];                                                          /* scalars */
     bool division[2], remainder[2], absolute[2];
     bool avx2, avx512, neon, x86;
     bool unroll, fence;
@@ -26,9 +28,13 @@ static void use_value(Uses *uses, const KVal *v) {
     if (!v) return;
     int class = class_of(v->kind);
     if (v->lanes > 1) uses->type[class][v->lanes] = true;
-    if (v->op == KOP_CONST && v->lanes > 1) uses->macro[KOP_SPLAT][class][v->lanes] = true;
+    if (v->op == KOP_CONST && v->lanes > 1)
+        uses->macro[KOP_SPLAT][class][v->lanes] |= 1 << MACRO_PORTABLE;
     if (v->op == KOP_CONST) return;
-    if (op_is_macro(v)) uses->macro[v->op][class][v->lanes] = true;
+    if (op_is_macro(v)) {
+        MacroVariant variant = macro_variant(uses->target, v->op, v->kind, v->lanes);
+        uses->macro[v->op][class][v->lanes] |= (unsigned char)(1 << variant);
+    }
     if (op_is_macro(v) && v->op == KOP_UMULHI) uses->type[1][v->lanes] = true;
     if (v->lanes == 1 && v->op == KOP_BITCAST) uses->bitcast[class_of(v->a->kind)][class] = true;
     bool integer = !kkind_is_float(v->kind);
@@ -36,6 +42,18 @@ static void use_value(Uses *uses, const KVal *v) {
         *(v->op == KOP_DIV ? &uses->division[class] : &uses->remainder[class]) = true;
     if (integer && v->op == KOP_ABS) uses->absolute[class] = true;
     if (v->buf && v->lanes > 1) uses->memory[v->buf->dtype][v->lanes] = true;
+    if (v->op == KOP_LOAD_TAIL && !dtype_is_narrow(v->buf->dtype))
+        uses->tail_load[class][v->lanes] |=
+            (unsigned char)(1 << tail_variant(uses->target, v->kind, v->lanes, false));
+}
+
+static void use_store(Uses *uses, const KStmt *s) {
+    int lanes = s->value->lanes;
+    if (lanes == 1) return;
+    uses->memory[s->buf->dtype][lanes] = true;
+    if (s->stride == 1 && s->active != lanes && !dtype_is_narrow(s->buf->dtype))
+        uses->tail_store[class_of(s->value->kind)][lanes] |=
+            (unsigned char)(1 << tail_variant(uses->target, s->value->kind, lanes, true));
 }
 
 static void use_block(Uses *uses, const KBlock *block) {
@@ -46,8 +64,7 @@ static void use_block(Uses *uses, const KBlock *block) {
             use_value(uses, s->value->b);
             use_value(uses, s->value->c);
         }
-        if (s->kind == KSTMT_STORE && s->value->lanes > 1)
-            uses->memory[s->buf->dtype][s->value->lanes] = true;
+        if (s->kind == KSTMT_STORE) use_store(uses, s);
         if (s->kind == KSTMT_FOR && (s->flags & K_UNROLL)) uses->unroll = true;
         if (s->kind == KSTMT_FENCE) uses->fence = true;
         if (s->body) use_block(uses, s->body);
@@ -100,7 +117,8 @@ static void print_types(Emitter *e, Uses *uses) {
     for (int class = 0; class < 4; class ++) {
         int size = class % 2 ? 8 : 4;
         for (int lanes = 2; lanes <= K_MAX_LANES; lanes++) {
-            /* Float operations are spelled with masks of the same width. */
+            /* Float operations and tails are spelled with masks of the same width. */
+            if (uses->tail_load[2 + class % 2][lanes]) uses->type[class % 2][lanes] = true;
             if (uses->type[2 + class % 2][lanes]) uses->type[class % 2][lanes] = true;
             if (!uses->type[class][lanes]) continue;
             emit_line(e, "typedef %s %sx%d __attribute__((vector_size(%d)));", lane_types[class],
@@ -161,6 +179,14 @@ static const char *find_intrinsic(KOp op, int class, int lanes) {
     return NULL;
 }
 
+MacroVariant macro_variant(const Target *target, KOp op, KKind kind, int lanes) {
+    int class = class_of(kind), bytes = lanes * (class % 2 ? 8 : 4);
+    bool neon = strcmp(target->name, "neon") == 0;
+    if (neon) return op == KOP_FMA && class == 2 && lanes == 4 ? MACRO_NEON : MACRO_PORTABLE;
+    if (bytes > target->vector_bytes || !find_intrinsic(op, class, lanes)) return MACRO_PORTABLE;
+    return MACRO_X86;
+}
+
 static int operand_count(KOp op) {
     static const int counts[] = {
 #define X(name, operands) operands,
@@ -171,10 +197,10 @@ static int operand_count(KOp op) {
 }
 
 /* The macro's name and parameters; the body follows. */
-static void print_define(Emitter *e, KOp op, int class, int lanes) {
+static void print_define(Emitter *e, const char *prefix, KOp op, int class, int lanes) {
     static const char *const parameters[] = {"", "a", "a, b", "a, b, c"};
-    emit_text(e, "#define %s_%sX%d(%s) \\\n    ", macro_name(op), macro_lanes[class], lanes,
-              parameters[operand_count(op)]);
+    emit_text(e, "#define %s%s_%sX%d(%s) \\\n    ", prefix, macro_name(op), macro_lanes[class],
+              lanes, parameters[operand_count(op)]);
 }
 
 /* (f32x16)_mm512_max_ps((__m512)(a), (__m512)(b)) */
@@ -259,28 +285,92 @@ static void print_portable(Emitter *e, KOp op, int class, int lanes) {
     }
 }
 
+/* One macro with the processor's own instruction, or the portable body where there is none. */
+static void print_variant(Emitter *e, MacroVariant variant, KOp op, int class, int lanes) {
+    const char *prefix = variant == MACRO_X86 ? "X86_" : "NEON_";
+    if (variant == MACRO_X86)
+        emit_line(e, "#if defined(__x86_64__) || defined(__i386__)");
+    else
+        emit_line(e, "#if defined(__ARM_NEON)");
+    print_define(e, prefix, op, class, lanes);
+    if (variant == MACRO_X86)
+        print_intrinsic(e, find_intrinsic(op, class, lanes), class, lanes);
+    else
+        emit_text(e, "((f32x4)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))\n");
+    emit_line(e, "#else");
+    print_define(e, prefix, op, class, lanes);
+    print_portable(e, op, class, lanes);
+    emit_line(e, "#endif");
+}
+
 static void print_macros(Emitter *e, const Uses *uses) {
     for (KOp op = 0; op < KOP_COUNT; op++)
         for (int class = 0; class < 4; class ++)
             for (int lanes = 2; lanes <= K_MAX_LANES; lanes++) {
-                if (!uses->macro[op][class][lanes]) continue;
-                const char *intrinsic = uses->x86 ? find_intrinsic(op, class, lanes) : NULL;
-                if (intrinsic) {
-                    emit_line(e, "#if defined(__x86_64__) || defined(__i386__)");
-                    print_define(e, op, class, lanes);
-                    print_intrinsic(e, intrinsic, class, lanes);
-                    emit_line(e, "#else");
-                } else if (uses->neon && op == KOP_FMA && class == 2 && lanes == 4) {
-                    emit_line(e, "#if defined(__ARM_NEON)");
-                    print_define(e, op, class, lanes);
-                    emit_text(e, "((f32x4)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), "
-                                 "(float32x4_t)(b)))\n");
-                    emit_line(e, "#else");
-                    intrinsic = "";
+                int variants = uses->macro[op][class][lanes];
+                if (variants & 1 << MACRO_PORTABLE) {
+                    print_define(e, "", op, class, lanes);
+                    print_portable(e, op, class, lanes);
                 }
-                print_define(e, op, class, lanes);
-                print_portable(e, op, class, lanes);
-                if (intrinsic) emit_line(e, "#endif");
+                if (variants & 1 << MACRO_X86) print_variant(e, MACRO_X86, op, class, lanes);
+                if (variants & 1 << MACRO_NEON) print_variant(e, MACRO_NEON, op, class, lanes);
+            }
+}
+
+MacroVariant tail_variant(const Target *target, KKind kind, int lanes, bool store) {
+    int bytes = lanes * (class_of(kind) % 2 ? 8 : 4);
+    bool masks = bytes <= target->vector_bytes && (bytes == 64 || (bytes == 32 && !store));
+    return masks ? MACRO_X86 : MACRO_PORTABLE;
+}
+
+static void print_tail_define(Emitter *e, bool x86, bool store, int class, int lanes) {
+    emit_text(e, "#define %s%s_TAIL_%sX%d(p, n%s) \\\n    ", x86 ? "X86_" : "",
+              store ? "STORE" : "LOAD", macro_lanes[class], lanes, store ? ", a" : "");
+}
+
+/* The first n lanes from memory, zeros in the others; or the first n lanes to memory. */
+static void print_portable_tail(Emitter *e, bool x86, bool store, int class, int lanes) {
+    print_tail_define(e, x86, store, class, lanes);
+    emit_text(e,
+              store ? "do { const %sx%d v_ = (a); memcpy((p), &v_, (n) * sizeof v_[0]); } while (0)"
+                      "\n"
+                    : "__extension__({ %sx%d v_ = {0}; memcpy(&v_, (p), (n) * sizeof v_[0]); v_; })"
+                      "\n",
+              lane_names[class], lanes);
+}
+
+static void print_x86_tail(Emitter *e, bool store, int class, int lanes) {
+    const char *type = lane_names[class];
+    int bits = class % 2 ? 64 : 32;
+    emit_line(e, "#if defined(__x86_64__) || defined(__i386__)");
+    print_tail_define(e, true, store, class, lanes);
+    if (store) {
+        emit_text(e, "_mm512_mask_storeu_epi%d((p), (__mmask%d)((1u << (n)) - 1), (__m512i)(a))\n",
+                  bits, lanes);
+    } else if (lanes * bits == 512) {
+        emit_text(e, "((%sx%d)_mm512_maskz_loadu_epi%d((__mmask%d)((1u << (n)) - 1), (p)))\n", type,
+                  lanes, bits, lanes);
+    } else {
+        emit_text(e, "((%sx%d)_mm256_maskload_epi%d((const void *)(p), (__m256i)(i%dx%d){", type,
+                  lanes, bits, bits, lanes);
+        for (int l = 0; l < lanes; l++)
+            emit_text(e, "%s-((n) > %d)", l ? ", " : "", l);
+        emit_text(e, "}))\n");
+    }
+    emit_line(e, "#else");
+    print_portable_tail(e, true, store, class, lanes);
+    emit_line(e, "#endif");
+}
+
+static void print_tails(Emitter *e, const Uses *uses) {
+    for (int class = 0; class < 4; class ++)
+        for (int lanes = 2; lanes <= K_MAX_LANES; lanes++)
+            for (int store = 0; store < 2; store++) {
+                int variants =
+                    store ? uses->tail_store[class][lanes] : uses->tail_load[class][lanes];
+                if (variants & 1 << MACRO_PORTABLE)
+                    print_portable_tail(e, false, store, class, lanes);
+                if (variants & 1 << MACRO_X86) print_x86_tail(e, store, class, lanes);
             }
 }
 
@@ -324,6 +414,7 @@ void print_prelude(Emitter *e, const Kernel *const *kernels, int count) {
         if (strcmp(target->name, "avx512") == 0) uses->avx512 = uses->x86 = true;
         if (strcmp(target->name, "sse2") == 0) uses->x86 = true;
         if (strcmp(target->name, "neon") == 0) uses->neon = true;
+        uses->target = target;
         use_block(uses, kernels[i]->body);
     }
     emit_comment(e,
@@ -354,6 +445,7 @@ void print_prelude(Emitter *e, const Kernel *const *kernels, int count) {
     }
     print_types(e, uses);
     print_macros(e, uses);
+    print_tails(e, uses);
     print_helpers(e, uses);
     free(uses);
 }

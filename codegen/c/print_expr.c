@@ -190,7 +190,9 @@ static void print_function(Printer *p, const KVal *v, const char *name) {
 }
 
 static void print_macro(Printer *p, const KVal *v) {
-    emit_text(p->e, "%s_", macro_name(v->op));
+    static const char *const prefixes[] = {"", "X86_", "NEON_"};
+    emit_text(p->e, "%s%s_", prefixes[macro_variant(p->kernel->target, v->op, v->kind, v->lanes)],
+              macro_name(v->op));
     print_macro_suffix(p->e, v->kind, v->lanes);
     emit_text(p->e, "(");
     const KVal *operands[] = {v->a, v->b, v->c};

@@ -36,4 +36,21 @@ bool op_is_checked_division(const KVal *value);
 bool op_is_macro(const KVal *value);
 const char *macro_name(KOp op);
 
+/* Memory dtypes that are wider in registers. */
+static inline bool dtype_is_narrow(DType dtype) {
+    return dtype == DT_BOOL || dtype == DT_U8;
+}
+
+/* How an operation without a GNU spelling is written for a kernel's target: with the processor's
+ * intrinsics where the vector is one register of it, else with what all compilers have. */
+typedef enum MacroVariant {
+    MACRO_PORTABLE,
+    MACRO_X86,
+    MACRO_NEON,
+    MACRO_VARIANT_COUNT
+} MacroVariant;
+MacroVariant macro_variant(const Target *target, KOp op, KKind kind, int lanes);
+/* Likewise for loads and stores of the first lanes of a vector. */
+MacroVariant tail_variant(const Target *target, KKind kind, int lanes, bool store);
+
 #endif
