@@ -20,31 +20,35 @@ const char *c_type_name(DType dtype) {
     return names[dtype];
 }
 
-static bool is_narrow(DType dtype) {
-    return dtype == DT_BOOL || dtype == DT_U8;
+static void print_tail_name(Printer *p, KKind kind, int lanes, bool store) {
+    bool x86 = tail_variant(p->kernel->target, kind, lanes, store) == MACRO_X86;
+    emit_text(p->e, "%s%s_TAIL_", x86 ? "X86_" : "", store ? "STORE" : "LOAD");
+    print_macro_suffix(p->e, kind, lanes);
 }
 
-/* f32x16 v7 = {0}; memcpy(&v7, x0 + 48, 28); */
+/* const f32x16 v7 = LOAD_TAIL_F32X16(x0 + 48, 7); */
 static void print_load_tail(Printer *p, const KVal *v) {
     Emitter *e = p->e;
-    size_t bytes = (size_t)v->active * dtype_size(v->buf->dtype);
-    if (is_narrow(v->buf->dtype)) {
-        print_memory_type(e, v->buf->dtype, v->lanes);
-        emit_text(e, " m%d = {0};\n", v->id);
-    } else {
-        print_type(e, v->kind, v->lanes);
-        emit_text(e, " v%d = {0};\n", v->id);
-    }
-    emit_text(e, "memcpy(&%c%d, ", is_narrow(v->buf->dtype) ? 'm' : 'v', v->id);
-    print_address(p, v->buf, v->a, v->imm);
-    emit_text(e, ", %zu);\n", bytes);
-    if (is_narrow(v->buf->dtype)) {
+    if (!dtype_is_narrow(v->buf->dtype)) {
         emit_text(e, "const ");
         print_type(e, v->kind, v->lanes);
-        emit_text(e, " v%d = __builtin_convertvector(m%d, ", v->id, v->id);
-        print_type(e, v->kind, v->lanes);
-        emit_text(e, ");\n");
+        emit_text(e, " v%d = ", v->id);
+        print_tail_name(p, v->kind, v->lanes, false);
+        emit_text(e, "(");
+        print_address(p, v->buf, v->a, v->imm);
+        emit_text(e, ", %d);\n", v->active);
+        return;
     }
+    print_memory_type(e, v->buf->dtype, v->lanes);
+    emit_text(e, " m%d = {0};\n", v->id);
+    emit_text(e, "memcpy(&m%d, ", v->id);
+    print_address(p, v->buf, v->a, v->imm);
+    emit_text(e, ", %d);\n", v->active);
+    emit_text(e, "const ");
+    print_type(e, v->kind, v->lanes);
+    emit_text(e, " v%d = __builtin_convertvector(m%d, ", v->id, v->id);
+    print_type(e, v->kind, v->lanes);
+    emit_text(e, ");\n");
 }
 
 static void print_let(Printer *p, const KVal *v) {
@@ -72,7 +76,7 @@ static void print_store_lanes(Printer *p, const KStmt *s) {
         print_buffer_name(p, s->buf);
         emit_text(p->e, "[");
         print_index(p, s->index, s->imm + l * s->stride);
-        emit_text(p->e, "] = %s", is_narrow(s->buf->dtype) ? "(uint8_t)" : "");
+        emit_text(p->e, "] = %s", dtype_is_narrow(s->buf->dtype) ? "(uint8_t)" : "");
         print_value(p, s->value, PREC_ATOM);
         emit_text(p->e, "[%d];\n", l);
     }
@@ -80,31 +84,33 @@ static void print_store_lanes(Printer *p, const KStmt *s) {
 
 static void print_store_tail(Printer *p, const KStmt *s) {
     Emitter *e = p->e;
+    if (!dtype_is_narrow(s->buf->dtype)) {
+        print_tail_name(p, s->value->kind, s->value->lanes, true);
+        emit_text(e, "(");
+        print_address(p, s->buf, s->index, s->imm);
+        emit_text(e, ", %d, ", s->active);
+        print_value(p, s->value, PREC_ANY);
+        emit_text(e, ");\n");
+        return;
+    }
     emit_line(e, "{");
     emit_text(e, "const ");
-    if (is_narrow(s->buf->dtype)) {
-        print_memory_type(e, s->buf->dtype, s->value->lanes);
-        emit_text(e, " tail = __builtin_convertvector(");
-        print_value(p, s->value, PREC_ANY);
-        emit_text(e, ", ");
-        print_memory_type(e, s->buf->dtype, s->value->lanes);
-        emit_text(e, ");\n");
-    } else {
-        print_type(e, s->value->kind, s->value->lanes);
-        emit_text(e, " tail = ");
-        print_value(p, s->value, PREC_ANY);
-        emit_text(e, ";\n");
-    }
+    print_memory_type(e, s->buf->dtype, s->value->lanes);
+    emit_text(e, " tail = __builtin_convertvector(");
+    print_value(p, s->value, PREC_ANY);
+    emit_text(e, ", ");
+    print_memory_type(e, s->buf->dtype, s->value->lanes);
+    emit_text(e, ");\n");
     emit_text(e, "memcpy(");
     print_address(p, s->buf, s->index, s->imm);
-    emit_text(e, ", &tail, %zu);\n", (size_t)s->active * dtype_size(s->buf->dtype));
+    emit_text(e, ", &tail, %d);\n", s->active);
     emit_line(e, "}");
 }
 
 static void print_store(Printer *p, const KStmt *s) {
     Emitter *e = p->e;
     int lanes = s->value->lanes;
-    bool narrow = is_narrow(s->buf->dtype);
+    bool narrow = dtype_is_narrow(s->buf->dtype);
     if (lanes > 1 && s->stride != 1) {
         print_store_lanes(p, s);
     } else if (lanes > 1 && s->active != lanes) {
