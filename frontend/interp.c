@@ -45,10 +45,6 @@
         }                                                                                          \
     } while (0)
 
-static bool time_to_check(Vm *vm) {
-    return vm->steps++ > vm->step_limit - 1 || vm->interrupted || vm->gc_count > vm->gc_threshold;
-}
-
 /* Interrupts, the step limit and cycle collection, at a back edge or call. */
 bool vm_checkpoint(Vm *vm) {
     if (vm->interrupted) {
@@ -65,71 +61,6 @@ bool vm_checkpoint(Vm *vm) {
     }
     if (vm->gc_count > vm->gc_threshold) vm_collect_cycles(vm);
     return true;
-}
-
-/* What a call leads to. */
-typedef enum CallKind { CALL_DONE, CALL_FRAME, CALL_FAILED } CallKind;
-
-/* A body that can't be compiled counts as one: the call then raises. */
-static bool is_generator_function(Vm *vm, Value callee) {
-    const Function *f = (const Function *)(const void *)callee.o;
-    if (f->code->instruction_count == 0 && !code_ready(vm, f->code, f->module)) return true;
-    return f->code->flags & CODE_GENERATOR;
-}
-
-/* Calls `callee` (cell top[0]) with args; on CALL_FRAME, *made is a frame ready to run. */
-static CallKind start_call(Vm *vm, Value callee, const Value *args, int nargs, const Tuple *kwnames,
-                           Frame **made, Value *result) {
-    Value instance = NULL_VALUE;
-    Class *kind = callee.tag == TAG_OBJ ? callee.o->cls : NULL;
-    Value stack[9];
-    if (kind == vm->cls[CLS_METHOD] && nargs < 8 && !kwnames) {
-        BoundMethod *method = (BoundMethod *)(void *)callee.o;
-        stack[0] = method->self;
-        for (int i = 0; i < nargs; i++)
-            stack[i + 1] = args[i];
-        args = stack;
-        nargs++;
-        callee = method->function;
-        kind = callee.tag == TAG_OBJ ? callee.o->cls : NULL;
-    } else if (kind == vm->cls[CLS_TYPE] && nargs < 8 && !kwnames) {
-        Class *cls = as_class(callee);
-        Value init = cls->slots.create == object_slots.create && (cls->flags & CLASS_USER)
-                         ? class_lookup(cls, vm->names.init_)
-                         : NULL_VALUE;
-        if (init.tag == TAG_OBJ && init.o->cls == vm->cls[CLS_FUNCTION] &&
-            !is_generator_function(vm, init)) {
-            instance = from_obj(vm_alloc(vm, cls));
-            stack[0] = instance;
-            for (int i = 0; i < nargs; i++)
-                stack[i + 1] = args[i];
-            args = stack;
-            nargs++;
-            callee = init;
-            kind = vm->cls[CLS_FUNCTION];
-        }
-    }
-    if (kind != vm->cls[CLS_FUNCTION] || is_generator_function(vm, callee)) {
-        *result = vm_call(vm, callee, args, nargs, kwnames);
-        return is_null(*result) ? CALL_FAILED : CALL_DONE;
-    }
-    Function *function = (Function *)(void *)callee.o;
-    Frame *frame = NULL;
-    if ((!time_to_check(vm) || vm_checkpoint(vm)) && vm_enter(vm)) {
-        frame = frame_new(vm, function, function->module, function->code, false);
-        if (frame && !arguments_bind(vm, function, args, nargs, kwnames, frame->slots)) {
-            frame_free(vm, frame);
-            frame = NULL;
-        }
-        if (!frame) vm_leave(vm);
-    }
-    if (!frame) {
-        decref(instance);
-        return CALL_FAILED;
-    }
-    frame->instance = instance;
-    *made = frame;
-    return CALL_FRAME;
 }
 
 /* The handler of the instruction under way; NULL: the frame ends. */
@@ -164,46 +95,6 @@ static Value next_item(Vm *vm, Value iterator) {
         if (cls->slots.next) return cls->slots.next(vm, iterator);
     }
     return vm_next(vm, iterator);
-}
-
-static Value is_or_in(Vm *vm, int op, Value a, Value b) {
-    if (op == COMPARE_IS) return from_bool(vm_is(a, b));
-    if (op == COMPARE_IS_NOT) return from_bool(!vm_is(a, b));
-    int found = vm_contains(vm, b, a);
-    return found < 0 ? NULL_VALUE : from_bool(found == (op == COMPARE_IN));
-}
-
-static Value compare_values(Vm *vm, int op, Value a, Value b) {
-    return op >= COMPARE_IS ? is_or_in(vm, op, a, b) : vm_compare(vm, (CompareOp)op, a, b);
-}
-
-static bool build_map(Vm *vm, Value *sp, int count, Value *out) {
-    Dict *dict = dict_new(vm);
-    *out = FROM_OBJ(dict);
-    for (int i = -2 * count; i < 0; i += 2)
-        if (!dict_set(vm, dict, sp[i], sp[i + 1])) return false;
-    return true;
-}
-
-static Value build_set(Vm *vm, Value *sp, int count) {
-    Value set = set_new(vm, vm->cls[CLS_SET]);
-    for (int i = -count; i < 0; i++)
-        if (!set_add(vm, as_set(set), sp[i])) {
-            decref(set);
-            return NULL_VALUE;
-        }
-    return set;
-}
-
-static Value format_value(Vm *vm, Value v, int conversion, Value spec) {
-    Value shown = conversion == 's' ? vm_str(vm, v) : conversion == 0 ? incref(v) : vm_repr(vm, v);
-    if (is_null(shown)) return shown;
-    bool plain = is_null(spec);
-    Value text = plain && shown.tag == TAG_OBJ && shown.o->cls == vm->cls[CLS_STR]
-                     ? incref(shown)
-                     : vm_format(vm, shown, plain ? vm->empty_str : as_str(spec));
-    decref(shown);
-    return text;
 }
 
 /* Runs until the frame this began with returns, yields or raises. With vm->raised set at the
@@ -623,7 +514,8 @@ Value vm_run(Vm *vm, Frame *frame) {
         case OP_SET_UPDATE:
         case OP_DICT_UPDATE: {
             Value into = sp[-2], from = sp[-1];
-            bool ok = in->op == OP_LIST_EXTEND  ? spread_into(vm, in->a ? sp[-3] : NULL_VALUE, as_list(into), from)
+            bool ok = in->op == OP_LIST_EXTEND
+                          ? spread_into(vm, in->a ? sp[-3] : NULL_VALUE, as_list(into), from)
                       : in->op == OP_SET_UPDATE ? set_update(vm, as_set(into), from)
                       : in->a                   ? merge_keywords(vm, sp[-4], as_dict(into), from)
                                                 : dict_update(vm, as_dict(into), from);

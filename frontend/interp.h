@@ -53,6 +53,15 @@ bool arguments_bind(Vm *vm, Function *function, const Value *args, int nargs, co
                     Value *slots);
 Value *frame_stack_base(Frame *frame);
 
+/* call.c */
+/* What a call leads to. */
+typedef enum CallKind { CALL_DONE, CALL_FRAME, CALL_FAILED } CallKind;
+CallKind start_call(Vm *vm, Value callee, const Value *args, int nargs, const Tuple *kwnames,
+                    Frame **made, Value *result);
+static inline bool time_to_check(Vm *vm) {
+    return vm->steps++ > vm->step_limit - 1 || vm->interrupted || vm->gc_count > vm->gc_threshold;
+}
+
 /* interp.c: runs `frame` (already linked as vm->frame) to its end or next yield. */
 Value vm_run(Vm *vm, Frame *frame);
 Value run_class_body(Vm *vm, Function *body, Dict *namespace);
@@ -68,6 +77,11 @@ Value make_class(Vm *vm, Function *body, Str *name, const Value *bases, int coun
 Value call_spread(Vm *vm, Value callable, Value list, Value dict);
 bool merge_keywords(Vm *vm, Value callable, Dict *into, Value mapping);
 bool spread_into(Vm *vm, Value callable, List *into, Value iterable);
+Value is_or_in(Vm *vm, int op, Value a, Value b);
+Value compare_values(Vm *vm, int op, Value a, Value b);
+bool build_map(Vm *vm, Value *sp, int count, Value *out);
+Value build_set(Vm *vm, Value *sp, int count);
+Value format_value(Vm *vm, Value v, int conversion, Value spec);
 Value join_strings(Vm *vm, const Value *parts, size_t count);
 Value raise_exception(Vm *vm, Value exception, Value cause);
 bool with_enter(Vm *vm, Value manager, Value *exit, Value *entered);

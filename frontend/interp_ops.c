@@ -284,8 +284,8 @@ static void put_callable(Vm *vm, Value callable, Buf *out) {
         const Function *f = (const Function *)(const void *)callable.o;
         buf_printf(out, "%s.%s", f->module->name->data, f->qualname->data);
     } else {
-        Value module = is_class(callable) ? dict_get(as_class(callable)->dict, vm->names.module_)
-                                          : NULL_VALUE;
+        Value module =
+            is_class(callable) ? dict_get(as_class(callable)->dict, vm->names.module_) : NULL_VALUE;
         if (is_str(module)) buf_printf(out, "%s.", as_str(module)->data);
         buf_puts(out, is_class(callable) ? as_class(callable)->qualname->data
                                          : vm_class_name(vm, callable));
@@ -362,6 +362,46 @@ Value call_spread(Vm *vm, Value callable, Value list, Value dict) {
 }
 
 /* ---- the rest ---- */
+
+Value is_or_in(Vm *vm, int op, Value a, Value b) {
+    if (op == COMPARE_IS) return from_bool(vm_is(a, b));
+    if (op == COMPARE_IS_NOT) return from_bool(!vm_is(a, b));
+    int found = vm_contains(vm, b, a);
+    return found < 0 ? NULL_VALUE : from_bool(found == (op == COMPARE_IN));
+}
+
+Value compare_values(Vm *vm, int op, Value a, Value b) {
+    return op >= COMPARE_IS ? is_or_in(vm, op, a, b) : vm_compare(vm, (CompareOp)op, a, b);
+}
+
+bool build_map(Vm *vm, Value *sp, int count, Value *out) {
+    Dict *dict = dict_new(vm);
+    *out = FROM_OBJ(dict);
+    for (int i = -2 * count; i < 0; i += 2)
+        if (!dict_set(vm, dict, sp[i], sp[i + 1])) return false;
+    return true;
+}
+
+Value build_set(Vm *vm, Value *sp, int count) {
+    Value set = set_new(vm, vm->cls[CLS_SET]);
+    for (int i = -count; i < 0; i++)
+        if (!set_add(vm, as_set(set), sp[i])) {
+            decref(set);
+            return NULL_VALUE;
+        }
+    return set;
+}
+
+Value format_value(Vm *vm, Value v, int conversion, Value spec) {
+    Value shown = conversion == 's' ? vm_str(vm, v) : conversion == 0 ? incref(v) : vm_repr(vm, v);
+    if (is_null(shown)) return shown;
+    bool plain = is_null(spec);
+    Value text = plain && shown.tag == TAG_OBJ && shown.o->cls == vm->cls[CLS_STR]
+                     ? incref(shown)
+                     : vm_format(vm, shown, plain ? vm->empty_str : as_str(spec));
+    decref(shown);
+    return text;
+}
 
 Value join_strings(Vm *vm, const Value *parts, size_t count) {
     Buf buf = {0};

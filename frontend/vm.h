@@ -215,7 +215,7 @@ struct Vm {
     Buf *capture; /* print goes here instead when not NULL */
     bool silent;  /* print writes nothing */
     int argc;
-    char **argv; /* sys.argv */
+    char **argv; /* sys.argv: the script first */
     const char *script_path;
 
     void *tensor_state;            /* the tensor library's own context */

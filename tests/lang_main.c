@@ -16,8 +16,8 @@ int main(int argc, char **argv) {
         Vm vm;
         vm_init(&vm, &sources);
         vm.script_path = argv[1];
-        vm.argc = argc - 2;
-        vm.argv = argv + 2;
+        vm.argc = argc - 1;
+        vm.argv = argv + 1;
         status = vm_run_main(&vm, file) ? 0 : vm_report_raised(&vm);
         vm_free(&vm);
     }

@@ -124,7 +124,8 @@ bool module_sys(Vm *vm, ModuleObj *module) {
     };
     module_functions(vm, module, functions);
     Value argv = list_new(vm, (size_t)vm->argc + 1);
-    list_push(as_list(argv), str_from(vm, vm->script_path ? vm->script_path : ""));
+    if (vm->argc == 0)
+        list_push(as_list(argv), str_from(vm, vm->script_path ? vm->script_path : ""));
     for (int i = 0; i < vm->argc; i++)
         list_push(as_list(argv), str_from(vm, vm->argv[i]));
     module_set(vm, module, "argv", argv);
