@@ -20,24 +20,24 @@
  *   hyper(name, number)                         a number that may change: a 0-d float64 input
  *   state(name, param_or_None, tensor)          optimizer state; in-place writes to it are updates
  *   enter_module(module, args, kwargs) -> args  Module.__call__, before forward
- *   leave_module(module)                        Module.__call__, after forward (also when it raises)
- *   zero_grad_mark(), step_mark()               Optimizer.zero_grad, the end of Optimizer.step
+ *   leave_module(module)                        Module.__call__, after forward (also when it
+ * raises) zero_grad_mark(), step_mark()               Optimizer.zero_grad, the end of
+ * Optimizer.step
  *
  * Creation: tensor(data, dtype=None, device=None, requires_grad=False), as_tensor, from_numpy-less;
  *   zeros ones full empty rand randn (size as ints or one sequence; dtype=, device=,
  *   requires_grad=, generator=), zeros_like ones_like full_like empty_like rand_like randn_like
- *   randint_like, arange linspace logspace eye randint randperm normal bernoulli multinomial tril_indices
- *   triu_indices, from_bytes(bytes, dtype, shape), to_bytes(t), is_tensor(x), is_floating_point(x)
- * Functions that are methods too (f(x, ...) and x.f(...)):
- *   add sub mul div true_divide floor_divide remainder fmod pow neg positive abs matmul mm bmm mv dot
- *   addmm(input, mat1, mat2, beta=, alpha=) addbmm-less baddbmm eq ne lt le gt ge equal allclose
- *   isclose logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor
- *   bitwise_not maximum minimum atan2 where masked_fill clamp clamp_min clamp_max clip lerp addcmul
- *   addcdiv abs sign floor ceil round trunc frac sqrt rsqrt exp expm1 log log1p log2 log10 exp2 sin
- *   cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc sigmoid relu lgamma digamma
- *   reciprocal square isnan isinf isfinite nan_to_num
- *   sum mean prod max min amax amin argmax argmin var std var_mean std_mean any all norm cumsum
- *   cumprod logsumexp softmax log_softmax count_nonzero median-less
+ *   randint_like, arange linspace logspace eye randint randperm normal bernoulli multinomial
+ * tril_indices triu_indices, from_bytes(bytes, dtype, shape), to_bytes(t), is_tensor(x),
+ * is_floating_point(x) Functions that are methods too (f(x, ...) and x.f(...)): add sub mul div
+ * true_divide floor_divide remainder fmod pow neg positive abs matmul mm bmm mv dot addmm(input,
+ * mat1, mat2, beta=, alpha=) addbmm-less baddbmm eq ne lt le gt ge equal allclose isclose
+ * logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not
+ * maximum minimum atan2 where masked_fill clamp clamp_min clamp_max clip lerp addcmul addcdiv abs
+ * sign floor ceil round trunc frac sqrt rsqrt exp expm1 log log1p log2 log10 exp2 sin cos tan asin
+ * acos atan sinh cosh tanh asinh acosh atanh erf erfc sigmoid relu lgamma digamma reciprocal square
+ * isnan isinf isfinite nan_to_num sum mean prod max min amax amin argmax argmin var std var_mean
+ * std_mean any all norm cumsum cumprod logsumexp softmax log_softmax count_nonzero median-less
  *   reshape permute transpose swapaxes t movedim unsqueeze squeeze flatten unflatten narrow select
  *   broadcast_to split chunk unbind flip roll tril triu diagonal diag repeat_interleave tile
  *   gather scatter scatter_add index_select index_add index_copy index_put take take_along_dim
@@ -46,14 +46,520 @@
  *   promote_types, can_cast-less, linear(x, w, b=None)
  * Methods only: view view_as reshape_as expand expand_as repeat contiguous is_contiguous size dim
  *   ndimension nelement stride element_size storage_offset item tolist numpy-less to type float
- *   double long int byte bool half-less cpu type_as is_floating_point backward requires_grad_ detach_
- *   retain_grad register_hook new_zeros new_ones new_full new_empty new_tensor copy_ fill_ zero_
- *   set-less normal_ uniform_ bernoulli_ random_ exponential-less masked_fill_ scatter_ scatter_add_
- *   index_add_ index_copy_ index_fill_ index_put_ squeeze_ unsqueeze_ transpose_ t_ and the in-place
- *   form f_ of every arithmetic and unary function above (add_ mul_ clamp_ relu_ addcmul_ lerp_ ...)
- * Attributes: shape dtype device requires_grad grad grad_fn is_leaf data T mT H-less ndim _version
- *   itemsize nbytes names-less is_cuda layout-less retains_grad
- * Autograd: grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False,
+ *   double long int byte bool half-less cpu type_as is_floating_point backward requires_grad_
+ * detach_ retain_grad register_hook new_zeros new_ones new_full new_empty new_tensor copy_ fill_
+ * zero_ set-less normal_ uniform_ bernoulli_ random_ exponential-less masked_fill_ scatter_
+ * scatter_add_ index_add_ index_copy_ index_fill_ index_put_ squeeze_ unsqueeze_ transpose_ t_ and
+ * the in-place form f_ of every arithmetic and unary function above (add_ mul_ clamp_ relu_
+ * addcmul_ lerp_ ...) Attributes: shape dtype device requires_grad grad grad_fn is_leaf data T mT
+ * H-less ndim _version itemsize nbytes names-less is_cuda layout-less retains_grad Autograd:
+ * grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False,
  *   allow_unused=False), backward(tensors, grads, retain_graph, create_graph); Function.apply
  *
  * "x-less" marks a name that is left out on purpose. */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/tensor/script.h"
+
+/* ---- torch.Size ---- */
+
+static Value size_repr(Vm *vm, Value self) {
+    Buf out = {0};
+    const Tuple *items = as_tuple(self);
+    buf_puts(&out, "torch.Size([");
+    for (size_t i = 0; i < items->count; i++) {
+        if (i) buf_puts(&out, ", ");
+        if (!vm_repr_to(vm, items->items[i], &out)) {
+            buf_free(&out);
+            return NULL_VALUE;
+        }
+    }
+    buf_puts(&out, "])");
+    return str_from_buf(vm, &out);
+}
+
+/* A tuple (consumed) as a Size. */
+static Value as_size(TensorState *ts, Value items) {
+    if (!is_tuple(items)) return items;
+    Value size = vm_call1(ts->vm, FROM_OBJ(ts->size_class), items);
+    decref(items);
+    return size;
+}
+
+static Value size_getitem(Vm *vm, Value self, Value key) {
+    return as_size(tensor_state(vm), vm->cls[CLS_TUPLE]->slots.getitem(vm, self, key));
+}
+
+static Value size_binary(Vm *vm, BinaryOp op, Value a, Value b, bool reflected) {
+    Value made = vm->cls[CLS_TUPLE]->slots.binary(vm, op, a, b, reflected);
+    return made.tag == TAG_OBJ ? as_size(tensor_state(vm), made) : made;
+}
+
+static Value size_numel(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)vm, (void)nargs, (void)kwnames;
+    int64_t product = 1;
+    const Tuple *items = as_tuple(args[0]);
+    for (size_t i = 0; i < items->count; i++)
+        product *= as_int(items->items[i]);
+    return from_int(product);
+}
+
+static const Method SIZE_METHODS[] = {{"numel", size_numel, 0}, {NULL, NULL, 0}};
+
+/* ---- dtype, device, grad_fn ---- */
+
+typedef struct DTypeObj {
+    Obj base;
+    DType dtype;
+} DTypeObj;
+
+static Value dtype_repr(Vm *vm, Value self) {
+    return str_from(vm, dtype_torch_name(((DTypeObj *)(void *)self.o)->dtype));
+}
+
+static Value dtype_is_floating(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)vm, (void)nargs, (void)kwnames;
+    return from_bool(dtype_is_float(((DTypeObj *)(void *)args[0].o)->dtype));
+}
+
+static Value dtype_itemsize(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)vm, (void)nargs, (void)kwnames;
+    return from_int((int64_t)dtype_size(((DTypeObj *)(void *)args[0].o)->dtype));
+}
+
+static const Method DTYPE_METHODS[] = {
+    {"is_floating_point", dtype_is_floating, METHOD_PROPERTY},
+    {"itemsize", dtype_itemsize, METHOD_PROPERTY},
+    {NULL, NULL, 0},
+};
+
+static Value device_repr(Vm *vm, Value self) {
+    (void)self;
+    return str_from(vm, "device(type='cpu')");
+}
+static Value device_str(Vm *vm, Value self) {
+    (void)self;
+    return str_from(vm, "cpu");
+}
+static Value device_type(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args, (void)nargs, (void)kwnames;
+    return str_from(vm, "cpu");
+}
+static Value device_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    (void)cls;
+    if (!vm_args(vm, "device", "type index?", args, nargs, kwnames, v) || !arg_device(ts, v[0]))
+        return NULL_VALUE;
+    return incref(ts->cpu);
+}
+static Value device_compare(Vm *vm, CompareOp op, Value a, Value b, bool reflected) {
+    TensorState *ts = tensor_state(vm);
+    (void)reflected;
+    if (op != COMPARE_EQ && op != COMPARE_NE) return NOT_IMPLEMENTED;
+    bool same = a.tag == TAG_OBJ && b.tag == TAG_OBJ && a.o->cls == ts->device_class &&
+                b.o->cls == ts->device_class;
+    return from_bool(same == (op == COMPARE_EQ));
+}
+static bool device_hash(Vm *vm, Value self, int64_t *out) {
+    (void)vm, (void)self;
+    *out = 0x6370;
+    return true;
+}
+static const Method DEVICE_METHODS[] = {{"type", device_type, METHOD_PROPERTY}, {NULL, NULL, 0}};
+
+static Value grad_fn_repr(Vm *vm, Value self) {
+    return str_printf(vm, "<%s object at %p>", ((GradFn *)(void *)self.o)->name, (void *)self.o);
+}
+static Value grad_fn_name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)nargs, (void)kwnames;
+    return str_from(vm, ((GradFn *)(void *)args[0].o)->name);
+}
+static Value grad_fn_next(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args, (void)nargs, (void)kwnames;
+    return vm_raise(vm, EXC_NotImplementedError, "grad_fn.next_functions is not supported");
+}
+static const Method GRAD_FN_METHODS[] = {
+    {"name", grad_fn_name, 0},
+    {"next_functions", grad_fn_next, METHOD_PROPERTY},
+    {NULL, NULL, 0},
+};
+
+/* ---- op(name, *tensors, grad_fn=None, **attrs) ---- */
+
+typedef struct OpAttrs {
+    Attr items[MAX_OP_ATTRS];
+    int64_t ints[MAX_OP_ATTRS][MAX_RANK];
+    int count;
+    const char *fn_name;
+} OpAttrs;
+
+static bool read_attr(TensorState *ts, OpAttrs *attrs, Str *key, Value v) {
+    AttrName name;
+    Vm *vm = ts->vm;
+    if (attrs->count == MAX_OP_ATTRS || !attr_from_name(key->data, &name)) {
+        vm_raise(vm, EXC_TypeError, "op(): unknown attribute '%s'", key->data);
+        return false;
+    }
+    Attr *attr = &attrs->items[attrs->count];
+    int64_t *ints = attrs->ints[attrs->count++];
+    int count = 0;
+    *attr = (Attr){.name = name};
+    switch (attr_kind(name)) {
+    case ATTR_KIND_INT:
+        return vm_to_index(vm, v, &attr->i);
+    case ATTR_KIND_FLOAT:
+        return vm_to_double(vm, v, &attr->f);
+    case ATTR_KIND_DTYPE:
+        return arg_dtype(ts, v, &attr->dtype);
+    case ATTR_KIND_TEXT: {
+        const char *text = vm_to_text(vm, v, "attribute");
+        attr->text = text ? vm_intern_text(vm, text)->data : NULL;
+        return text != NULL;
+    }
+    case ATTR_KIND_INTS:
+        if (!arg_ints(ts, v, key->data, ints, MAX_RANK, &count)) return false;
+        attr->ints.items = ints;
+        attr->ints.count = count;
+        return true;
+    case ATTR_KIND_DATA:
+        break;
+    }
+    vm_raise(vm, EXC_TypeError, "op(): '%s' can't be given", key->data);
+    return false;
+}
+
+/* Elementwise ops: the operands' common dtype and shape. */
+static bool unify(TensorState *ts, Op op, const Value *args, int count, Type *type) {
+    Promotion p;
+    promote_init(&p);
+    int first = op == OP_where ? 1 : 0;
+    for (int i = first; i < count; i++) {
+        if (promote_add(ts, &p, args[i])) continue;
+        vm_raise(ts->vm, EXC_TypeError, "op(): operands are tensors and numbers, not %s",
+                 vm_class_name(ts->vm, args[i]));
+        return false;
+    }
+    *type = type_scalar(promote_result(ts, &p));
+    for (int i = 0; i < count; i++) {
+        Type other = operand_type(ts, args[i], type->dtype);
+        if (!broadcast_shapes(ts, type, &other, type)) return false;
+    }
+    return true;
+}
+
+static LazyNode *op_node(TensorState *ts, Op op, const Value *args, int count,
+                         const OpAttrs *attrs) {
+    LazyNode *inputs[64];
+    Tensor *tensors[64];
+    bool elementwise = (op_info(op)->traits & TRAIT_ELEMENTWISE) && count > 1;
+    Type type;
+    int n = 0;
+    bool ok = !elementwise || unify(ts, op, args, count, &type);
+    for (; ok && n < count; n++) {
+        tensors[n] = is_tensor(ts, args[n]) ? as_tensor(args[n]) : NULL;
+        if (elementwise) {
+            Type want = type;
+            if (op == OP_where && n == 0) want.dtype = DT_BOOL;
+            inputs[n] = operand_node(ts, args[n], want);
+        } else if (arg_tensor(ts, args[n], op_info(op)->name, &tensors[n])) {
+            inputs[n] = tensor_read(ts, tensors[n]);
+        } else {
+            inputs[n] = NULL;
+        }
+        if (!inputs[n]) break;
+    }
+    LazyNode *node = NULL;
+    if (ok && n == count) {
+        node = lazy_op(ts, op, inputs, count, attrs->items, attrs->count);
+        tensor_save(ts, node, tensors, count);
+    }
+    for (int i = 0; i < n; i++)
+        lazy_unref(ts, inputs[i]);
+    return node;
+}
+
+static Value op_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    OpAttrs attrs = {.count = 0};
+    Op op;
+    if (nargs < 1 || !is_str(args[0]) || nargs > 64)
+        return vm_raise(vm, EXC_TypeError, "op() takes a name and tensors");
+    if (!op_from_name(as_str(args[0])->data, &op))
+        return vm_raise(vm, EXC_ValueError, "op(): no op '%s'", as_str(args[0])->data);
+    for (size_t i = 0; kwnames && i < kwnames->count; i++) {
+        Str *key = as_str(kwnames->items[i]);
+        Value v = args[nargs + (int)i];
+        if (!str_equals(key, "grad_fn")) {
+            if (!read_attr(ts, &attrs, key, v)) return NULL_VALUE;
+        } else if (is_str(v)) {
+            attrs.fn_name = fn_name_intern(ts, as_str(v)->data);
+        }
+    }
+    return tensor_wrap(ts, op_node(ts, op, args + 1, nargs - 1, &attrs), attrs.fn_name);
+}
+
+/* results(t, n, grad_fn=None): the results of an op that has several. */
+static Value results_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    Tensor *x;
+    int64_t count;
+    if (!vm_args(vm, "results", "t n grad_fn?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "results", &x) || !arg_int(ts, v[1], 1, &count))
+        return NULL_VALUE;
+    LazyNode *node = tensor_read(ts, x);
+    const char *fn_name = is_str(v[2]) ? fn_name_intern(ts, as_str(v[2])->data) : NULL;
+    Value parts = tuple_new(vm, (size_t)count);
+    for (int64_t i = 0; i < count; i++)
+        as_tuple(parts)->items[i] =
+            tensor_wrap(ts, lazy_result(ts, lazy_ref(node), (int)i), fn_name);
+    lazy_unref(ts, node);
+    return parts;
+}
+
+static Value named_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x;
+    if (!vm_args(vm, "named", "t name", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "named", &x))
+        return NULL_VALUE;
+    const char *text = vm_to_text(vm, v[1], "name");
+    if (!text) return NULL_VALUE;
+    const char *name = fn_name_intern(ts, text);
+    if (x->view)
+        x->fn_name = name;
+    else
+        x->var->fn_name = name;
+    return incref(v[0]);
+}
+
+/* Copies a class's functions and properties into Tensor. */
+static Value extend_tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    if (!vm_args_simple(vm, "extend_tensor", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    if (!is_class(args[0])) return vm_raise(vm, EXC_TypeError, "extend_tensor() takes a class");
+    size_t pos = 0;
+    Value key, value;
+    while (dict_next(as_class(args[0])->dict, &pos, &key, &value)) {
+        const Str *name = as_str(key);
+        if (name->size > 4 && name->data[0] == '_' && name->data[1] == '_') continue;
+        if (!class_set(ts->tensor_class, name->data, value)) return NULL_VALUE;
+    }
+    return incref(args[0]);
+}
+
+/* ---- defaults and types ---- */
+
+static Value get_default_dtype_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args, (void)nargs, (void)kwnames;
+    return dtype_value(tensor_state(vm), tensor_state(vm)->default_dtype);
+}
+
+static Value set_default_dtype_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    DType dtype = ts->default_dtype;
+    if (!vm_args_simple(vm, "set_default_dtype", nargs, kwnames, 1, 1) ||
+        !arg_dtype(ts, args[0], &dtype))
+        return NULL_VALUE;
+    if (!dtype_is_float(dtype))
+        return vm_raise(vm, EXC_TypeError,
+                        "only floating-point types are supported as the default "
+                        "type");
+    ts->default_dtype = dtype;
+    return NONE;
+}
+
+static Value promote_types_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    DType a = DT_F32, b = DT_F32;
+    if (!vm_args_simple(vm, "promote_types", nargs, kwnames, 2, 2) || !arg_dtype(ts, args[0], &a) ||
+        !arg_dtype(ts, args[1], &b))
+        return NULL_VALUE;
+    return dtype_value(ts, promote_types(a, b));
+}
+
+static Value result_type_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Promotion p;
+    promote_init(&p);
+    if (!vm_args_simple(vm, "result_type", nargs, kwnames, 2, 2)) return NULL_VALUE;
+    if (!promote_add(ts, &p, args[0]) || !promote_add(ts, &p, args[1]))
+        return vm_raise(vm, EXC_TypeError, "result_type() takes tensors and numbers");
+    return dtype_value(ts, promote_result(ts, &p));
+}
+
+/* The evaluator's counters, for tests: (evaluations, graphs, compiled, updates). */
+static Value counters_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args, (void)nargs, (void)kwnames;
+    ScriptCounters c = script_counters(tensor_state(vm));
+    Value items[4] = {from_int((int64_t)c.evaluations), from_int((int64_t)c.graphs),
+                      from_int((int64_t)c.compiled), from_int((int64_t)c.updates)};
+    return tuple_from(vm, items, 4);
+}
+
+const TensorFunction MODULE_FUNCTIONS[] = {
+    {"op", op_call, FN_FUNCTION},
+    {"results", results_call, FN_FUNCTION},
+    {"named", named_call, FN_FUNCTION},
+    {"extend_tensor", extend_tensor_call, FN_FUNCTION},
+    {"get_default_dtype", get_default_dtype_call, FN_FUNCTION},
+    {"set_default_dtype", set_default_dtype_call, FN_FUNCTION},
+    {"promote_types", promote_types_call, FN_FUNCTION},
+    {"result_type", result_type_call, FN_FUNCTION},
+    {"counters", counters_call, FN_FUNCTION},
+    {NULL, NULL, 0},
+};
+
+/* ---- registering ---- */
+
+static const TensorFunction *const TABLES[] = {
+    ARITH_FUNCTIONS,  UNARY_FUNCTIONS,    REDUCE_FUNCTIONS, VIEW_FUNCTIONS,   INDEX_FUNCTIONS,
+    GATHER_FUNCTIONS, CREATE_FUNCTIONS,   RANDOM_FUNCTIONS, MATMUL_FUNCTIONS, REPR_FUNCTIONS,
+    JOIN_FUNCTIONS,   AUTOGRAD_FUNCTIONS, OBJECT_FUNCTIONS, TRACE_FUNCTIONS,  MODULE_FUNCTIONS,
+};
+enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
+
+static const Method *tensor_methods(Vm *vm) {
+    size_t count = 0;
+    for (int t = 0; t < TABLE_COUNT; t++)
+        for (const TensorFunction *f = TABLES[t]; f->name; f++)
+            count++;
+    Method *methods = ARENA_ARRAY(&vm->arena, Method, count + 1);
+    size_t at = 0;
+    for (int t = 0; t < TABLE_COUNT; t++)
+        for (const TensorFunction *f = TABLES[t]; f->name; f++)
+            if (f->where & (FN_METHOD | FN_PROPERTY))
+                methods[at++] =
+                    (Method){f->name, f->function, f->where & FN_PROPERTY ? METHOD_PROPERTY : 0};
+    return methods;
+}
+
+static bool add_types(TensorState *ts, ModuleObj *module) {
+    static const struct {
+        const char *name;
+        DType dtype;
+    } dtypes[] = {{"float32", DT_F32}, {"float", DT_F32}, {"float64", DT_F64}, {"double", DT_F64},
+                  {"int64", DT_I64},   {"long", DT_I64},  {"int32", DT_I32},   {"int", DT_I32},
+                  {"uint8", DT_U8},    {"bool", DT_BOOL}};
+    Vm *vm = ts->vm;
+    bool ok = true;
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+        ok = ok && module_set(vm, module, dtypes[i].name, dtype_value(ts, dtypes[i].dtype));
+    return ok && module_set(vm, module, "Tensor", NEW_REF(ts->tensor_class)) &&
+           module_set(vm, module, "Parameter", NEW_REF(ts->parameter_class)) &&
+           module_set(vm, module, "Size", NEW_REF(ts->size_class)) &&
+           module_set(vm, module, "dtype", NEW_REF(ts->dtype_class)) &&
+           module_set(vm, module, "device", NEW_REF(ts->device_class)) &&
+           module_set(vm, module, "Generator", NEW_REF(ts->generator_class)) &&
+           module_set(vm, module, "Function", NEW_REF(ts->function_class));
+}
+
+static bool module_init(Vm *vm, ModuleObj *module) {
+    for (int t = 0; t < TABLE_COUNT; t++)
+        for (const TensorFunction *f = TABLES[t]; f->name; f++)
+            if (f->where & FN_FUNCTION) module_function(vm, module, f->name, f->function);
+    return add_types(tensor_state(vm), module);
+}
+
+static void make_classes(TensorState *ts) {
+    Vm *vm = ts->vm;
+    NativeClass size = {.name = "torch.Size",
+                        .base = vm->cls[CLS_TUPLE],
+                        .flags = CLASS_TUPLE,
+                        .slots = {.repr = size_repr,
+                                  .str = size_repr,
+                                  .getitem = size_getitem,
+                                  .binary = size_binary},
+                        .methods = SIZE_METHODS};
+    ts->size_class = vm_native_class(vm, &size);
+    NativeClass dtype = {.name = "torch.dtype",
+                         .size = sizeof(DTypeObj),
+                         .flags = CLASS_NO_NEW | CLASS_FINAL,
+                         .slots = {.repr = dtype_repr},
+                         .methods = DTYPE_METHODS};
+    ts->dtype_class = vm_native_class(vm, &dtype);
+    NativeClass device = {.name = "torch.device",
+                          .size = sizeof(Obj),
+                          .flags = CLASS_FINAL,
+                          .slots = {.repr = device_repr,
+                                    .str = device_str,
+                                    .compare = device_compare,
+                                    .hash = device_hash,
+                                    .create = device_create},
+                          .methods = DEVICE_METHODS};
+    ts->device_class = vm_native_class(vm, &device);
+    ts->cpu = FROM_OBJ(vm_alloc(vm, ts->device_class));
+    NativeClass grad_fn = {.name = "torch.autograd.graph.Node",
+                           .size = sizeof(GradFn),
+                           .flags = CLASS_NO_NEW | CLASS_FINAL,
+                           .slots = {.repr = grad_fn_repr},
+                           .methods = GRAD_FN_METHODS};
+    ts->grad_fn_class = vm_native_class(vm, &grad_fn);
+    NativeClass tensor = {
+        .name = "torch.Tensor", .size = sizeof(Tensor), .methods = tensor_methods(vm)};
+    object_slots(&tensor.slots);
+    arith_slots(&tensor.slots);
+    ts->tensor_class = vm_native_class(vm, &tensor);
+    ts->tensor_class->dict_offset = offsetof(Tensor, dict);
+    ts->tensor_class->flags |= CLASS_HAS_DICT;
+    ts->parameter_class = parameter_class_new(ts);
+    pair_classes(ts);
+}
+
+/* The attributes of every op in the order of its row, found once. */
+static void order_attributes(TensorState *ts) {
+    for (int op = 0; op < OP_COUNT; op++) {
+        int length, n = 0;
+        const char *word = word_next(op_info((Op)op)->attrs, &length);
+        for (; word; word = word_next(word + length, &length)) {
+            char name[32];
+            AttrName attr = ATTR_index;
+            snprintf(name, sizeof name, "%.*s", length, word);
+            NNC_CHECK(attr_from_name(name, &attr), "no attribute %s", name);
+            ts->attr_order[op][n++] = (signed char)attr;
+        }
+        ts->attr_order[op][n] = -1;
+    }
+}
+
+TensorState *tensor_state_new(Vm *vm) {
+    TensorState *ts = xcalloc(1, sizeof *ts);
+    ts->vm = vm;
+    vm->tensor_state = ts;
+    ts->grad_enabled = true;
+    ts->default_dtype = DT_F32;
+    ts->print.precision = 4;
+    ts->print.line_width = 80;
+    ts->print.sci_mode = -1;
+    ts->print.threshold = 1000;
+    ts->print.edge_items = 3;
+    order_attributes(ts);
+    make_classes(ts);
+    trace_classes(ts);
+    function_classes(ts);
+    generator_init(ts);
+    vm_register_module(vm, "_nnc", module_init);
+    return ts;
+}
+
+void tensor_state_release(TensorState *ts) {
+    for (size_t i = 0; i < ts->freed.count; i++)
+        lazy_unref(ts, ts->freed.items[i]);
+    VEC_FREE(ts->freed);
+    for (int i = 0; i < DT_COUNT; i++)
+        decref(ts->dtypes[i]);
+    memset(ts->dtypes, 0, sizeof ts->dtypes);
+    decref(ts->cpu);
+    generator_free(ts);
+}
+
+void tensor_state_free(TensorState *ts) {
+    VEC_FREE(ts->freed);
+    VEC_FREE(ts->dead);
+    buffer_pool_free(ts);
+    free(ts);
+}

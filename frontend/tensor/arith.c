@@ -1,0 +1,586 @@
+/* Arithmetic, comparison and logic of two operands: operators, functions, methods and their
+ * in-place forms. The dtype follows PyTorch's promotion, shapes broadcast. */
+#include <math.h>
+#include <string.h>
+
+#include "frontend/tensor/tensor.h"
+
+/* How operands are typed before the op. */
+typedef enum Typing {
+    TYPED_PROMOTED,
+    TYPED_FLOAT, /* integers become the default float */
+    TYPED_BOOL,  /* logic: != 0 first */
+    TYPED_BITS,  /* integers and bools only */
+} Typing;
+
+typedef struct BinarySpec {
+    const char *name;
+    Op op;
+    Typing typing;
+    const char *fn_name;
+} BinarySpec;
+
+/* name, op, typing, grad_fn */
+#define BINARY_LIST(X)                                                                             \
+    X(add, OP_add, TYPED_PROMOTED, "AddBackward0")                                                 \
+    X(sub, OP_sub, TYPED_PROMOTED, "SubBackward0")                                                 \
+    X(subtract, OP_sub, TYPED_PROMOTED, "SubBackward0")                                            \
+    X(mul, OP_mul, TYPED_PROMOTED, "MulBackward0")                                                 \
+    X(multiply, OP_mul, TYPED_PROMOTED, "MulBackward0")                                            \
+    X(true_divide, OP_div, TYPED_FLOAT, "DivBackward0")                                            \
+    X(floor_divide, OP_floor_div, TYPED_PROMOTED, NULL)                                            \
+    X(remainder, OP_rem, TYPED_PROMOTED, "RemainderBackward0")                                     \
+    X(fmod, OP_fmod, TYPED_PROMOTED, "FmodBackward0")                                              \
+    X(atan2, OP_atan2, TYPED_FLOAT, "Atan2Backward0")                                              \
+    X(arctan2, OP_atan2, TYPED_FLOAT, "Atan2Backward0")                                            \
+    X(maximum, OP_max, TYPED_PROMOTED, "MaximumBackward0")                                         \
+    X(minimum, OP_min, TYPED_PROMOTED, "MinimumBackward0")                                         \
+    X(eq, OP_eq, TYPED_PROMOTED, NULL)                                                             \
+    X(ne, OP_ne, TYPED_PROMOTED, NULL)                                                             \
+    X(lt, OP_lt, TYPED_PROMOTED, NULL)                                                             \
+    X(le, OP_le, TYPED_PROMOTED, NULL)                                                             \
+    X(gt, OP_gt, TYPED_PROMOTED, NULL)                                                             \
+    X(ge, OP_ge, TYPED_PROMOTED, NULL)                                                             \
+    X(logical_and, OP_and, TYPED_BOOL, NULL)                                                       \
+    X(logical_or, OP_or, TYPED_BOOL, NULL)                                                         \
+    X(logical_xor, OP_xor, TYPED_BOOL, NULL)                                                       \
+    X(bitwise_and, OP_and, TYPED_BITS, NULL)                                                       \
+    X(bitwise_or, OP_or, TYPED_BITS, NULL)                                                         \
+    X(bitwise_xor, OP_xor, TYPED_BITS, NULL)                                                       \
+    X(bitwise_left_shift, OP_shl, TYPED_BITS, NULL)                                                \
+    X(bitwise_right_shift, OP_shr, TYPED_BITS, NULL)
+
+enum {
+#define X(name, op, typing, fn) SPEC_##name,
+    BINARY_LIST(X)
+#undef X
+        SPEC_pow,
+    SPEC_COUNT
+};
+static const BinarySpec SPECS[SPEC_COUNT] = {
+#define X(name, op, typing, fn) {#name, op, typing, fn},
+    BINARY_LIST(X)
+#undef X
+        {"pow", OP_pow, TYPED_PROMOTED, NULL},
+};
+
+/* Operands' common dtype; false: raised. */
+static bool common_dtype(TensorState *ts, const BinarySpec *spec, Value a, Value b, DType *out) {
+    Promotion p;
+    promote_init(&p);
+    Value bad = promote_add(ts, &p, a) ? b : a;
+    if (!promote_add(ts, &p, b) || !promote_add(ts, &p, a)) {
+        vm_raise(ts->vm, EXC_TypeError, "%s(): argument must be Tensor or Number, not %s",
+                 spec->name, vm_class_name(ts->vm, bad));
+        return false;
+    }
+    DType dtype = promote_result(ts, &p);
+    bool is_bool = dtype == DT_BOOL;
+    if (spec->typing == TYPED_FLOAT && !dtype_is_float(dtype)) dtype = ts->default_dtype;
+    if (spec->typing == TYPED_BOOL) dtype = DT_BOOL;
+    if (spec->typing == TYPED_BITS && dtype_is_float(dtype)) {
+        vm_raise(ts->vm, EXC_RuntimeError, "\"%s_cpu\" not implemented for '%s'", spec->name,
+                 dtype_long_name(dtype));
+        return false;
+    }
+    if (is_bool && spec->op == OP_sub) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "Subtraction, the `-` operator, with two bool tensors is not supported. If you "
+                 "are trying to invert a mask, use the `~` or `logical_not()` operator instead.");
+        return false;
+    }
+    *out = dtype;
+    return true;
+}
+
+/* Arithmetic of bools is logic; the IR keeps numbers and bools apart. */
+static Op op_for(Op op, DType dtype) {
+    if (dtype != DT_BOOL) return op;
+    if (op == OP_add) return OP_or;
+    if (op == OP_mul) return OP_and;
+    return op;
+}
+
+static bool both_shapes(TensorState *ts, Value a, Value b, DType dtype, Type *out) {
+    Type x = operand_type(ts, a, dtype), y = operand_type(ts, b, dtype);
+    out->dtype = dtype;
+    if (type_same_shape(&x, &y)) {
+        *out = x;
+        return true;
+    }
+    return broadcast_shapes(ts, &x, &y, out);
+}
+
+static LazyNode *binary_node(TensorState *ts, const BinarySpec *spec, Value a, Value b) {
+    DType dtype;
+    Type type;
+    if (!common_dtype(ts, spec, a, b, &dtype) || !both_shapes(ts, a, b, dtype, &type)) return NULL;
+    if (spec->op == OP_pow && dtype == DT_BOOL) type.dtype = DT_I64;
+    LazyNode *x = operand_node(ts, a, type);
+    LazyNode *y = x ? operand_node(ts, b, type) : NULL;
+    LazyNode *node;
+    if (!y) {
+        if (x) lazy_unref(ts, x);
+        return NULL;
+    }
+    node = lazy_binary(ts, op_for(spec->op, dtype), x, y);
+    Tensor *operands[2] = {is_tensor(ts, a) ? as_tensor(a) : NULL,
+                           is_tensor(ts, b) ? as_tensor(b) : NULL};
+    tensor_save(ts, node, operands, 2);
+    return node;
+}
+
+Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_name) {
+    BinarySpec spec = {op_info(op)->name, op, op == OP_div ? TYPED_FLOAT : TYPED_PROMOTED, fn_name};
+    return tensor_wrap(ts, binary_node(ts, &spec, a, b), fn_name);
+}
+
+/* ---- in place ---- */
+
+/* Writes a result into x, whose shape and kind of number it must fit. Consumes the node. */
+static bool write_result(TensorState *ts, Tensor *x, LazyNode *node, const char *fn_name) {
+    if (!node) return false;
+    Buf shapes = {0};
+    if (!type_same_shape(&x->type, &node->type)) {
+        buf_puts(&shapes, "output with shape ");
+        shape_text(&shapes, x->type.dim, x->type.rank);
+        buf_puts(&shapes, " doesn't match the broadcast shape ");
+        shape_text(&shapes, node->type.dim, node->type.rank);
+        vm_raise(ts->vm, EXC_RuntimeError, "%s", buf_text(&shapes));
+        buf_free(&shapes);
+        lazy_unref(ts, node);
+        return false;
+    }
+    DType to = x->type.dtype, from = node->type.dtype;
+    bool loses = (dtype_is_float(from) && !dtype_is_float(to)) || (to == DT_BOOL && from != to);
+    if (loses) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "result type %s can't be cast to the desired output type %s",
+                 dtype_long_name(from), dtype_long_name(to));
+        lazy_unref(ts, node);
+        return false;
+    }
+    return tensor_write(ts, x, lazy_cast(ts, node, to), fn_name);
+}
+
+static Value inplace_result(TensorState *ts, Value self, LazyNode *node, const char *fn_name) {
+    return write_result(ts, as_tensor(self), node, fn_name) ? incref(self) : NULL_VALUE;
+}
+
+static Value binary_inplace(TensorState *ts, const BinarySpec *spec, Value a, Value b) {
+    Tensor *x;
+    if (!arg_tensor(ts, a, spec->name, &x) || !tensor_check_inplace(ts, x)) return NULL_VALUE;
+    return inplace_result(ts, a, binary_node(ts, spec, a, b), spec->fn_name);
+}
+
+/* b scaled by the `alpha` of add and sub; a new reference. */
+static Value scaled(TensorState *ts, Value b, Value alpha) {
+    if (is_null(alpha) || (is_int(alpha) && as_int(alpha) == 1)) return incref(b);
+    if (!is_tensor(ts, b)) return vm_binary(ts->vm, BINARY_MUL, b, alpha);
+    return tensor_binary(ts, OP_mul, b, alpha, "MulBackward0");
+}
+
+static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Value *args, int nargs,
+                         const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    if (!vm_args(vm, spec->name, "input other * alpha? out?", args, nargs, kwnames, v))
+        return NULL_VALUE;
+    Value b = scaled(ts, v[1], v[2]);
+    if (is_null(b)) return b;
+    Value result = inplace ? binary_inplace(ts, spec, v[0], b)
+                           : tensor_wrap(ts, binary_node(ts, spec, v[0], b), spec->fn_name);
+    decref(b);
+    return result;
+}
+
+#define X(name, op, typing, fn)                                                                    \
+    static Value name##_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {         \
+        return binary_call(vm, &SPECS[SPEC_##name], false, args, nargs, kwnames);                  \
+    }                                                                                              \
+    static Value name##_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {        \
+        return binary_call(vm, &SPECS[SPEC_##name], true, args, nargs, kwnames);                   \
+    }
+BINARY_LIST(X)
+#undef X
+
+/* ---- division with a rounding mode ---- */
+
+static const BinarySpec *div_spec(Vm *vm, Value mode) {
+    static const BinarySpec trunc_spec = {"div", OP_trunc_div, TYPED_PROMOTED, NULL};
+    if (is_null(mode) || is_none(mode)) return &SPECS[SPEC_true_divide];
+    const char *text = vm_to_text(vm, mode, "rounding_mode");
+    if (!text) return NULL;
+    if (strcmp(text, "floor") == 0) return &SPECS[SPEC_floor_divide];
+    if (strcmp(text, "trunc") == 0) return &trunc_spec;
+    vm_raise(vm, EXC_RuntimeError,
+             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'",
+             text);
+    return NULL;
+}
+
+static Value div_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    if (!vm_args(vm, "div", "input other * rounding_mode?", args, nargs, kwnames, v))
+        return NULL_VALUE;
+    const BinarySpec *spec = div_spec(vm, v[2]);
+    if (!spec) return NULL_VALUE;
+    if (inplace) return binary_inplace(ts, spec, v[0], v[1]);
+    return tensor_wrap(ts, binary_node(ts, spec, v[0], v[1]), spec->fn_name);
+}
+
+static Value div_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return div_any(vm, false, args, nargs, kwnames);
+}
+
+static Value div_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return div_any(vm, true, args, nargs, kwnames);
+}
+
+/* ---- powers ---- */
+
+static LazyNode *times(TensorState *ts, LazyNode *a, LazyNode *b) {
+    return lazy_binary(ts, OP_mul, lazy_ref(a), lazy_ref(b));
+}
+
+static LazyNode *inverse(TensorState *ts, LazyNode *x) {
+    LazyNode *one = x ? lazy_full(ts, x->type, from_int(1)) : NULL;
+    return lazy_binary(ts, OP_div, one, x);
+}
+
+/* Powers that are products and roots, as PyTorch computes them; NULL without an error: others. */
+static LazyNode *simple_power(TensorState *ts, LazyNode *x, double exponent) {
+    bool is_float = dtype_is_float(x->type.dtype);
+    if (exponent == 1) return lazy_ref(x);
+    if (exponent == 2) return times(ts, x, x);
+    if (exponent == 3) return lazy_binary(ts, OP_mul, times(ts, x, x), lazy_ref(x));
+    if (!is_float) return NULL;
+    if (exponent == 0.5) return lazy_unary(ts, OP_sqrt, lazy_ref(x));
+    if (exponent == -0.5) return inverse(ts, lazy_unary(ts, OP_sqrt, lazy_ref(x)));
+    if (exponent == -1) return inverse(ts, lazy_ref(x));
+    if (exponent == -2) return inverse(ts, times(ts, x, x));
+    return NULL;
+}
+
+static LazyNode *pow_node(TensorState *ts, Value a, Value b) {
+    DType dtype;
+    bool by_number = is_tensor(ts, a) && (is_int(b) || is_float(b));
+    if (by_number && common_dtype(ts, &SPECS[SPEC_pow], a, b, &dtype) && dtype != DT_BOOL) {
+        LazyNode *x = operand_cast(ts, a, dtype);
+        if (!x) return NULL;
+        LazyNode *node = simple_power(ts, x, is_int(b) ? (double)as_int(b) : as_float(b));
+        lazy_unref(ts, x);
+        if (node || vm_failed(ts->vm)) {
+            Tensor *operands[2] = {as_tensor(a), as_tensor(a)};
+            if (node && node->op == OP_mul) tensor_save(ts, node, operands, 2);
+            return node;
+        }
+        if (is_int(b) && as_int(b) < 0 && !dtype_is_float(dtype)) {
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "Integers to negative integer powers are not allowed.");
+            return NULL;
+        }
+    }
+    return vm_failed(ts->vm) ? NULL : binary_node(ts, &SPECS[SPEC_pow], a, b);
+}
+
+static const char *pow_fn_name(TensorState *ts, Value a, Value b) {
+    if (!is_tensor(ts, b)) return "PowBackward0";
+    return is_tensor(ts, a) ? "PowBackward1" : "PowBackward2";
+}
+
+static Value pow_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    if (!vm_args(vm, "pow", "input exponent", args, nargs, kwnames, v)) return NULL_VALUE;
+    return tensor_wrap(ts, pow_node(ts, v[0], v[1]), pow_fn_name(ts, v[0], v[1]));
+}
+
+static Value pow_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x;
+    if (!vm_args(vm, "pow_", "self exponent", args, nargs, kwnames, v)) return NULL_VALUE;
+    if (!arg_tensor(ts, v[0], "pow_", &x) || !tensor_check_inplace(ts, x)) return NULL_VALUE;
+    return inplace_result(ts, v[0], pow_node(ts, v[0], v[1]), pow_fn_name(ts, v[0], v[1]));
+}
+
+/* ---- three operands ---- */
+
+/* input + value * (a op b), and lerp's input + weight * (end - input). */
+static Value fused_value(TensorState *ts, Value input, Value a, Value b, Value value, Op op) {
+    Value product = tensor_binary(ts, op, a, b, NULL);
+    if (is_null(product)) return product;
+    Value part = scaled(ts, product, value);
+    decref(product);
+    if (is_null(part)) return part;
+    Value result = tensor_binary(ts, OP_add, input, part,
+                                 op == OP_mul ? "AddcmulBackward0" : "AddcdivBackward0");
+    decref(part);
+    return result;
+}
+
+static Value lerp_value(TensorState *ts, Value input, Value end, Value weight) {
+    Value change = tensor_binary(ts, OP_sub, end, input, NULL);
+    if (is_null(change)) return change;
+    Value part = tensor_binary(ts, OP_mul, change, weight, NULL);
+    decref(change);
+    if (is_null(part)) return part;
+    Value result = tensor_binary(ts, OP_add, input, part,
+                                 is_tensor(ts, weight) ? "LerpBackward1" : "LerpBackward0");
+    decref(part);
+    return result;
+}
+
+/* Puts a computed tensor (consumed) into self in place. */
+static Value assign(TensorState *ts, Value self, Value result) {
+    if (is_null(result)) return result;
+    Value out = NULL_VALUE;
+    if (tensor_check_inplace(ts, as_tensor(self)))
+        out = inplace_result(ts, self, tensor_read(ts, as_tensor(result)),
+                             tensor_fn_name(as_tensor(result)));
+    decref(result);
+    return out;
+}
+
+static Value addc(Vm *vm, const char *name, Op op, bool inplace, const Value *args, int nargs,
+                  const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    Tensor *x;
+    if (!vm_args(vm, name, "input tensor1 tensor2 * value?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], name, &x))
+        return NULL_VALUE;
+    Value result = fused_value(ts, v[0], v[1], v[2], v[3], op);
+    return inplace ? assign(ts, v[0], result) : result;
+}
+
+static Value addcmul_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return addc(vm, "addcmul", OP_mul, false, args, nargs, kwnames);
+}
+static Value addcmul_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return addc(vm, "addcmul_", OP_mul, true, args, nargs, kwnames);
+}
+static Value addcdiv_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return addc(vm, "addcdiv", OP_div, false, args, nargs, kwnames);
+}
+static Value addcdiv_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return addc(vm, "addcdiv_", OP_div, true, args, nargs, kwnames);
+}
+
+static Value lerp_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    Tensor *x;
+    if (!vm_args(vm, "lerp", "input end weight", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "lerp", &x))
+        return NULL_VALUE;
+    Value result = lerp_value(ts, v[0], v[1], v[2]);
+    return inplace ? assign(ts, v[0], result) : result;
+}
+
+static Value lerp_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return lerp_any(vm, false, args, nargs, kwnames);
+}
+static Value lerp_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return lerp_any(vm, true, args, nargs, kwnames);
+}
+
+static Value rsub_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    Value v[2];
+    if (!vm_args(vm, "rsub", "input other", args, nargs, kwnames, v)) return NULL_VALUE;
+    return tensor_binary(tensor_state(vm), OP_sub, v[1], v[0], "RsubBackward1");
+}
+
+/* ---- operators ---- */
+
+static const struct {
+    int spec;
+    const char *reflected_name;
+} OPERATORS[BINARY_OP_COUNT] = {
+    [BINARY_ADD] = {SPEC_add, "AddBackward0"},
+    [BINARY_SUB] = {SPEC_sub, "RsubBackward1"},
+    [BINARY_MUL] = {SPEC_mul, "MulBackward0"},
+    [BINARY_DIV] = {SPEC_true_divide, "MulBackward0"},
+    [BINARY_FLOORDIV] = {SPEC_floor_divide, NULL},
+    [BINARY_MOD] = {SPEC_remainder, "RemainderBackward0"},
+    [BINARY_POW] = {SPEC_pow, NULL},
+    [BINARY_LSHIFT] = {SPEC_bitwise_left_shift, NULL},
+    [BINARY_RSHIFT] = {SPEC_bitwise_right_shift, NULL},
+    [BINARY_AND] = {SPEC_bitwise_and, NULL},
+    [BINARY_OR] = {SPEC_bitwise_or, NULL},
+    [BINARY_XOR] = {SPEC_bitwise_xor, NULL},
+};
+
+static bool operand(TensorState *ts, Value v) {
+    return is_tensor(ts, v) || is_number(ts, v);
+}
+
+static Value tensor_slot_binary(Vm *vm, BinaryOp op, Value a, Value b, bool reflected) {
+    TensorState *ts = tensor_state(vm);
+    if (!operand(ts, a) || !operand(ts, b) || op == BINARY_DIVMOD) return NOT_IMPLEMENTED;
+    if (op == BINARY_MATMUL) return tensor_matmul(ts, a, b);
+    if (op == BINARY_POW) return tensor_wrap(ts, pow_node(ts, a, b), pow_fn_name(ts, a, b));
+    const BinarySpec *spec = &SPECS[OPERATORS[op].spec];
+    bool by_number = reflected && !is_tensor(ts, a);
+    return tensor_wrap(ts, binary_node(ts, spec, a, b),
+                       by_number ? OPERATORS[op].reflected_name : spec->fn_name);
+}
+
+static Value tensor_slot_inplace(Vm *vm, BinaryOp op, Value a, Value b) {
+    TensorState *ts = tensor_state(vm);
+    if (!operand(ts, b) || op == BINARY_MATMUL || op == BINARY_DIVMOD) return NOT_IMPLEMENTED;
+    if (op != BINARY_POW) return binary_inplace(ts, &SPECS[OPERATORS[op].spec], a, b);
+    if (!tensor_check_inplace(ts, as_tensor(a))) return NULL_VALUE;
+    return inplace_result(ts, a, pow_node(ts, a, b), pow_fn_name(ts, a, b));
+}
+
+static Value tensor_slot_compare(Vm *vm, CompareOp op, Value a, Value b, bool reflected) {
+    static const int specs[] = {
+        [COMPARE_LT] = SPEC_lt, [COMPARE_LE] = SPEC_le, [COMPARE_EQ] = SPEC_eq,
+        [COMPARE_NE] = SPEC_ne, [COMPARE_GT] = SPEC_gt, [COMPARE_GE] = SPEC_ge};
+    TensorState *ts = tensor_state(vm);
+    (void)reflected;
+    if (!operand(ts, a) || !operand(ts, b)) return NOT_IMPLEMENTED;
+    return tensor_wrap(ts, binary_node(ts, &SPECS[specs[op]], a, b), NULL);
+}
+
+static Value tensor_slot_unary(Vm *vm, UnaryOp op, Value a) {
+    TensorState *ts = tensor_state(vm);
+    Tensor *x = as_tensor(a);
+    DType dtype = x->type.dtype;
+    switch (op) {
+    case UNARY_POS:
+        return incref(a);
+    case UNARY_ABS:
+        return tensor_unary(ts, OP_abs, x, "AbsBackward0");
+    case UNARY_NEG:
+        if (dtype == DT_BOOL)
+            return vm_raise(vm, EXC_RuntimeError,
+                            "Negation, the `-` operator, on a bool tensor is not supported. If you "
+                            "are trying to invert a mask, use the `~` or `logical_not()` operator "
+                            "instead.");
+        return tensor_unary(ts, OP_neg, x, "NegBackward0");
+    case UNARY_INVERT:
+        break;
+    }
+    if (dtype_is_float(dtype))
+        return vm_raise(vm, EXC_TypeError,
+                        "~ (operator.invert) is only implemented on integer and Boolean-type "
+                        "tensors");
+    return tensor_unary(ts, OP_not, x, NULL);
+}
+
+/* ---- equality of whole tensors ---- */
+
+/* The bool of a 0-d tensor (consumed) as a Value. */
+static Value bool_value(TensorState *ts, LazyNode *node) {
+    Value result = tensor_wrap(ts, node, NULL);
+    if (is_null(result)) return result;
+    Value item = tensor_item(ts, as_tensor(result));
+    decref(result);
+    return item;
+}
+
+static LazyNode *all_true(TensorState *ts, LazyNode *node) {
+    int64_t axes[MAX_RANK];
+    int rank = node ? node->type.rank : 0;
+    for (int i = 0; i < rank; i++)
+        axes[i] = i;
+    return lazy_reduce(ts, OP_reduce_all, node, axes, rank);
+}
+
+static Value equal_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *a, *b;
+    if (!vm_args(vm, "equal", "input other", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "equal", &a) || !arg_tensor(ts, v[1], "equal", &b))
+        return NULL_VALUE;
+    if (!type_same_shape(&a->type, &b->type)) return from_bool(false);
+    return bool_value(ts, all_true(ts, binary_node(ts, &SPECS[SPEC_eq], v[0], v[1])));
+}
+
+/* |a - b| <= atol + rtol * |b|, or equal (infinities too), or both NaN when asked. */
+static LazyNode *close_node(TensorState *ts, Value a, Value b, const Value *v) {
+    DType dtype;
+    Type type;
+    if (!common_dtype(ts, &SPECS[SPEC_true_divide], a, b, &dtype) ||
+        !both_shapes(ts, a, b, dtype, &type))
+        return NULL;
+    double rtol = 1e-5, atol = 1e-8;
+    bool equal_nan;
+    if (!is_null(v[0]) && !vm_to_double(ts->vm, v[0], &rtol)) return NULL;
+    if (!is_null(v[1]) && !vm_to_double(ts->vm, v[1], &atol)) return NULL;
+    if (!arg_bool(ts, v[2], false, &equal_nan)) return NULL;
+    type.dtype = DT_F64; /* exact: f32 differences are compared with double tolerances */
+    LazyNode *x = operand_node(ts, a, type), *y = operand_node(ts, b, type);
+    if (!x || !y) return NULL;
+    LazyNode *gap = lazy_unary(ts, OP_abs, lazy_binary(ts, OP_sub, lazy_ref(x), lazy_ref(y)));
+    LazyNode *limit = lazy_binary(ts, OP_mul, lazy_unary(ts, OP_abs, lazy_ref(y)),
+                                  lazy_full(ts, type, from_float(rtol)));
+    limit = lazy_binary(ts, OP_add, limit, lazy_full(ts, type, from_float(atol)));
+    LazyNode *finite = lazy_unary(ts, OP_not, lazy_unary(ts, OP_isinf, lazy_ref(gap)));
+    LazyNode *close = lazy_binary(ts, OP_and, lazy_binary(ts, OP_le, gap, limit), finite);
+    close = lazy_binary(ts, OP_or, close, lazy_binary(ts, OP_eq, lazy_ref(x), lazy_ref(y)));
+    if (equal_nan) {
+        LazyNode *nans = lazy_binary(ts, OP_and, lazy_unary(ts, OP_isnan, lazy_ref(x)),
+                                     lazy_unary(ts, OP_isnan, lazy_ref(y)));
+        close = lazy_binary(ts, OP_or, close, nans);
+    }
+    lazy_unref(ts, x);
+    lazy_unref(ts, y);
+    return close;
+}
+
+static Value isclose_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    Value v[5];
+    if (!vm_args(vm, "isclose", "input other rtol? atol? equal_nan?", args, nargs, kwnames, v))
+        return NULL_VALUE;
+    TensorState *ts = tensor_state(vm);
+    return tensor_wrap(ts, close_node(ts, v[0], v[1], v + 2), NULL);
+}
+
+static Value allclose_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    Value v[5];
+    if (!vm_args(vm, "allclose", "input other rtol? atol? equal_nan?", args, nargs, kwnames, v))
+        return NULL_VALUE;
+    TensorState *ts = tensor_state(vm);
+    return bool_value(ts, all_true(ts, close_node(ts, v[0], v[1], v + 2)));
+}
+
+const TensorFunction ARITH_FUNCTIONS[] = {
+#define X(name, op, typing, fn) {#name, name##_call, FN_BOTH}, {#name "_", name##_call_, FN_METHOD},
+    BINARY_LIST(X)
+#undef X
+        {"div", div_call, FN_BOTH},
+    {"div_", div_call_, FN_METHOD},
+    {"divide", div_call, FN_BOTH},
+    {"divide_", div_call_, FN_METHOD},
+    {"pow", pow_call, FN_BOTH},
+    {"pow_", pow_call_, FN_METHOD},
+    {"greater", gt_call, FN_BOTH},
+    {"greater_equal", ge_call, FN_BOTH},
+    {"less", lt_call, FN_BOTH},
+    {"less_equal", le_call, FN_BOTH},
+    {"not_equal", ne_call, FN_BOTH},
+    {"rsub", rsub_call, FN_FUNCTION},
+    {"addcmul", addcmul_call, FN_BOTH},
+    {"addcmul_", addcmul_call_, FN_METHOD},
+    {"addcdiv", addcdiv_call, FN_BOTH},
+    {"addcdiv_", addcdiv_call_, FN_METHOD},
+    {"lerp", lerp_call, FN_BOTH},
+    {"lerp_", lerp_call_, FN_METHOD},
+    {"equal", equal_call, FN_BOTH},
+    {"isclose", isclose_call, FN_BOTH},
+    {"allclose", allclose_call, FN_BOTH},
+    {NULL, NULL, 0},
+};
+
+void arith_slots(Slots *slots) {
+    slots->binary = tensor_slot_binary;
+    slots->inplace = tensor_slot_inplace;
+    slots->compare = tensor_slot_compare;
+    slots->unary = tensor_slot_unary;
+}

@@ -1,0 +1,463 @@
+/* Making tensors: from the program's numbers and lists, filled, counted, and as matrices. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/tensor/tensor.h"
+
+/* ---- from lists ---- */
+
+typedef struct Reading {
+    Type type;
+    int found; /* dtype seen so far, -1: none */
+    unsigned char *bytes;
+    int64_t at;
+    DType dtype;
+} Reading;
+
+/* Shape and element type of nested lists; numbers decide among bool, int and float. */
+static bool survey(TensorState *ts, Value v, int depth, Reading *r) {
+    Vm *vm = ts->vm;
+    const Value *items;
+    size_t count;
+    if (is_tensor(ts, v) && as_tensor(v)->type.rank == 0) {
+        DType dtype = as_tensor(v)->type.dtype;
+        r->found = r->found < 0 || (int)dtype > r->found ? (int)dtype : r->found;
+    } else if (is_tensor(ts, v)) {
+        vm_raise(vm, EXC_ValueError, "only one element tensors can be converted to Python scalars");
+        return false;
+    } else if (vm_items(v, &items, &count)) {
+        if (depth == MAX_RANK) {
+            vm_raise(vm, EXC_ValueError, "too many dimensions: at most %d", MAX_RANK);
+            return false;
+        }
+        if (depth == r->type.rank) r->type.dim[r->type.rank++] = (int64_t)count;
+        for (size_t i = 0; i < count; i++) {
+            bool nested = is_list(items[i]) || is_tuple(items[i]);
+            if (i > 0 && !nested && depth + 1 < r->type.rank) {
+                vm_raise(vm, EXC_TypeError, "not a sequence");
+                return false;
+            }
+            if (!survey(ts, items[i], depth + 1, r)) return false;
+        }
+        return true;
+    } else {
+        int dtype = v.tag == TAG_BOOL  ? DT_BOOL
+                    : is_int(v)        ? DT_I64
+                    : is_number(ts, v) ? (int)ts->default_dtype
+                                       : -1;
+        if (dtype < 0) {
+            if (is_str(v))
+                vm_raise(vm, EXC_TypeError, "new(): invalid data type 'str'");
+            else
+                vm_raise(vm, EXC_RuntimeError, "Could not infer dtype of %s", vm_class_name(vm, v));
+            return false;
+        }
+        if (dtype > r->found) r->found = dtype;
+    }
+    if (depth != r->type.rank) {
+        vm_raise(vm, EXC_ValueError, "expected sequence of length %lld at dim %d (got a number)",
+                 (long long)r->type.dim[depth], depth);
+        return false;
+    }
+    return true;
+}
+
+static bool fill_from(TensorState *ts, Value v, int depth, Reading *r) {
+    const Value *items;
+    size_t count, size = dtype_size(r->dtype);
+    if (depth < r->type.rank) {
+        vm_items(v, &items, &count);
+        if ((int64_t)count != r->type.dim[depth]) {
+            vm_raise(ts->vm, EXC_ValueError, "expected sequence of length %lld at dim %d (got %zu)",
+                     (long long)r->type.dim[depth], depth, count);
+            return false;
+        }
+        for (size_t i = 0; i < count; i++)
+            if (!fill_from(ts, items[i], depth + 1, r)) return false;
+        return true;
+    }
+    Value item = incref(v);
+    if (is_tensor(ts, v)) {
+        decref(item);
+        item = tensor_item(ts, as_tensor(v));
+        if (is_null(item)) return false;
+    }
+    double f = is_int(item) ? (double)as_int(item) : is_float(item) ? as_float(item) : 0;
+    int64_t i = is_int(item) ? as_int(item) : r->dtype == DT_BOOL ? f != 0 : (int64_t)f;
+    decref(item);
+    element_store(r->dtype, r->bytes + (size_t)r->at++ * size, f, i);
+    return true;
+}
+
+Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype) {
+    Reading r = {.found = -1};
+    if (is_tensor(ts, data)) {
+        LazyNode *node = tensor_read(ts, as_tensor(data));
+        if (node && node->requires_grad) {
+            LazyNode *plain = lazy_link(ts, LAZY_BARRIER, node->type, &node, 1);
+            lazy_unref(ts, node);
+            node = plain;
+        }
+        return tensor_wrap(ts, has_dtype ? lazy_cast(ts, node, dtype) : node, NULL);
+    }
+    Value list = NULL_VALUE;
+    const Value *items;
+    size_t count;
+    if (data.tag == TAG_OBJ && !vm_items(data, &items, &count) && !is_int(data) &&
+        !is_float(data) && !is_str(data) && data.o->cls != ts->opaque_class) {
+        list = list_from_iterable(ts->vm, data); /* ranges and the like */
+        if (is_null(list)) return list;
+        data = list;
+    }
+    Value result = NULL_VALUE;
+    if (survey(ts, data, 0, &r)) {
+        r.dtype = has_dtype ? dtype : r.found < 0 ? ts->default_dtype : (DType)r.found;
+        r.type.dtype = r.dtype;
+        Buffer *buffer = buffer_new(ts, type_bytes(&r.type));
+        r.bytes = buffer->bytes;
+        if (fill_from(ts, data, 0, &r))
+            result = tensor_from_buffer(ts, r.type, buffer);
+        else
+            buffer_unref(ts, buffer);
+    }
+    if (!is_null(list)) decref(list);
+    return result;
+}
+
+static Value finish(TensorState *ts, Value made, Value requires_grad) {
+    bool on;
+    if (is_null(made)) return made;
+    if (arg_bool(ts, requires_grad, false, &on) &&
+        (!on || tensor_set_requires_grad(ts, as_tensor(made), true)))
+        return made;
+    decref(made);
+    return NULL_VALUE;
+}
+
+static Value tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[5];
+    DType dtype = DT_COUNT;
+    if (!vm_args(vm, "tensor", "data * dtype? device? requires_grad? pin_memory?", args, nargs,
+                 kwnames, v) ||
+        !arg_dtype(ts, v[1], &dtype) || !arg_device(ts, v[2]))
+        return NULL_VALUE;
+    return finish(ts, tensor_from_data(ts, v[0], dtype != DT_COUNT, dtype), v[3]);
+}
+
+static Value as_tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    DType dtype = DT_COUNT;
+    if (!vm_args(vm, "as_tensor", "data dtype? device?", args, nargs, kwnames, v) ||
+        !arg_dtype(ts, v[1], &dtype) || !arg_device(ts, v[2]))
+        return NULL_VALUE;
+    if (is_tensor(ts, v[0]))
+        return tensor_cast(ts, as_tensor(v[0]),
+                           dtype == DT_COUNT ? as_tensor(v[0])->type.dtype : dtype);
+    return tensor_from_data(ts, v[0], dtype != DT_COUNT, dtype);
+}
+
+/* from_bytes(bytes, dtype, shape): a tensor over a copy of the bytes. */
+static Value from_bytes_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    Type type = {0};
+    if (!vm_args(vm, "from_bytes", "data dtype shape", args, nargs, kwnames, v) ||
+        !arg_dtype(ts, v[1], &type.dtype) ||
+        !arg_ints(ts, v[2], "shape", type.dim, MAX_RANK, &type.rank))
+        return NULL_VALUE;
+    if (!has_flag(v[0], CLASS_BYTES) || !type_valid(&type))
+        return vm_raise(vm, EXC_TypeError, "from_bytes(): expected bytes and a valid shape");
+    const Bytes *bytes = (const Bytes *)(const void *)v[0].o;
+    if (bytes->size != type_bytes(&type))
+        return vm_raise(vm, EXC_ValueError, "from_bytes(): %zu bytes for a tensor of %zu",
+                        bytes->size, type_bytes(&type));
+    Buffer *buffer = buffer_new(ts, bytes->size);
+    if (bytes->size) memcpy(buffer->bytes, bytes->data, bytes->size);
+    return tensor_from_buffer(ts, type, buffer);
+}
+
+/* ---- filled ---- */
+
+static bool valid_type(TensorState *ts, const Type *type) {
+    for (int i = 0; i < type->rank; i++) {
+        if (type->dim[i] >= 0) continue;
+        Buf shape = {0};
+        shape_text(&shape, type->dim, type->rank);
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "Trying to create tensor with negative dimension %lld: %s",
+                 (long long)type->dim[i], buf_text(&shape));
+        buf_free(&shape);
+        return false;
+    }
+    if (type_valid(type)) return true;
+    vm_raise(ts->vm, EXC_RuntimeError, "the tensor is too large");
+    return false;
+}
+
+/* f(*sizes, dtype=, device=, requires_grad=, generator=, [fill_value=]) */
+bool creation_args(TensorState *ts, const char *name, bool has_value, const Value *args, int nargs,
+                   const Tuple *kwnames, Type *type, Value out[3]) {
+    static const char *const spec = "size? fill_value? * dtype? device? requires_grad? generator? "
+                                    "layout? pin_memory? out? memory_format? low? high?";
+    Value v[12];
+    bool keyword_size = false;
+    for (size_t i = 0; kwnames && i < kwnames->count; i++)
+        keyword_size = keyword_size || str_equals(as_str(kwnames->items[i]), "size");
+    if (!keyword_size && !has_value && nargs >= 1) {
+        if (!arg_sizes(ts, args, nargs, name, type->dim, &type->rank)) return false;
+        if (!vm_args(ts->vm, name, spec, args + nargs, 0, kwnames, v)) return false;
+    } else {
+        if (!vm_args(ts->vm, name, spec, args, nargs, kwnames, v)) return false;
+        if (is_null(v[0])) {
+            if (has_value) {
+                vm_raise(ts->vm, EXC_TypeError, "%s() missing the size", name);
+                return false;
+            }
+            type->rank = 0;
+        } else if (!arg_ints(ts, v[0], name, type->dim, MAX_RANK, &type->rank)) {
+            return false;
+        }
+    }
+    if (!arg_dtype(ts, v[2], &type->dtype) || !arg_device(ts, v[3])) return false;
+    *type = type_make(type->dtype, type->rank, type->dim);
+    if (!valid_type(ts, type)) return false;
+    out[0] = v[4];
+    out[1] = v[5];
+    out[2] = v[1];
+    return true;
+}
+
+static Value filled(Vm *vm, const char *name, int number, const Value *args, int nargs,
+                    const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Type type = {.dtype = ts->default_dtype};
+    Value v[3];
+    if (!creation_args(ts, name, false, args, nargs, kwnames, &type, v)) return NULL_VALUE;
+    return finish(ts, tensor_wrap(ts, lazy_full(ts, type, from_int(number)), NULL), v[0]);
+}
+static Value zeros_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return filled(vm, "zeros", 0, args, nargs, kwnames);
+}
+static Value ones_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return filled(vm, "ones", 1, args, nargs, kwnames);
+}
+
+/* The dtype that a fill value asks for. */
+static DType number_dtype(TensorState *ts, Value v) {
+    if (is_tensor(ts, v)) return as_tensor(v)->type.dtype;
+    return v.tag == TAG_BOOL ? DT_BOOL : is_int(v) ? DT_I64 : ts->default_dtype;
+}
+
+static Value full_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Type type = {.dtype = DT_COUNT};
+    Value v[3];
+    if (!creation_args(ts, "full", true, args, nargs, kwnames, &type, v)) return NULL_VALUE;
+    if (is_null(v[2])) return vm_raise(vm, EXC_TypeError, "full() missing the fill_value");
+    if (type.dtype == DT_COUNT) type.dtype = number_dtype(ts, v[2]);
+    if (!is_tensor(ts, v[2]) && !is_number(ts, v[2]))
+        return vm_raise(vm, EXC_TypeError, "full(): fill_value must be a Number, not %s",
+                        vm_class_name(vm, v[2]));
+    return finish(ts, tensor_wrap(ts, operand_node(ts, v[2], type), NULL), v[0]);
+}
+
+/* zeros_like and kin; `number` NULL_VALUE: the second argument. */
+static Value like(Vm *vm, const char *name, Value number, const Value *args, int nargs,
+                  const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[7];
+    Tensor *x;
+    const char *spec =
+        is_null(number) ? "input fill_value * dtype? device? requires_grad? memory_format? layout?"
+                        : "input * dtype? device? requires_grad? memory_format? layout?";
+    if (!vm_args(vm, name, spec, args, nargs, kwnames, v) || !arg_tensor(ts, v[0], name, &x))
+        return NULL_VALUE;
+    const Value *rest = v + 1;
+    if (is_null(number)) number = *rest++;
+    Type type = x->type;
+    if (!arg_dtype(ts, rest[0], &type.dtype) || !arg_device(ts, rest[1])) return NULL_VALUE;
+    return finish(ts, tensor_wrap(ts, operand_node(ts, number, type), NULL), rest[2]);
+}
+static Value zeros_like_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return like(vm, "zeros_like", from_int(0), args, nargs, kwnames);
+}
+static Value ones_like_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return like(vm, "ones_like", from_int(1), args, nargs, kwnames);
+}
+static Value full_like_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return like(vm, "full_like", NULL_VALUE, args, nargs, kwnames);
+}
+
+/* x.new_zeros(*sizes) and kin: x's dtype unless another is named. */
+static Value new_filled(Vm *vm, const char *name, int number, const Value *args, int nargs,
+                        const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Type type = {.dtype = nargs ? as_tensor(args[0])->type.dtype : DT_F32};
+    Value v[3];
+    bool full = number < 0;
+    if (!creation_args(ts, name, full, args + 1, nargs - 1, kwnames, &type, v)) return NULL_VALUE;
+    Value fill = full ? v[2] : from_int(number);
+    if (is_null(fill)) return vm_raise(vm, EXC_TypeError, "new_full() missing the fill_value");
+    return finish(ts, tensor_wrap(ts, operand_node(ts, fill, type), NULL), v[0]);
+}
+static Value new_zeros_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return new_filled(vm, "new_zeros", 0, args, nargs, kwnames);
+}
+static Value new_ones_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return new_filled(vm, "new_ones", 1, args, nargs, kwnames);
+}
+static Value new_full_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return new_filled(vm, "new_full", -1, args, nargs, kwnames);
+}
+static Value new_tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[5];
+    if (!vm_args(vm, "new_tensor", "self data * dtype? device? requires_grad?", args, nargs,
+                 kwnames, v))
+        return NULL_VALUE;
+    DType dtype = as_tensor(v[0])->type.dtype;
+    if (!arg_dtype(ts, v[2], &dtype)) return NULL_VALUE;
+    return finish(ts, tensor_from_data(ts, v[1], true, dtype), v[4]);
+}
+
+/* ---- counted ---- */
+
+/* Elements start + i * step, computed in double and rounded, as a leaf. */
+static Value counted(TensorState *ts, DType dtype, int64_t count, double start, double step,
+                     bool from_both_ends, double end) {
+    Type type = type_make(dtype, 1, &count);
+    if (!valid_type(ts, &type)) return NULL_VALUE;
+    Buffer *buffer = buffer_new(ts, type_bytes(&type));
+    size_t size = dtype_size(dtype);
+    for (int64_t i = 0; i < count; i++) {
+        double value = start + (double)i * step;
+        if (from_both_ends && i >= count / 2) value = end - (double)(count - 1 - i) * step;
+        if (dtype == DT_F32 && from_both_ends) {
+            float s = (float)step;
+            value = i < count / 2 ? (double)((float)start + s * (float)i)
+                                  : (double)((float)end - s * (float)(count - 1 - i));
+        }
+        element_store(dtype, buffer->bytes + (size_t)i * size, value, (int64_t)value);
+    }
+    return tensor_from_buffer(ts, type, buffer);
+}
+
+static Value arange_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[6], low = from_int(0), high, by = from_int(1);
+    if (!vm_args(vm, "arange", "start? end? step? * dtype? device? requires_grad?", args, nargs,
+                 kwnames, v))
+        return NULL_VALUE;
+    if (is_null(v[0]) && is_null(v[1]))
+        return vm_raise(vm, EXC_TypeError, "arange() needs the end");
+    high = is_null(v[1]) ? v[0] : v[1];
+    if (!is_null(v[1]) && !is_null(v[0])) low = v[0];
+    if (!is_null(v[2])) by = v[2];
+    bool whole = is_int(low) && is_int(high) && is_int(by);
+    DType dtype = whole ? DT_I64 : ts->default_dtype;
+    double start, end, step;
+    if (!arg_dtype(ts, v[3], &dtype) || !vm_to_double(vm, low, &start) ||
+        !vm_to_double(vm, high, &end) || !vm_to_double(vm, by, &step))
+        return NULL_VALUE;
+    if (step == 0) return vm_raise(vm, EXC_RuntimeError, "step must be nonzero");
+    if ((step > 0 && start > end) || (step < 0 && start < end))
+        return vm_raise(vm, EXC_RuntimeError,
+                        "upper bound and lower bound inconsistent with step sign");
+    double count = ceil((end - start) / step);
+    if (!(count < 1e15)) return vm_raise(vm, EXC_RuntimeError, "the tensor is too large");
+    return finish(ts, counted(ts, dtype, (int64_t)count, start, step, false, 0), v[5]);
+}
+
+static Value linspace_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[6];
+    double start, end;
+    int64_t steps;
+    DType dtype = ts->default_dtype;
+    if (!vm_args(vm, "linspace", "start end steps * dtype? device? requires_grad?", args, nargs,
+                 kwnames, v) ||
+        !vm_to_double(vm, v[0], &start) || !vm_to_double(vm, v[1], &end) ||
+        !arg_int(ts, v[2], 0, &steps) || !arg_dtype(ts, v[3], &dtype))
+        return NULL_VALUE;
+    if (steps < 0) return vm_raise(vm, EXC_RuntimeError, "number of steps must be non-negative");
+    double step = steps > 1 ? (end - start) / (double)(steps - 1) : 0;
+    if (dtype == DT_F32)
+        step = (double)(((float)end - (float)start) / (float)(steps > 1 ? steps - 1 : 1));
+    if (steps == 1) return finish(ts, counted(ts, dtype, 1, start, 0, false, 0), v[5]);
+    return finish(ts, counted(ts, dtype, steps, start, step, true, end), v[5]);
+}
+
+static Value eye_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[5];
+    Type type = {.dtype = ts->default_dtype, .rank = 2};
+    if (!vm_args(vm, "eye", "n m? * dtype? device? requires_grad?", args, nargs, kwnames, v) ||
+        !arg_int(ts, v[0], 0, &type.dim[0]) || !arg_int(ts, v[1], type.dim[0], &type.dim[1]) ||
+        !arg_dtype(ts, v[2], &type.dtype) || !valid_type(ts, &type))
+        return NULL_VALUE;
+    Buffer *buffer = buffer_new(ts, type_bytes(&type));
+    size_t size = dtype_size(type.dtype);
+    memset(buffer->bytes, 0, type_bytes(&type));
+    for (int64_t i = 0; i < type.dim[0] && i < type.dim[1]; i++)
+        element_store(type.dtype, buffer->bytes + (size_t)(i * type.dim[1] + i) * size, 1, 1);
+    return finish(ts, tensor_from_buffer(ts, type, buffer), v[4]);
+}
+
+/* tril and triu: zero above, or below, a diagonal of the last two dims. */
+static Value triangle(Vm *vm, bool lower, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x;
+    int64_t diagonal;
+    const char *name = lower ? "tril" : "triu";
+    if (!vm_args(vm, name, "input diagonal?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], name, &x) || !arg_int(ts, v[1], 0, &diagonal))
+        return NULL_VALUE;
+    int rank = x->type.rank;
+    if (rank < 2)
+        return vm_raise(vm, EXC_RuntimeError, "%s: input tensor must have at least 2 dimensions",
+                        name);
+    Type type = x->type;
+    type.dtype = DT_I64;
+    LazyNode *row = lazy_iota(ts, type, rank - 2), *column = lazy_iota(ts, type, rank - 1);
+    LazyNode *shift = lazy_broadcast(ts, lazy_const(ts, DT_I64, (double)diagonal), rank, type.dim);
+    LazyNode *keep =
+        lazy_binary(ts, lower ? OP_le : OP_ge, column, lazy_binary(ts, OP_add, row, shift));
+    LazyNode *node = lazy_where(ts, keep, tensor_read(ts, x), lazy_zeros(ts, x->type));
+    return tensor_wrap(ts, node, lower ? "TrilBackward0" : "TriuBackward0");
+}
+static Value tril_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return triangle(vm, true, args, nargs, kwnames);
+}
+static Value triu_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return triangle(vm, false, args, nargs, kwnames);
+}
+
+const TensorFunction CREATE_FUNCTIONS[] = {
+    {"tensor", tensor_call, FN_FUNCTION},
+    {"as_tensor", as_tensor_call, FN_FUNCTION},
+    {"asarray", as_tensor_call, FN_FUNCTION},
+    {"from_bytes", from_bytes_call, FN_FUNCTION},
+    {"zeros", zeros_call, FN_FUNCTION},
+    {"empty", zeros_call, FN_FUNCTION},
+    {"ones", ones_call, FN_FUNCTION},
+    {"full", full_call, FN_FUNCTION},
+    {"zeros_like", zeros_like_call, FN_FUNCTION},
+    {"empty_like", zeros_like_call, FN_FUNCTION},
+    {"ones_like", ones_like_call, FN_FUNCTION},
+    {"full_like", full_like_call, FN_FUNCTION},
+    {"new_zeros", new_zeros_call, FN_METHOD},
+    {"new_empty", new_zeros_call, FN_METHOD},
+    {"new_ones", new_ones_call, FN_METHOD},
+    {"new_full", new_full_call, FN_METHOD},
+    {"new_tensor", new_tensor_call, FN_METHOD},
+    {"arange", arange_call, FN_FUNCTION},
+    {"linspace", linspace_call, FN_FUNCTION},
+    {"eye", eye_call, FN_FUNCTION},
+    {"tril", tril_call, FN_BOTH},
+    {"triu", triu_call, FN_BOTH},
+    {NULL, NULL, 0},
+};

@@ -1,0 +1,235 @@
+/* Joining and rearranging whole tensors: cat, stack, flip, roll and kin. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/tensor/tensor.h"
+
+enum { MAX_PARTS = 4096 };
+
+/* The items of a sequence of tensors. Borrowed; false: raised. */
+static bool tensors_of(TensorState *ts, const char *name, Value v, const Value **items,
+                       size_t *count) {
+    if (!vm_items(v, items, count)) {
+        vm_raise(ts->vm, EXC_TypeError, "%s(): argument 'tensors' must be tuple of Tensors, not %s",
+                 name, vm_class_name(ts->vm, v));
+        return false;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        if (is_tensor(ts, (*items)[i])) continue;
+        vm_raise(ts->vm, EXC_TypeError, "expected Tensor as element %zu in argument 0, but got %s",
+                 i, vm_class_name(ts->vm, (*items)[i]));
+        return false;
+    }
+    if (*count && *count <= MAX_PARTS) return true;
+    vm_raise(ts->vm, EXC_RuntimeError,
+             *count ? "%s: too many tensors" : "%s(): expected a non-empty list of Tensors", name);
+    return false;
+}
+
+static bool check_parts(TensorState *ts, const Value *items, size_t count, int dim) {
+    const Type *first = &as_tensor(items[0])->type;
+    for (size_t i = 1; i < count; i++) {
+        const Type *type = &as_tensor(items[i])->type;
+        if (type->rank != first->rank) {
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "Tensors must have same number of dimensions: got %d and %d", first->rank,
+                     type->rank);
+            return false;
+        }
+        for (int d = 0; d < type->rank; d++) {
+            if (d == dim || type->dim[d] == first->dim[d]) continue;
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "Sizes of tensors must match except in dimension %d. Expected size %lld but "
+                     "got size %lld for tensor number %zu in the list.",
+                     dim, (long long)first->dim[d], (long long)type->dim[d], i);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Joins along `dim`; with `fresh` each part gets that dim, of size 1, first. */
+static Value join(TensorState *ts, const Value *items, size_t count, int dim, bool fresh,
+                  const char *fn_name) {
+    Promotion p;
+    promote_init(&p);
+    for (size_t i = 0; i < count; i++)
+        promote_add(ts, &p, items[i]);
+    DType dtype = promote_result(ts, &p);
+    LazyNode **parts = xcalloc(count, sizeof *parts);
+    size_t made = 0;
+    for (; made < count; made++) {
+        Tensor *x = as_tensor(items[made]);
+        LazyNode *node = lazy_cast(ts, tensor_read(ts, x), dtype);
+        int64_t dims[MAX_RANK];
+        for (int i = 0; fresh && i <= x->type.rank; i++)
+            dims[i] = i == dim ? 1 : x->type.dim[i < dim ? i : i - 1];
+        if (fresh) node = lazy_reshape(ts, node, x->type.rank + 1, dims);
+        if (!node) break;
+        parts[made] = node;
+    }
+    LazyNode *node = made == count ? lazy_concat(ts, parts, (int)count, dim) : NULL;
+    for (size_t i = 0; i < made; i++)
+        lazy_unref(ts, parts[i]);
+    free(parts);
+    return tensor_wrap(ts, node, fn_name);
+}
+
+static Value cat_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    const Value *items;
+    size_t count;
+    int dim = 0;
+    if (!vm_args(vm, "cat", "tensors dim?", args, nargs, kwnames, v) ||
+        !tensors_of(ts, "cat", v[0], &items, &count))
+        return NULL_VALUE;
+    int rank = as_tensor(items[0])->type.rank;
+    if (rank == 0)
+        return vm_raise(vm, EXC_RuntimeError,
+                        "zero-dimensional tensor (at position 0) cannot be concatenated");
+    if ((!is_null(v[1]) && !arg_dim(ts, v[1], rank, &dim)) || !check_parts(ts, items, count, dim))
+        return NULL_VALUE;
+    return join(ts, items, count, dim, false, "CatBackward0");
+}
+
+static Value stack_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    const Value *items;
+    size_t count;
+    int dim = 0;
+    if (!vm_args(vm, "stack", "tensors dim?", args, nargs, kwnames, v) ||
+        !tensors_of(ts, "stack", v[0], &items, &count))
+        return NULL_VALUE;
+    const Type *first = &as_tensor(items[0])->type;
+    if (!is_null(v[1]) && !arg_dim(ts, v[1], first->rank + 1, &dim)) return NULL_VALUE;
+    for (size_t i = 1; i < count; i++) {
+        const Type *type = &as_tensor(items[i])->type;
+        if (type_same_shape(first, type)) continue;
+        Buf a = {0}, b = {0};
+        shape_text(&a, first->dim, first->rank);
+        shape_text(&b, type->dim, type->rank);
+        vm_raise(vm, EXC_RuntimeError,
+                 "stack expects each tensor to be equal size, but got %s at entry 0 and %s at "
+                 "entry %zu",
+                 buf_text(&a), buf_text(&b), i);
+        buf_free(&a);
+        buf_free(&b);
+        return NULL_VALUE;
+    }
+    return join(ts, items, count, dim, true, "StackBackward0");
+}
+
+static Value flip_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Tensor *x;
+    int64_t given[MAX_RANK];
+    int count;
+    Value v[2];
+    if (kwnames && kwnames->count) {
+        if (!vm_args(vm, "flip", "input dims", args, nargs, kwnames, v)) return NULL_VALUE;
+        args = v;
+        nargs = 2;
+    }
+    if (nargs < 2) return vm_raise(vm, EXC_TypeError, "flip() needs a tensor and dims");
+    if (!arg_tensor(ts, args[0], "flip", &x) ||
+        !arg_sizes(ts, args + 1, nargs - 1, "flip", given, &count))
+        return NULL_VALUE;
+    LazyNode *node = tensor_read(ts, x);
+    for (int i = 0; node && i < count; i++) {
+        int dim;
+        if (!arg_dim(ts, from_int(given[i]), x->type.rank, &dim)) {
+            lazy_unref(ts, node);
+            return NULL_VALUE;
+        }
+        node = lazy_flip(ts, node, dim);
+    }
+    return tensor_wrap(ts, node, "FlipBackward0");
+}
+
+/* One dim rotated by `shift`: its two parts change places. */
+static LazyNode *roll_dim(TensorState *ts, LazyNode *node, int dim, int64_t shift) {
+    int64_t size = node->type.dim[dim], start[MAX_RANK] = {0}, sizes[MAX_RANK], step[MAX_RANK];
+    if (size == 0) return node;
+    shift = ((shift % size) + size) % size;
+    if (shift == 0) return node;
+    memcpy(sizes, node->type.dim, sizeof sizes);
+    for (int i = 0; i < MAX_RANK; i++)
+        step[i] = 1;
+    sizes[dim] = size - shift;
+    LazyNode *parts[2] = {NULL, lazy_slice(ts, lazy_ref(node), start, sizes, step)};
+    start[dim] = size - shift;
+    sizes[dim] = shift;
+    parts[0] = lazy_slice(ts, node, start, sizes, step);
+    LazyNode *joined = parts[0] && parts[1] ? lazy_concat(ts, parts, 2, dim) : NULL;
+    for (int i = 0; i < 2; i++)
+        if (parts[i]) lazy_unref(ts, parts[i]);
+    return joined;
+}
+
+static Value roll_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    Tensor *x;
+    int64_t shifts[MAX_RANK], dims[MAX_RANK];
+    int count, dim_count = 0;
+    if (!vm_args(vm, "roll", "input shifts dims?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "roll", &x) ||
+        !arg_ints(ts, v[1], "shifts", shifts, MAX_RANK, &count))
+        return NULL_VALUE;
+    LazyNode *node = tensor_read(ts, x);
+    if (!node) return NULL_VALUE;
+    if (is_null(v[2]) || is_none(v[2])) {
+        int64_t flat = type_numel(&x->type);
+        node = lazy_reshape(ts, node, 1, &flat);
+        node = node ? roll_dim(ts, node, 0, shifts[0]) : NULL;
+        node = lazy_reshape(ts, node, x->type.rank, x->type.dim);
+        return tensor_wrap(ts, node, "RollBackward0");
+    }
+    bool ok = arg_ints(ts, v[2], "dims", dims, MAX_RANK, &dim_count);
+    if (ok && dim_count != count) {
+        vm_raise(vm, EXC_RuntimeError, "shifts and dimensions must align. shifts: %d, dims:%d",
+                 count, dim_count);
+        ok = false;
+    }
+    for (int i = 0; ok && node && i < count; i++) {
+        int dim;
+        ok = arg_dim(ts, from_int(dims[i]), x->type.rank, &dim);
+        if (ok) node = roll_dim(ts, node, dim, shifts[i]);
+    }
+    if (ok) return tensor_wrap(ts, node, "RollBackward0");
+    if (node) lazy_unref(ts, node);
+    return NULL_VALUE;
+}
+
+/* Every tensor expanded to the shape that all broadcast to. */
+static Value broadcast_tensors_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Type type = type_scalar(DT_F32);
+    if (!vm_args_simple(vm, "broadcast_tensors", nargs, kwnames, 1, -1)) return NULL_VALUE;
+    for (int i = 0; i < nargs; i++) {
+        Tensor *x;
+        if (!arg_tensor(ts, args[i], "broadcast_tensors", &x) ||
+            !broadcast_shapes(ts, &type, &x->type, &type))
+            return NULL_VALUE;
+    }
+    Value made = tuple_new(vm, (size_t)nargs);
+    for (int i = 0; i < nargs; i++) {
+        Tensor *x = as_tensor(args[i]);
+        as_tuple(made)->items[i] =
+            tensor_view_of(ts, x, view_expand(x, type.rank, type.dim), "ExpandBackward0");
+    }
+    return made;
+}
+
+const TensorFunction JOIN_FUNCTIONS[] = {
+    {"cat", cat_call, FN_FUNCTION},
+    {"concat", cat_call, FN_FUNCTION},
+    {"concatenate", cat_call, FN_FUNCTION},
+    {"stack", stack_call, FN_FUNCTION},
+    {"flip", flip_call, FN_BOTH},
+    {"roll", roll_call, FN_BOTH},
+    {"broadcast_tensors", broadcast_tensors_call, FN_FUNCTION},
+    {NULL, NULL, 0},
+};

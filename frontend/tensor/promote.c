@@ -1,0 +1,274 @@
+/* Arguments of tensor functions: type promotion, broadcasting, and the conversions from the
+ * program's values with PyTorch's messages. */
+#include <string.h>
+
+#include "frontend/tensor/tensor.h"
+
+/* ---- promotion ---- */
+
+/* Rank in the lattice bool < u8 < i32 < i64 < f32 < f64, which is the enum's order. */
+DType promote_types(DType a, DType b) {
+    return a > b ? a : b;
+}
+
+void promote_init(Promotion *p) {
+    p->dim = p->zero = p->number = -1;
+}
+
+static void meet(int *slot, DType dtype) {
+    *slot = *slot < 0 ? (int)dtype : (int)promote_types((DType)*slot, dtype);
+}
+
+bool is_number(TensorState *ts, Value v) {
+    return is_int(v) || is_float(v) || (v.tag == TAG_OBJ && v.o->cls == ts->opaque_class);
+}
+
+bool promote_add(TensorState *ts, Promotion *p, Value v) {
+    if (is_tensor(ts, v)) {
+        const Type *type = &as_tensor(v)->type;
+        meet(type->rank ? &p->dim : &p->zero, type->dtype);
+        return true;
+    }
+    if (v.tag == TAG_BOOL)
+        meet(&p->number, DT_BOOL);
+    else if (is_int(v))
+        meet(&p->number, DT_I64);
+    else if (is_number(ts, v))
+        meet(&p->number, ts->default_dtype);
+    else
+        return false;
+    return true;
+}
+
+static int category(int dtype) {
+    if (dtype < 0) return -1;
+    return dtype == DT_BOOL ? 0 : dtype_is_float((DType)dtype) ? 2 : 1;
+}
+
+/* A lower category of operand only matters when its kind of number is a higher one. */
+static int combine(int strong, int weak) {
+    if (strong < 0) return weak;
+    if (weak < 0 || category(weak) <= category(strong)) return strong;
+    return (int)promote_types((DType)strong, (DType)weak);
+}
+
+DType promote_result(const TensorState *ts, const Promotion *p) {
+    int number = p->number;
+    int result = combine(combine(p->dim, p->zero), number);
+    return result < 0 ? ts->default_dtype : (DType)result;
+}
+
+/* ---- broadcasting ---- */
+
+bool broadcast_shapes(TensorState *ts, const Type *a, const Type *b, Type *out) {
+    int rank = a->rank > b->rank ? a->rank : b->rank;
+    int64_t dims[MAX_RANK] = {0};
+    for (int i = 1; i <= rank; i++) {
+        int64_t x = i <= a->rank ? a->dim[a->rank - i] : 1;
+        int64_t y = i <= b->rank ? b->dim[b->rank - i] : 1;
+        if (x != y && x != 1 && y != 1) {
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "The size of tensor a (%lld) must match the size of tensor b (%lld) at "
+                     "non-singleton dimension %d",
+                     (long long)x, (long long)y, rank - i);
+            return false;
+        }
+        dims[rank - i] = x == 1 ? y : x;
+    }
+    *out = type_make(out->dtype, rank, dims);
+    if (!type_valid(out)) {
+        vm_raise(ts->vm, EXC_RuntimeError, "the result of broadcasting is too large");
+        return false;
+    }
+    return true;
+}
+
+Type operand_type(TensorState *ts, Value v, DType dtype) {
+    if (!is_tensor(ts, v)) return type_scalar(dtype);
+    Type type = as_tensor(v)->type;
+    type.dtype = dtype;
+    return type;
+}
+
+LazyNode *operand_cast(TensorState *ts, Value v, DType dtype) {
+    if (is_tensor(ts, v)) return lazy_cast(ts, tensor_read(ts, as_tensor(v)), dtype);
+    if (is_int(v) || is_float(v)) return lazy_number(ts, dtype, v);
+    vm_raise(ts->vm, EXC_RuntimeError,
+             "this number depends on a tensor's value, which is known only when the compiled "
+             "network runs; keep it a tensor (without .item())");
+    return NULL;
+}
+
+LazyNode *operand_node(TensorState *ts, Value v, Type type) {
+    return lazy_broadcast(ts, operand_cast(ts, v, type.dtype), type.rank, type.dim);
+}
+
+/* ---- arguments ---- */
+
+bool arg_tensor(TensorState *ts, Value v, const char *function, Tensor **out) {
+    if (is_tensor(ts, v)) {
+        *out = as_tensor(v);
+        return true;
+    }
+    vm_raise(ts->vm, EXC_TypeError, "%s(): argument must be Tensor, not %s", function,
+             v.tag == TAG_NULL ? "nothing" : vm_class_name(ts->vm, v));
+    return false;
+}
+
+typedef struct DTypeObj {
+    Obj base;
+    DType dtype;
+} DTypeObj;
+
+Value dtype_value(TensorState *ts, DType dtype) {
+    if (is_null(ts->dtypes[dtype])) {
+        DTypeObj *object = (DTypeObj *)(void *)vm_alloc(ts->vm, ts->dtype_class);
+        object->dtype = dtype;
+        ts->dtypes[dtype] = FROM_OBJ(object);
+    }
+    return incref(ts->dtypes[dtype]);
+}
+
+bool arg_dtype(TensorState *ts, Value v, DType *out) {
+    if (is_null(v) || is_none(v)) return true;
+    if (v.tag == TAG_OBJ && v.o->cls == ts->dtype_class) {
+        *out = ((DTypeObj *)(void *)v.o)->dtype;
+        return true;
+    }
+    if (is_class(v)) {
+        const Class *cls = as_class(v);
+        Vm *vm = ts->vm;
+        if (cls == vm->cls[CLS_FLOAT]) return *out = DT_F64, true;
+        if (cls == vm->cls[CLS_INT]) return *out = DT_I64, true;
+        if (cls == vm->cls[CLS_BOOL]) return *out = DT_BOOL, true;
+    }
+    vm_raise(ts->vm, EXC_TypeError, "dtype must be torch.dtype, not %s", vm_class_name(ts->vm, v));
+    return false;
+}
+
+bool arg_device(TensorState *ts, Value v) {
+    if (is_null(v) || is_none(v) || (v.tag == TAG_OBJ && v.o->cls == ts->device_class)) return true;
+    if (is_str(v)) {
+        const char *text = as_str(v)->data;
+        if (strcmp(text, "cpu") == 0 || strncmp(text, "cpu:", 4) == 0) return true;
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "device '%s' is not available: nnc run computes on the CPU", text);
+        return false;
+    }
+    vm_raise(ts->vm, EXC_TypeError, "device must be a str or torch.device, not %s",
+             vm_class_name(ts->vm, v));
+    return false;
+}
+
+bool arg_bool(TensorState *ts, Value v, bool otherwise, bool *out) {
+    *out = otherwise;
+    if (is_null(v) || is_none(v)) return true;
+    int truth = vm_truth(ts->vm, v);
+    *out = truth > 0;
+    return truth >= 0;
+}
+
+/* Tensors of one element stand for their number. */
+static bool to_int(TensorState *ts, Value v, int64_t *out) {
+    return vm_to_index(ts->vm, v, out);
+}
+
+bool arg_int(TensorState *ts, Value v, int64_t otherwise, int64_t *out) {
+    *out = otherwise;
+    if (is_null(v) || is_none(v)) return true;
+    return to_int(ts, v, out);
+}
+
+bool arg_dim(TensorState *ts, Value v, int rank, int *out) {
+    int64_t dim;
+    if (!to_int(ts, v, &dim)) return false;
+    int64_t range = rank ? rank : 1;
+    if (dim < -range || dim >= range) {
+        vm_raise(ts->vm, EXC_IndexError,
+                 "Dimension out of range (expected to be in range of [%lld, %lld], but got %lld)",
+                 (long long)-range, (long long)range - 1, (long long)dim);
+        return false;
+    }
+    *out = (int)(dim < 0 ? dim + range : dim);
+    return true;
+}
+
+bool arg_ints(TensorState *ts, Value v, const char *what, int64_t *out, int max, int *count) {
+    const Value *items;
+    size_t n;
+    if (!vm_items(v, &items, &n)) {
+        *count = 1;
+        return to_int(ts, v, out);
+    }
+    if (n > (size_t)max) {
+        vm_raise(ts->vm, EXC_RuntimeError, "%s: at most %d numbers, got %zu", what, max, n);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!to_int(ts, items[i], &out[i])) return false;
+    *count = (int)n;
+    return true;
+}
+
+bool arg_sizes(TensorState *ts, const Value *args, int nargs, const char *function,
+               int64_t out[MAX_RANK], int *rank) {
+    const Value *items;
+    size_t n;
+    if (nargs == 1 && vm_items(args[0], &items, &n))
+        return arg_ints(ts, args[0], function, out, MAX_RANK, rank);
+    if (nargs > MAX_RANK) {
+        vm_raise(ts->vm, EXC_RuntimeError, "%s: at most %d dimensions, got %d", function, MAX_RANK,
+                 nargs);
+        return false;
+    }
+    *rank = nargs;
+    for (int i = 0; i < nargs; i++)
+        if (!to_int(ts, args[i], &out[i])) return false;
+    return true;
+}
+
+bool arg_dims(TensorState *ts, Value v, int rank, int64_t out[MAX_RANK], int *count) {
+    bool set[MAX_RANK] = {0};
+    const Value *items = &v;
+    size_t n = 1;
+    bool all = is_null(v) || is_none(v);
+    if (!all && vm_items(v, &items, &n) && n == 0) all = true;
+    for (size_t i = 0; !all && i < n; i++) {
+        int dim;
+        if (!arg_dim(ts, items[i], rank, &dim)) return false;
+        if (rank && set[dim]) {
+            vm_raise(ts->vm, EXC_RuntimeError, "dim %d appears multiple times in the list of dims",
+                     dim);
+            return false;
+        }
+        set[dim] = true;
+    }
+    *count = 0;
+    for (int i = 0; i < rank; i++)
+        if (all || set[i]) out[(*count)++] = i;
+    return true;
+}
+
+/* ---- shapes and names ---- */
+
+Value shape_value(TensorState *ts, const Type *type) {
+    Value args[MAX_RANK];
+    for (int i = 0; i < type->rank; i++)
+        args[i] = from_int(type->dim[i]);
+    Value items = tuple_from(ts->vm, args, (size_t)type->rank);
+    Value shape = vm_call1(ts->vm, FROM_OBJ(ts->size_class), items);
+    decref(items);
+    return shape;
+}
+
+void shape_text(Buf *out, const int64_t *dims, int rank) {
+    buf_putc(out, '[');
+    for (int i = 0; i < rank; i++)
+        buf_printf(out, i ? ", %lld" : "%lld", (long long)dims[i]);
+    buf_putc(out, ']');
+}
+
+const char *dtype_long_name(DType dtype) {
+    static const char *const names[] = {"Bool", "Byte", "Int", "Long", "Float", "Double"};
+    return names[dtype];
+}

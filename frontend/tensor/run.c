@@ -1,0 +1,65 @@
+/* `nnc run`: evaluates a program with lazy tensors that are computed when a value is needed. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "frontend/frontend.h"
+#include "frontend/tensor/script.h"
+
+static bool need_by_running(TensorState *ts, LazyNode *node, const char *what) {
+    (void)what;
+    return script_evaluate(ts, node);
+}
+
+/* What was recorded happens before the effect does. A fault shows where its value is read. */
+static void evaluate_pending(Vm *vm) {
+    if (!vm_failed(vm)) script_evaluate(tensor_state(vm), NULL);
+}
+
+static void print_summary(const TensorState *ts, double seconds) {
+    ScriptCounters c = script_counters(ts);
+    fprintf(stderr,
+            "nnc: %llu evaluations of %llu nodes, %llu graphs planned, %llu compiled, %llu updates "
+            "in place, %.3f s\n",
+            (unsigned long long)c.evaluations, (unsigned long long)c.nodes,
+            (unsigned long long)c.graphs, (unsigned long long)c.compiled,
+            (unsigned long long)c.updates, seconds);
+}
+
+static char **argv_of(const FrontendOptions *options, Sources *sources) {
+    char **argv = xcalloc((size_t)options->arg_count + 2, sizeof *argv);
+    union {
+        const char *text;
+        char *argument;
+    } path = {.text = sources_get(sources, options->file)->path};
+    argv[0] = path.argument;
+    for (int i = 0; i < options->arg_count; i++)
+        argv[i + 1] = options->args[i];
+    return argv;
+}
+
+int frontend_run(const FrontendOptions *options, Sources *sources) {
+    Vm vm = {0};
+    vm_init(&vm, sources);
+    vm.out = options->out ? options->out : stdout;
+    vm.argc = options->arg_count + 1;
+    vm.argv = argv_of(options, sources);
+    vm.script_path = sources_get(sources, options->file)->path;
+    if (options->step_limit > 0) vm.step_limit = (uint64_t)options->step_limit;
+    TensorState *ts = tensor_state_new(&vm);
+    ts->policy = (Policy){.need_value = need_by_running};
+    ts->script = script_new(ts, options->vector);
+    vm.before_effect = evaluate_pending;
+    clock_t start = clock();
+    int status = 0;
+    bool ok = vm_run_main(&vm, options->file) && script_evaluate(ts, NULL);
+    if (!ok) status = is_null(vm.raised) ? 1 : vm_report_raised(&vm);
+    fflush(vm.out);
+    if (options->verbose) print_summary(ts, (double)(clock() - start) / CLOCKS_PER_SEC);
+    char **argv = vm.argv;
+    tensor_state_release(ts);
+    vm_free(&vm);
+    script_free(ts);
+    tensor_state_free(ts);
+    free(argv);
+    return status;
+}

@@ -1,0 +1,442 @@
+/* The running policy: what was recorded becomes graphs, which are cached by structure.
+ *
+ * An evaluation takes everything that storages wait for. The recorded nodes, in order, are spelled
+ * as bytes (op, attributes, operands by number; buffers only by type): the key of the cache, so
+ * that an iteration like the one before costs no compilation. Where a storage's new value replaces
+ * a buffer that nothing else can see, the graph updates it in place. */
+#include "frontend/tensor/script.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/codegen.h"
+#include "passes/pass.h"
+
+typedef struct CachedGraph {
+    struct CachedGraph *next;
+    uint64_t hash;
+    Buf key;
+    Executable *executable;
+    double work; /* of all runs so far */
+    uint64_t runs;
+    bool tried;
+} CachedGraph;
+
+enum { BUCKETS = 1024 };
+static const double COMPILE_WORK = 3e7; /* operations interpreted before compiling pays */
+static const uint64_t COMPILE_RUNS = 400;
+
+struct Script {
+    CachedGraph *buckets[BUCKETS];
+    ScriptCounters counters;
+    const char *vector;
+};
+
+Script *script_new(TensorState *ts, const char *vector) {
+    (void)ts;
+    Script *script = xcalloc(1, sizeof *script);
+    script->vector = vector;
+    return script;
+}
+
+void script_free(TensorState *ts) {
+    for (int i = 0; i < BUCKETS; i++) {
+        while (ts->script->buckets[i]) {
+            CachedGraph *graph = ts->script->buckets[i];
+            ts->script->buckets[i] = graph->next;
+            executable_free(graph->executable);
+            buf_free(&graph->key);
+            free(graph);
+        }
+    }
+    free(ts->script);
+    ts->script = NULL;
+}
+
+ScriptCounters script_counters(const TensorState *ts) {
+    return ts->script->counters;
+}
+
+/* ---- walking ---- */
+
+static int by_serial(const void *a, const void *b) {
+    const LazyNode *x = *(LazyNode *const *)a, *y = *(LazyNode *const *)b;
+    return x->serial < y->serial ? -1 : x->serial > y->serial;
+}
+
+void lazy_reachable(TensorState *ts, LazyNode *const *targets, size_t count, LazyStop *stop,
+                    void *context, LazyNodeVec *ops, LazyNodeVec *leaves) {
+    uint32_t mark = lazy_new_mark(ts);
+    LazyNodeVec work = {0};
+    for (size_t i = 0; i < count; i++)
+        VEC_PUSH(work, lazy_data(targets[i]));
+    while (work.count) {
+        LazyNode *node = work.items[--work.count];
+        if (node->mark == mark) continue;
+        node->mark = mark;
+        if (node->value || node->kind != LAZY_OP || (stop && stop(node, context))) {
+            VEC_PUSH(*leaves, node);
+            continue;
+        }
+        VEC_PUSH(*ops, node);
+        for (int i = 0; node->inputs && i < node->input_count; i++)
+            VEC_PUSH(work, lazy_data(node->inputs[i]));
+    }
+    VEC_FREE(work);
+    if (ops->count) qsort(ops->items, ops->count, sizeof *ops->items, by_serial);
+    if (leaves->count) qsort(leaves->items, leaves->count, sizeof *leaves->items, by_serial);
+}
+
+Node *lazy_to_node(Graph *graph, const LazyNode *node, Node *const *inputs) {
+    Node *made = graph_add(graph, node->op, inputs, node->input_count, node->attrs,
+                           node->attr_count, node->span);
+    NNC_CHECK(made, "a recorded %s breaks its rule: %s", op_info(node->op)->name,
+              buf_text(&graph->error));
+    if (!made->name) made->name = node->name;
+    return made;
+}
+
+/* ---- what an evaluation consists of ---- */
+
+typedef struct Job {
+    LazyNodeVec targets, ops, leaves;
+    VEC(int) updates; /* one a target: the leaf whose buffer it takes over, or -1 */
+    Buf key;
+} Job;
+
+static void job_free(Job *job) {
+    VEC_FREE(job->targets);
+    VEC_FREE(job->ops);
+    VEC_FREE(job->leaves);
+    VEC_FREE(job->updates);
+    buf_free(&job->key);
+}
+
+static void add_target(Job *job, LazyNode *node) {
+    if (node->value || node->kind != LAZY_OP || node->keeps_data) return;
+    if (op_info(node->op)->results > 1) return;
+    node->keeps_data = true;
+    VEC_PUSH(job->targets, node);
+}
+
+/* Values that a backward which may still come will read: kept, so that it doesn't compute the
+ * forward again. */
+static void add_saved(Job *job) {
+    for (size_t i = 0; i < job->ops.count; i++) {
+        LazyNode *node = job->ops.items[i];
+        if (!node->requires_grad || node->freed) continue;
+        uint32_t reads = grad_reads(node->op);
+        if (reads >> 31) add_target(job, node);
+        for (int k = 0; k < node->input_count && k < 31; k++)
+            if (reads >> k & 1) add_target(job, lazy_data(node->inputs[k]));
+    }
+}
+
+/* Ops in order of recording, leaves by their first use: so that an iteration whose parameters were
+ * made anew by the one before is numbered alike. */
+static void number_nodes(TensorState *ts, Job *job) {
+    uint32_t mark = lazy_new_mark(ts);
+    job->leaves.count = 0;
+    for (size_t i = 0; i < job->ops.count; i++) {
+        LazyNode *node = job->ops.items[i];
+        node->slot = (uint32_t)i;
+        for (int k = 0; k < node->input_count; k++) {
+            LazyNode *in = lazy_data(node->inputs[k]);
+            if (!in->value || in->mark == mark) continue;
+            in->mark = mark;
+            in->slot = (uint32_t)job->leaves.count;
+            VEC_PUSH(job->leaves, in);
+        }
+    }
+}
+
+static void job_collect(TensorState *ts, Job *job, LazyNode *extra) {
+    for (LazyNode *n = ts->waiting; n; n = n->next)
+        add_target(job, n);
+    if (extra) add_target(job, extra);
+    lazy_reachable(ts, job->targets.items, job->targets.count, NULL, NULL, &job->ops, &job->leaves);
+    add_saved(job);
+    if (job->targets.count)
+        qsort(job->targets.items, job->targets.count, sizeof *job->targets.items, by_serial);
+    number_nodes(ts, job);
+}
+
+/* ---- updates in place ---- */
+
+/* Counts, in `slot`-parallel arrays, the references to leaves that come from this graph alone. */
+typedef struct LeafUse {
+    uint32_t seen;
+    bool outside; /* a link to it is held by something else */
+} LeafUse;
+
+/* A reference from the graph to `node`; whether all references to a link on the way come from the
+ * graph is told by counting them in the link's slot. */
+static void count_use(LazyNode *node, LeafUse *uses, uint32_t mark) {
+    while (node->kind >= LAZY_BARRIER) {
+        if (node->mark == mark) {
+            node->slot++;
+            return;
+        }
+        node->mark = mark;
+        node->slot = 1;
+        node = node->inputs[0];
+    }
+    if (node->value) uses[node->slot].seen++;
+}
+
+static void check_links(LazyNode *node, LeafUse *uses) {
+    bool shared = false;
+    while (node->kind >= LAZY_BARRIER) {
+        shared = shared || node->slot != node->refs;
+        node = node->inputs[0];
+    }
+    if (shared && node->value) uses[node->slot].outside = true;
+}
+
+static void find_updates(TensorState *ts, Job *job) {
+    for (size_t i = 0; i < job->targets.count; i++)
+        VEC_PUSH(job->updates, -1);
+    for (size_t i = 0; i < job->ops.count; i++)
+        if (job->ops.items[i]->requires_grad && !job->ops.items[i]->freed) return;
+    LeafUse *uses = xcalloc(job->leaves.count + 1, sizeof *uses);
+    uint32_t mark = lazy_new_mark(ts);
+    for (size_t i = 0; i < job->ops.count; i++)
+        for (int k = 0; k < job->ops.items[i]->input_count; k++)
+            count_use(job->ops.items[i]->inputs[k], uses, mark);
+    for (size_t i = 0; i < job->ops.count; i++)
+        for (int k = 0; k < job->ops.items[i]->input_count; k++)
+            check_links(job->ops.items[i]->inputs[k], uses);
+    for (size_t t = 0; t < job->targets.count; t++) {
+        LazyNode *target = job->targets.items[t];
+        if (!target->replaces || !target->storage_refs) continue;
+        for (size_t i = 0; i < job->leaves.count; i++) {
+            LazyNode *leaf = job->leaves.items[i];
+            if (!leaf->value || leaf->value->id != target->replaces) continue;
+            if (uses[i].outside || uses[i].seen != leaf->refs || leaf->value->refs != 1 ||
+                !type_equal(&leaf->type, &target->type))
+                break;
+            uses[i].outside = true; /* taken */
+            job->updates.items[t] = (int)i;
+            ts->script->counters.updates++;
+            break;
+        }
+    }
+    free(uses);
+}
+
+/* ---- the key ---- */
+
+static void key_int(Buf *key, int64_t value) {
+    buf_add(key, &value, sizeof value);
+}
+
+static void key_attr(Buf *key, const Attr *attr) {
+    switch (attr_kind(attr->name)) {
+    case ATTR_KIND_INT:
+        key_int(key, attr->i);
+        break;
+    case ATTR_KIND_FLOAT:
+        buf_add(key, &attr->f, sizeof attr->f);
+        break;
+    case ATTR_KIND_DTYPE:
+        key_int(key, attr->dtype);
+        break;
+    case ATTR_KIND_TEXT:
+        buf_puts(key, attr->text);
+        break;
+    case ATTR_KIND_INTS:
+        key_int(key, attr->ints.count);
+        buf_add(key, attr->ints.items, (size_t)attr->ints.count * sizeof(int64_t));
+        break;
+    case ATTR_KIND_DATA:
+        key_int(key, (int64_t)attr->data.size);
+        buf_add(key, attr->data.bytes, attr->data.size);
+        break;
+    }
+}
+
+static void key_type(Buf *key, const Type *type) {
+    key_int(key, (int64_t)type->dtype * 16 + type->rank);
+    buf_add(key, type->dim, (size_t)type->rank * sizeof(int64_t));
+}
+
+static void job_key(Job *job) {
+    Buf *key = &job->key;
+    key_int(key, (int64_t)job->leaves.count);
+    for (size_t i = 0; i < job->leaves.count; i++)
+        key_type(key, &job->leaves.items[i]->type);
+    for (size_t i = 0; i < job->ops.count; i++) {
+        const LazyNode *node = job->ops.items[i];
+        key_int(key, (int64_t)node->op * 4096 + node->input_count);
+        for (int k = 0; k < node->attr_count; k++)
+            key_attr(key, &node->attrs[k]);
+        for (int k = 0; k < node->input_count; k++) {
+            const LazyNode *in = lazy_data(node->inputs[k]);
+            key_int(key, (int64_t)in->slot * 2 + (in->value != NULL));
+        }
+    }
+    key_int(key, -1);
+    for (size_t i = 0; i < job->targets.count; i++) {
+        key_int(key, job->targets.items[i]->slot);
+        key_int(key, job->updates.items[i]);
+    }
+}
+
+static uint64_t hash_bytes(const Buf *key) {
+    uint64_t hash = 1469598103934665603u;
+    const unsigned char *at = (const unsigned char *)key->data;
+    size_t i = 0;
+    for (; i + 8 <= key->size; i += 8) {
+        uint64_t word;
+        memcpy(&word, at + i, 8);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 29;
+    }
+    for (; i < key->size; i++)
+        hash = (hash ^ at[i]) * 1099511628211u;
+    return hash;
+}
+
+/* ---- planning ---- */
+
+static Graph *job_graph(const Job *job, Arena *arena) {
+    Graph *graph = graph_new(arena, "run");
+    Node **leaves = ARENA_ARRAY(arena, Node *, job->leaves.count + 1);
+    Node **ops = ARENA_ARRAY(arena, Node *, job->ops.count + 1);
+    for (size_t i = 0; i < job->leaves.count; i++)
+        leaves[i] = graph_input(graph, arena_printf(arena, "x%zu", i), job->leaves.items[i]->type,
+                                ROLE_DATA, (int)i);
+    size_t most = 1;
+    for (size_t i = 0; i < job->ops.count; i++)
+        if ((size_t)job->ops.items[i]->input_count > most)
+            most = (size_t)job->ops.items[i]->input_count;
+    Node **inputs = ARENA_ARRAY(arena, Node *, most);
+    for (size_t i = 0; i < job->ops.count; i++) {
+        const LazyNode *node = job->ops.items[i];
+        for (int k = 0; k < node->input_count; k++) {
+            const LazyNode *in = lazy_data(node->inputs[k]);
+            inputs[k] = in->value ? leaves[in->slot] : ops[in->slot];
+        }
+        ops[i] = lazy_to_node(graph, node, inputs);
+    }
+    for (size_t i = 0; i < job->targets.count; i++) {
+        int update = job->updates.items[i];
+        graph_output(graph, arena_printf(arena, "y%zu", i), ops[job->targets.items[i]->slot],
+                     update >= 0 ? OUT_UPDATE : OUT_RESULT, update);
+    }
+    return graph;
+}
+
+static CachedGraph *find_graph(TensorState *ts, Job *job) {
+    Script *script = ts->script;
+    uint64_t hash = hash_bytes(&job->key);
+    CachedGraph **bucket = &script->buckets[hash % BUCKETS];
+    for (CachedGraph *g = *bucket; g; g = g->next)
+        if (g->hash == hash && g->key.size == job->key.size &&
+            memcmp(g->key.data, job->key.data, g->key.size) == 0)
+            return g;
+    Arena arena = {0};
+    Buf error = {0};
+    Graph *graph = job_graph(job, &arena);
+    CodegenOptions options = {.prefix = "run", .vector = script->vector, .level = 2};
+    Executable *executable = executable_new(graph, &options, &error);
+    graph_free(graph);
+    arena_free(&arena);
+    if (!executable) {
+        vm_raise(ts->vm, EXC_RuntimeError, "%s", buf_text(&error));
+        buf_free(&error);
+        return NULL;
+    }
+    script->counters.graphs++;
+    CachedGraph *made = xcalloc(1, sizeof *made);
+    made->hash = hash;
+    made->key = job->key;
+    job->key = (Buf){0};
+    made->executable = executable;
+    made->next = *bucket;
+    *bucket = made;
+    return made;
+}
+
+/* ---- running ---- */
+
+static void compile_when_worth(TensorState *ts, CachedGraph *graph) {
+    graph->work += executable_flops(graph->executable);
+    graph->runs++;
+    if (graph->tried || (graph->work < COMPILE_WORK && graph->runs < COMPILE_RUNS)) return;
+    Buf error = {0};
+    graph->tried = true;
+    if (executable_compile(graph->executable, &error)) ts->script->counters.compiled++;
+    buf_free(&error);
+}
+
+static bool job_run(TensorState *ts, Job *job, CachedGraph *graph) {
+    size_t inputs = job->leaves.count, outputs = job->targets.count;
+    const void **in = xcalloc(inputs + 1, sizeof *in);
+    void **out = xcalloc(outputs + 1, sizeof *out);
+    Buffer **buffers = xcalloc(outputs + 1, sizeof *buffers);
+    for (size_t i = 0; i < inputs; i++)
+        in[i] = job->leaves.items[i]->value->bytes;
+    for (size_t i = 0; i < outputs; i++) {
+        int update = job->updates.items[i];
+        buffers[i] = update >= 0 ? buffer_ref(job->leaves.items[update]->value)
+                                 : buffer_new(ts, type_bytes(&job->targets.items[i]->type));
+        if (update >= 0) buffers[i]->id = ++ts->next_buffer;
+        out[i] = buffers[i]->bytes;
+    }
+    compile_when_worth(ts, graph);
+    Buf error = {0};
+    bool ok = executable_run(graph->executable, in, out, &error);
+    if (!ok) vm_raise(ts->vm, EXC_IndexError, "%s", buf_text(&error));
+    buf_free(&error);
+    for (size_t i = 0; i < outputs; i++) {
+        if (ok)
+            job->targets.items[i]->value = buffers[i];
+        else
+            buffer_unref(ts, buffers[i]);
+    }
+    ts->script->counters.evaluations++;
+    ts->script->counters.nodes += job->ops.count;
+    free(in);
+    free(out);
+    free(buffers);
+    return ok;
+}
+
+/* History that a backward has used up: once everything alive has its value, nothing needs it. */
+static void drop_freed(TensorState *ts) {
+    for (size_t i = 0; i < ts->freed.count; i++) {
+        LazyNode *node = ts->freed.items[i];
+        lazy_drop_inputs(ts, node);
+        lazy_unref(ts, node);
+    }
+    ts->freed.count = 0;
+}
+
+bool script_evaluate(TensorState *ts, LazyNode *extra) {
+    Job job = {0};
+    job_collect(ts, &job, extra);
+    for (size_t i = 0; i < job.ops.count; i++) {
+        const LazyNode *node = job.ops.items[i];
+        NNC_CHECK(node->inputs || node->input_count == 0, "a value's operands are gone");
+    }
+    bool ok = true;
+    if (job.targets.count) {
+        find_updates(ts, &job);
+        job_key(&job);
+        CachedGraph *graph = find_graph(ts, &job);
+        ok = graph && job_run(ts, &job, graph);
+    }
+    for (size_t i = 0; i < job.targets.count; i++) {
+        job.targets.items[i]->keeps_data = false;
+        lazy_ref(job.targets.items[i]);
+    }
+    for (size_t i = 0; i < job.targets.count; i++) {
+        if (ok) node_evaluated(ts, job.targets.items[i]);
+        lazy_unref(ts, job.targets.items[i]);
+    }
+    if (ok) drop_freed(ts);
+    ts->evaluated_serial = ts->next_serial;
+    job_free(&job);
+    return ok;
+}

@@ -1,0 +1,455 @@
+/* Storages, variables and handles: reading a tensor as a lazy node, writing one in place. */
+#include "frontend/tensor/tensor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "passes/pass.h"
+
+/* ---- storages ---- */
+
+static void waiting_add(TensorState *ts, LazyNode *node) {
+    node->prev = NULL;
+    node->next = ts->waiting;
+    if (ts->waiting) ts->waiting->prev = node;
+    ts->waiting = node;
+}
+
+static void waiting_remove(TensorState *ts, LazyNode *node) {
+    if (node->prev)
+        node->prev->next = node->next;
+    else if (ts->waiting == node)
+        ts->waiting = node->next;
+    else
+        return;
+    if (node->next) node->next->prev = node->prev;
+    node->prev = node->next = NULL;
+}
+
+/* Storages hold the nodes that their values come from: those without a buffer wait for one. */
+static void storage_hold(TensorState *ts, LazyNode *value) {
+    LazyNode *node = lazy_data(value);
+    if (node->storage_refs++ == 0 && !node->value && node->kind == LAZY_OP) waiting_add(ts, node);
+}
+
+static void storage_release(TensorState *ts, LazyNode *value) {
+    LazyNode *node = lazy_data(value);
+    if (--node->storage_refs == 0) waiting_remove(ts, node);
+    lazy_unref(ts, value);
+}
+
+void node_evaluated(TensorState *ts, LazyNode *node) {
+    waiting_remove(ts, node);
+    if (!node->requires_grad) lazy_drop_inputs(ts, node);
+}
+
+void storage_set(TensorState *ts, Storage *storage, LazyNode *node) {
+    LazyNode *old = storage->value;
+    if (old) {
+        LazyNode *from = lazy_data(old), *to = lazy_data(node);
+        to->replaces = from->value ? from->value->id : from->replaces;
+    }
+    storage->value = node;
+    storage_hold(ts, node);
+    if (old) storage_release(ts, old);
+}
+
+static Storage *storage_new(TensorState *ts, LazyNode *node) {
+    Storage *storage = xcalloc(1, sizeof *storage);
+    storage->refs = 1;
+    storage->type = node->type;
+    storage->version = xcalloc(1, sizeof *storage->version);
+    storage->version->refs = 1;
+    storage_set(ts, storage, node);
+    return storage;
+}
+
+void storage_unref(TensorState *ts, Storage *storage) {
+    if (--storage->refs) return;
+    storage_release(ts, storage->value);
+    if (--storage->version->refs == 0) free(storage->version);
+    free(storage);
+}
+
+/* ---- variables ---- */
+
+static Var *var_new(Storage *storage, ViewStep *root) {
+    Var *var = xcalloc(1, sizeof *var);
+    var->refs = 1;
+    var->storage = storage;
+    var->root = root;
+    var->grad = NONE;
+    return var;
+}
+
+void var_unref(TensorState *ts, Var *var) {
+    if (--var->refs) return;
+    storage_unref(ts, var->storage);
+    view_unref(var->root);
+    decref(var->grad);
+    if (var->param && var->param->var == var) var->param->var = NULL;
+    if (var->node) {
+        if (var->node->retain == var) var->node->retain = NULL;
+        lazy_unref(ts, var->node);
+    }
+    if (var->cache) lazy_unref(ts, var->cache);
+    free(var);
+}
+
+static LazyNode *link_one(TensorState *ts, LazyKind kind, LazyNode *data) {
+    LazyNode *link = lazy_link(ts, kind, data->type, &data, 1);
+    lazy_unref(ts, data);
+    return link;
+}
+
+static LazyNode *without_grad(TensorState *ts, LazyNode *node) {
+    return node->requires_grad ? link_one(ts, LAZY_BARRIER, node) : node;
+}
+
+static LazyNode *param_link(TensorState *ts, Var *var, LazyNode *data, uint32_t count) {
+    if (var->param && var->param_count == count) {
+        lazy_unref(ts, data);
+        return lazy_ref(var->param);
+    }
+    if (var->param) { /* of an older version: it keeps the variable, which no longer names it */
+        var->param = NULL;
+    }
+    LazyNode *link = link_one(ts, LAZY_PARAM, data);
+    link->requires_grad = true;
+    link->var = var;
+    var->refs++;
+    var->param = link;
+    var->param_count = count;
+    return link;
+}
+
+/* The storage's value seen through the root, without history. */
+static LazyNode *var_data(TensorState *ts, Var *var) {
+    uint32_t count = var->storage->version->count;
+    if (var->cache && var->cache_count == count) return lazy_ref(var->cache);
+    LazyNode *data = without_grad(ts, lazy_ref(var->storage->value));
+    data = view_apply(ts, var->root, data);
+    if (!data || (data == var->storage->value && !var->root)) return data;
+    if (var->cache) lazy_unref(ts, var->cache);
+    var->cache = lazy_ref(data);
+    var->cache_count = count;
+    return data;
+}
+
+static LazyNode *var_read(TensorState *ts, Var *var) {
+    uint32_t count = var->storage->version->count;
+    if (var->node && var->node_count == count) return lazy_ref(var->node);
+    LazyNode *data = var_data(ts, var);
+    if (!data) return NULL;
+    if (var->requires_grad) return param_link(ts, var, data, count);
+    if (!var->node) return data;
+    LazyNode *inputs[2] = {data, var->node};
+    LazyNode *graft = lazy_link(ts, LAZY_GRAFT, data->type, inputs, 2);
+    graft->requires_grad = true;
+    lazy_unref(ts, data);
+    if (var->node->retain == var) {
+        var->node->retain = NULL;
+        graft->retain = var;
+    }
+    lazy_unref(ts, var->node);
+    var->node = graft;
+    var->node_count = count;
+    return lazy_ref(graft);
+}
+
+/* ---- handles ---- */
+
+static Tensor *tensor_alloc(TensorState *ts, Var *var, ViewStep *view, Type type) {
+    Tensor *tensor = (Tensor *)(void *)vm_alloc(ts->vm, ts->tensor_class);
+    tensor->var = var;
+    tensor->view = view;
+    tensor->type = type;
+    return tensor;
+}
+
+static void save_operand(LazyNode *node, const Tensor *operand, Version *version) {
+    if (node->saved_count == MAX_SAVED) return;
+    if (!node->saved) node->saved = xcalloc(MAX_SAVED, sizeof *node->saved);
+    version->refs++;
+    node->saved[node->saved_count++] = (SavedOperand){
+        version, version->count, operand ? tensor_fn_name(operand) : NULL, node->type};
+    if (operand) node->saved[node->saved_count - 1].type = operand->type;
+}
+
+static bool bilinear(Op op) {
+    return op == OP_mul || op == OP_dot || op == OP_conv;
+}
+
+void tensor_save(TensorState *ts, LazyNode *node, Tensor *const *operands, int count) {
+    (void)ts;
+    if (!node || !node->requires_grad || node->kind != LAZY_OP) return;
+    uint32_t reads = grad_reads(node->op);
+    for (int i = 0; i < count; i++) {
+        if (!operands[i] || !(reads >> i & 1)) continue;
+        if (bilinear(node->op) && count == 2 && operands[1 - i] &&
+            !tensor_requires_grad(operands[1 - i]))
+            continue;
+        save_operand(node, operands[i], operands[i]->var->storage->version);
+    }
+}
+
+Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
+    if (!node) return NULL_VALUE;
+    Type type = node->type;
+    bool requires_grad = node->requires_grad;
+    Storage *storage = storage_new(ts, node);
+    Var *var = var_new(storage, NULL);
+    Tensor *tensor = tensor_alloc(ts, var, NULL, type);
+    if (requires_grad) {
+        var->node = lazy_ref(node);
+        var->fn_name = fn_name;
+        if (node->kind == LAZY_OP && node->saved_count == 0 && grad_reads(node->op) >> 31) {
+            save_operand(node, tensor, storage->version);
+        }
+    }
+    return FROM_OBJ(tensor);
+}
+
+Value tensor_from_buffer(TensorState *ts, Type type, Buffer *buffer) {
+    return tensor_wrap(ts, lazy_leaf(ts, type, buffer), NULL);
+}
+
+void tensor_dealloc(Obj *self) {
+    TensorState *ts = tensor_state(self->cls->vm);
+    Tensor *tensor = (Tensor *)(void *)self;
+    if (tensor->cache) lazy_unref(ts, tensor->cache);
+    view_unref(tensor->view);
+    if (tensor->var) var_unref(ts, tensor->var);
+}
+
+LazyNode *tensor_read(TensorState *ts, Tensor *tensor) {
+    if (!tensor->view) return var_read(ts, tensor->var);
+    uint32_t count = tensor->var->storage->version->count;
+    if (tensor->cache && tensor->cache_count == count && tensor->cache_var == tensor->var &&
+        tensor->cache->requires_grad == tensor_requires_grad(tensor))
+        return lazy_ref(tensor->cache);
+    bool mode = ts->grad_enabled;
+    ts->grad_enabled = true; /* the view was made with its variable's history */
+    LazyNode *base = var_read(ts, tensor->var);
+    LazyNode *node = base ? view_apply(ts, tensor->view, base) : NULL;
+    ts->grad_enabled = mode;
+    if (!node) return NULL;
+    if (node->kind == LAZY_PARAM) return node; /* a cached one would keep its variable alive */
+    if (tensor->cache) lazy_unref(ts, tensor->cache);
+    tensor->cache = lazy_ref(node);
+    tensor->cache_count = count;
+    tensor->cache_var = tensor->var;
+    return node;
+}
+
+/* The steps of `view` applied after `root`, as one chain (a new reference). */
+static ViewStep *view_join(ViewStep *root, ViewStep *view) {
+    if (!view) {
+        if (root) root->refs++;
+        return root;
+    }
+    ViewStep *copy = xmalloc(sizeof *copy);
+    *copy = *view;
+    copy->refs = 1;
+    copy->parent = view_join(root, view->parent);
+    return copy;
+}
+
+static Var *var_detached(Tensor *tensor, ViewStep *root) {
+    tensor->var->storage->refs++;
+    return var_new(tensor->var->storage, root);
+}
+
+Value tensor_view_of(TensorState *ts, Tensor *tensor, ViewStep *step, const char *fn_name) {
+    if (!step) step = view_reshape(tensor, tensor->type.rank, tensor->type.dim);
+    Type type = step->type;
+    step->parent = tensor->view;
+    if (tensor->view) tensor->view->refs++;
+    if (!ts->grad_enabled && tensor_requires_grad(tensor)) {
+        ViewStep *root = view_join(tensor->var->root, step);
+        view_unref(step);
+        return FROM_OBJ(tensor_alloc(ts, var_detached(tensor, root), NULL, type));
+    }
+    tensor->var->refs++;
+    Tensor *view = tensor_alloc(ts, tensor->var, step, type);
+    view->fn_name = fn_name;
+    return FROM_OBJ(view);
+}
+
+void tensor_become(TensorState *ts, Tensor *x, const Tensor *view) {
+    Var *old_var = x->var;
+    ViewStep *old_view = x->view;
+    x->var = view->var;
+    x->var->refs++;
+    x->view = view->view;
+    if (x->view) x->view->refs++;
+    x->type = view->type;
+    x->fn_name = view->fn_name;
+    if (x->cache) lazy_unref(ts, x->cache);
+    x->cache = NULL;
+    view_unref(old_view);
+    var_unref(ts, old_var);
+}
+
+Value tensor_detach(TensorState *ts, Tensor *tensor) {
+    ViewStep *root = view_join(tensor->var->root, tensor->view);
+    return FROM_OBJ(tensor_alloc(ts, var_detached(tensor, root), NULL, tensor->type));
+}
+
+bool tensor_requires_grad(const Tensor *tensor) {
+    return tensor->var->requires_grad || tensor->var->node;
+}
+
+bool tensor_is_leaf(const Tensor *tensor) {
+    return !tensor_requires_grad(tensor) || (tensor->var->requires_grad && !tensor->view);
+}
+
+const char *tensor_fn_name(const Tensor *tensor) {
+    if (tensor_is_leaf(tensor)) return NULL;
+    const char *name = tensor->view ? tensor->fn_name : tensor->var->fn_name;
+    return name ? name : "Backward0";
+}
+
+bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on) {
+    if (!tensor_is_leaf(tensor)) {
+        if (on) return true;
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "you can only change requires_grad flags of leaf variables. If you want to use a "
+                 "computed variable in a subgraph that doesn't require differentiation use "
+                 "var_no_grad = var.detach().");
+        return false;
+    }
+    if (on && !dtype_is_float(tensor->type.dtype)) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "only Tensors of floating point and complex dtype can require gradients");
+        return false;
+    }
+    if (on && tensor->view) { /* the view becomes a leaf of its own */
+        Var *var = var_detached(tensor, view_join(tensor->var->root, tensor->view));
+        var_unref(ts, tensor->var);
+        view_unref(tensor->view);
+        tensor->var = var;
+        tensor->view = NULL;
+    }
+    tensor->var->requires_grad = on;
+    return true;
+}
+
+/* ---- writing ---- */
+
+bool tensor_check_inplace(TensorState *ts, Tensor *tensor) {
+    if (ts->grad_enabled && tensor->var->requires_grad) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 tensor->view ? "a view of a leaf Variable that requires grad is being used in an "
+                                "in-place operation."
+                              : "a leaf Variable that requires grad is being used in an in-place "
+                                "operation.");
+        return false;
+    }
+    int64_t strides[MAX_RANK], offset;
+    tensor_strides(tensor, strides, &offset);
+    for (int i = 0; i < tensor->type.rank; i++) {
+        if (strides[i] || tensor->type.dim[i] < 2) continue;
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "unsupported operation: more than one element of the written-to tensor refers to "
+                 "a single memory location. Please clone() the tensor before performing the "
+                 "operation.");
+        return false;
+    }
+    return true;
+}
+
+/* The var's history after a write: the new value's, or none. */
+static void var_set_node(TensorState *ts, Var *var, LazyNode *node, const char *fn_name) {
+    if (var->node) {
+        if (var->node->retain == var) var->node->retain = NULL;
+        lazy_unref(ts, var->node);
+    }
+    var->node = node;
+    if (!node) return;
+    var->node_count = var->storage->version->count;
+    var->fn_name = fn_name;
+    if (var->retains_grad) node->retain = var;
+}
+
+bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name) {
+    if (!node) return false;
+    Var *var = tensor->var;
+    Storage *storage = var->storage;
+    LazyNode *written = NULL; /* what the view reads from now on */
+    LazyNode *value = node;
+    if (tensor->view) {
+        written = lazy_ref(node);
+        LazyNode *base = ts->grad_enabled ? var_read(ts, var) : var_data(ts, var);
+        value = base ? view_write(ts, tensor->view, base, node) : NULL;
+    }
+    LazyNode *stored = value ? lazy_ref(value) : NULL;
+    if (stored && var->root) {
+        LazyNode *base = without_grad(ts, lazy_ref(storage->value));
+        stored = view_write(ts, var->root, base, without_grad(ts, stored));
+    }
+    if (!stored) {
+        if (value) lazy_unref(ts, value);
+        if (written) lazy_unref(ts, written);
+        return false;
+    }
+    storage->version->count++;
+    storage_set(ts, storage, stored);
+    if (value->requires_grad) {
+        var_set_node(ts, var, lazy_ref(value), tensor->view ? "CopySlices" : fn_name);
+        if (tensor->view) tensor->fn_name = fn_name;
+    } else if (ts->grad_enabled && var->node) {
+        var_set_node(ts, var, NULL, NULL);
+    }
+    lazy_unref(ts, value);
+    if (written) {
+        if (tensor->cache) lazy_unref(ts, tensor->cache);
+        tensor->cache = written;
+        tensor->cache_count = storage->version->count;
+        tensor->cache_var = var;
+    }
+    return true;
+}
+
+/* ---- values ---- */
+
+static void gather_bytes(const Tensor *tensor, const unsigned char *from, unsigned char *to) {
+    int64_t strides[MAX_RANK], offset, index[MAX_RANK] = {0};
+    tensor_strides(tensor, strides, &offset);
+    size_t size = dtype_size(tensor->type.dtype);
+    int rank = tensor->type.rank;
+    int64_t count = type_numel(&tensor->type);
+    for (int64_t n = 0; n < count; n++) {
+        memcpy(to, from + (size_t)offset * size, size);
+        to += size;
+        for (int d = rank; d-- > 0;) {
+            offset += strides[d];
+            if (++index[d] < tensor->type.dim[d]) break;
+            offset -= strides[d] * index[d];
+            index[d] = 0;
+        }
+    }
+}
+
+Buffer *tensor_buffer(TensorState *ts, Tensor *tensor, const char *what) {
+    LazyNode *node = lazy_ref(lazy_data(tensor->var->storage->value));
+    Buffer *buffer = NULL;
+    if (need_value(ts, node, what)) {
+        if (!tensor->view && !tensor->var->root) {
+            buffer = buffer_ref(node->value);
+        } else {
+            buffer = buffer_new(ts, type_bytes(&tensor->type));
+            gather_bytes(tensor, node->value->bytes, buffer->bytes);
+        }
+    }
+    lazy_unref(ts, node);
+    return buffer;
+}
+
+bool need_value(TensorState *ts, LazyNode *node, const char *what) {
+    return node->value || ts->policy.need_value(ts, node, what);
+}
+
+const char *fn_name_intern(TensorState *ts, const char *name) {
+    return vm_intern_text(ts->vm, name)->data;
+}

@@ -1,0 +1,299 @@
+/* The tensor model: storages, variables and handles; what the tensor library's files share.
+ *
+ * Storage: the current value (a lazy node with the base's shape) and a version counter.
+ * Var:     a differentiable variable: a storage seen through a root view, with autograd's state.
+ *          detach() and .data make another Var over the same storage.
+ * Tensor:  the program's handle: a Var seen through further view steps.
+ *
+ * Reading a tensor applies its steps to the storage's value as it is now; writing makes a new value
+ * for the storage by the inverse steps, which every view then sees. */
+#ifndef NNC_FRONTEND_TENSOR_TENSOR_H
+#define NNC_FRONTEND_TENSOR_TENSOR_H
+
+#include "frontend/tensor/lazy.h"
+#include "ir/program.h"
+
+typedef struct Storage {
+    uint32_t refs;
+    Type type;
+    LazyNode *value;
+    Version *version;
+} Storage;
+
+typedef enum ViewKind { VIEW_RESHAPE, VIEW_PERMUTE, VIEW_EXPAND, VIEW_SLICE } ViewKind;
+
+/* One step of a view; `parent` NULL: applied to the base. */
+typedef struct ViewStep {
+    uint32_t refs;
+    ViewKind kind;
+    struct ViewStep *parent;
+    Type from, type;                         /* before and after */
+    int64_t perm[MAX_RANK];                  /* VIEW_PERMUTE */
+    int64_t start[MAX_RANK], step[MAX_RANK]; /* VIEW_SLICE */
+    int64_t strides[MAX_RANK], offset;       /* of the result, in elements of the storage */
+} ViewStep;
+
+typedef struct Var {
+    uint32_t refs;
+    Storage *storage;
+    ViewStep *root;
+    bool requires_grad; /* a leaf that asks for gradients */
+    bool retains_grad;
+    Value grad;          /* a Tensor or None */
+    LazyNode *node;      /* the value with its history, when it has one... */
+    uint32_t node_count; /* ...as of this version of the storage */
+    const char *fn_name;
+    LazyNode *cache; /* what reading gave at version cache_count */
+    uint32_t cache_count;
+    LazyNode *param; /* the LAZY_PARAM node of version param_count; not owned */
+    uint32_t param_count;
+} Var;
+
+typedef struct Tensor {
+    GcObj gc;
+    Dict *dict;
+    Var *var;
+    ViewStep *view; /* relative to the var's root */
+    Type type;
+    const char *fn_name; /* of a view; else the var's counts */
+    LazyNode *cache;     /* views: what reading gave at version cache_count */
+    uint32_t cache_count;
+    const Var *cache_var;
+} Tensor;
+
+/* What happens when a value is needed: the one difference between running and compiling. */
+typedef struct Policy {
+    bool compiling;
+    /* Gives the node (a data node) its buffer. False: raised. `what` names the need. */
+    bool (*need_value)(TensorState *ts, LazyNode *node, const char *what);
+} Policy;
+
+/* PyTorch's CPU generator: where draws are taken from. */
+typedef struct Generator Generator;
+typedef struct Script Script; /* script.c: graph cache and counters */
+typedef struct Trace Trace;   /* trace.c: what compiling has seen */
+
+/* Results that come in pairs print as torch.return_types. */
+typedef enum PairKind { PAIR_MAX, PAIR_MIN, PAIR_SORT, PAIR_TOPK, PAIR_COUNT } PairKind;
+
+struct TensorState {
+    Vm *vm;
+    Policy policy;
+    Script *script;
+    Trace *trace;
+    Generator *generator;
+    bool grad_enabled, inference;
+    DType default_dtype;
+    Class *tensor_class, *parameter_class, *size_class, *dtype_class, *device_class;
+    Class *grad_fn_class, *function_class, *ctx_class, *opaque_class, *generator_class;
+    Class *pairs[PAIR_COUNT];
+    Value dtypes[DT_COUNT];
+    Value cpu;
+    uint64_t next_serial, next_buffer;
+    uint64_t evaluated_serial; /* next_serial at the last evaluation */
+    uint32_t next_mark;
+    signed char attr_order[OP_COUNT][MAX_OP_ATTRS + 1]; /* the rows' attributes; -1 ends a list */
+    LazyNode *waiting;     /* first of the values that storages wait for */
+    VEC(LazyNode *) freed; /* history to drop after the next evaluation; owned */
+    VEC(LazyNode *) dead;  /* worklist of lazy_unref */
+    bool freeing;
+    VEC(Buffer *) pool;
+    size_t pool_bytes;
+    struct PrintSettings {
+        int precision, line_width, sci_mode;
+        int64_t threshold, edge_items;
+    } print;
+};
+
+/* What x.grad_fn gives: a name. */
+typedef struct GradFn {
+    Obj base;
+    const char *name;
+} GradFn;
+
+static inline TensorState *tensor_state(Vm *vm) {
+    return vm->tensor_state;
+}
+static inline bool is_tensor(TensorState *ts, Value v) {
+    return v.tag == TAG_OBJ &&
+           (v.o->cls == ts->tensor_class || class_is_subclass(v.o->cls, ts->tensor_class));
+}
+static inline Tensor *as_tensor(Value v) {
+    return (Tensor *)(void *)v.o;
+}
+
+/* ---- handles (tensor.c) ---- */
+/* A new tensor with a storage of its own; consumes the node (NULL passes through as NULL_VALUE).
+ * `fn_name` names its grad_fn if the node requires a gradient. */
+Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name);
+Value tensor_from_buffer(TensorState *ts, Type type, Buffer *buffer);
+/* The current value, a new reference; NULL: raised. */
+LazyNode *tensor_read(TensorState *ts, Tensor *tensor);
+/* Another handle on the same variable through one more step (consumed); NULL: an alias. */
+Value tensor_view_of(TensorState *ts, Tensor *tensor, ViewStep *step, const char *fn_name);
+/* Makes x the handle that `view` is: squeeze_(), transpose_(). */
+void tensor_become(TensorState *ts, Tensor *x, const Tensor *view);
+/* A handle on the same storage that has no history: detach(), .data. */
+Value tensor_detach(TensorState *ts, Tensor *tensor);
+bool tensor_requires_grad(const Tensor *tensor);
+bool tensor_is_leaf(const Tensor *tensor);
+const char *tensor_fn_name(const Tensor *tensor);
+bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on);
+/* Raises PyTorch's errors for in-place writes that autograd can't follow. */
+bool tensor_check_inplace(TensorState *ts, Tensor *tensor);
+/* Replaces the tensor's elements by `node` (consumed; same shape and type), in place. */
+bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
+/* Replaces the storage's value without touching history or versions: placeholders of a trace. */
+void storage_set(TensorState *ts, Storage *storage, LazyNode *node);
+/* Notes the operands that the gradient of `node` will read. */
+void tensor_save(TensorState *ts, LazyNode *node, Tensor *const *operands, int count);
+/* The elements, contiguous, after evaluating what is needed (a new reference). NULL: raised.
+ * `what` names the need in the errors of compiling. */
+Buffer *tensor_buffer(TensorState *ts, Tensor *tensor, const char *what);
+/* After a node got its buffer: it stops waiting and drops what only computing needed. */
+void node_evaluated(TensorState *ts, LazyNode *node);
+void tensor_dealloc(Obj *self);
+void var_unref(TensorState *ts, Var *var);
+void storage_unref(TensorState *ts, Storage *storage);
+/* The name of grad_fn, kept forever. */
+const char *fn_name_intern(TensorState *ts, const char *name);
+
+/* ---- views (view.c) ---- */
+void view_unref(ViewStep *step);
+void tensor_strides(const Tensor *tensor, int64_t strides[MAX_RANK], int64_t *offset);
+bool tensor_is_contiguous(const Tensor *tensor);
+/* Applies all steps of `view` to the node (consumed). */
+LazyNode *view_apply(TensorState *ts, const ViewStep *view, LazyNode *node);
+/* The new base value when the view's elements become `node`; both consumed. */
+LazyNode *view_write(TensorState *ts, const ViewStep *view, LazyNode *base, LazyNode *node);
+ViewStep *view_reshape(const Tensor *x, int rank,
+                       const int64_t *dims); /* NULL: strides don't allow it */
+ViewStep *view_permute(const Tensor *x, const int64_t *perm);
+ViewStep *view_expand(const Tensor *x, int rank, const int64_t *dims);
+ViewStep *view_slice(const Tensor *x, const int64_t *start, const int64_t *size,
+                     const int64_t *step);
+Value tensor_select(TensorState *ts, Tensor *x, int axis, int64_t index);
+Value tensor_narrow(TensorState *ts, Tensor *x, int axis, int64_t start, int64_t size, int64_t step,
+                    const char *fn_name);
+Value tensor_reshape(TensorState *ts, Tensor *x, int rank, const int64_t *dims,
+                     const char *fn_name); /* a view where possible */
+Value tensor_transpose(TensorState *ts, Tensor *x, int a, int b, const char *fn_name);
+
+/* ---- arguments (promote.c) ---- */
+/* PyTorch's promotion over tensors (with and without dims) and Python numbers. */
+typedef struct Promotion {
+    int dim, zero, number; /* the dtype seen in each category, -1: none */
+} Promotion;
+void promote_init(Promotion *p);
+bool promote_add(TensorState *ts, Promotion *p, Value v);
+DType promote_result(const TensorState *ts, const Promotion *p);
+DType promote_types(DType a, DType b);
+bool is_number(TensorState *ts, Value v);
+/* The shape that operands broadcast to; false: raised PyTorch's error. */
+bool broadcast_shapes(TensorState *ts, const Type *a, const Type *b, Type *out);
+/* The operand as a node of that type: read (or made from a number), cast, broadcast. */
+LazyNode *operand_node(TensorState *ts, Value v, Type type);
+/* The operand as a 0-d or its own shape's node of that dtype. */
+LazyNode *operand_cast(TensorState *ts, Value v, DType dtype);
+Type operand_type(TensorState *ts, Value v, DType dtype);
+/* Argument conversions; false: raised. */
+bool arg_tensor(TensorState *ts, Value v, const char *function, Tensor **out);
+bool arg_dtype(TensorState *ts, Value v, DType *out); /* NULL_VALUE and None leave it as it is */
+bool arg_device(TensorState *ts, Value v);
+bool arg_bool(TensorState *ts, Value v, bool otherwise, bool *out);
+bool arg_int(TensorState *ts, Value v, int64_t otherwise, int64_t *out);
+/* A dimension, negative ones counted from the end. */
+bool arg_dim(TensorState *ts, Value v, int rank, int *out);
+/* An int or a sequence of ints; one int stands for itself. */
+bool arg_ints(TensorState *ts, Value v, const char *what, int64_t *out, int max, int *count);
+/* Sizes given as `f(2, 3)` or `f((2, 3))`: from args[0..nargs). */
+bool arg_sizes(TensorState *ts, const Value *args, int nargs, const char *function,
+               int64_t out[MAX_RANK], int *rank);
+/* dim arguments of reductions: None is all. Ascending. */
+bool arg_dims(TensorState *ts, Value v, int rank, int64_t out[MAX_RANK], int *count);
+Value shape_value(TensorState *ts, const Type *type); /* a torch.Size */
+Value dtype_value(TensorState *ts, DType dtype);
+void shape_text(Buf *out, const int64_t *dims, int rank); /* "[2, 3]" */
+const char *dtype_long_name(DType dtype);                 /* "Float", as errors say */
+
+/* ---- operations ---- */
+Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_name);
+void arith_slots(Slots *slots);
+void object_slots(Slots *slots);
+void pair_classes(TensorState *ts);
+/* Consumes both; NULL_VALUE when either is. */
+Value pair_new(TensorState *ts, PairKind kind, Value values, Value indices);
+Class *parameter_class_new(TensorState *ts);
+Value tensor_unary(TensorState *ts, Op op, Tensor *x, const char *fn_name);
+Value tensor_matmul(TensorState *ts, Value a, Value b);
+Value tensor_cast(TensorState *ts, Tensor *x, DType dtype);
+Value tensor_getitem(Vm *vm, Value self, Value key);
+bool tensor_setitem(Vm *vm, Value self, Value key, Value value);
+/* An index as non-negative i64; checked where its values are known. Consumes the node. */
+LazyNode *index_wrap(TensorState *ts, LazyNode *node, int dim, int64_t size);
+bool nonzero_nodes(TensorState *ts, Tensor *x, LazyNode **out, int64_t *found);
+Value tensor_contiguous(TensorState *ts, Tensor *x);
+Value tensor_where(TensorState *ts, Value c, Value a, Value b);
+bool tensor_copy(TensorState *ts, Tensor *to, Value from, const char *fn_name);
+Value tensor_item(TensorState *ts, Tensor *x);
+Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype);
+Value tensor_like_list(TensorState *ts, const Type *type, const unsigned char *bytes);
+
+/* f(*sizes, dtype=, device=, requires_grad=, generator=) or f(size, fill_value, ...): out gets
+ * requires_grad, generator and fill_value. `type` holds the dtype when none is named. */
+bool creation_args(TensorState *ts, const char *name, bool has_value, const Value *args, int nargs,
+                   const Tuple *kwnames, Type *type, Value out[3]);
+
+/* ---- modes, random, text, autograd ---- */
+bool need_value(TensorState *ts, LazyNode *node, const char *what);
+void generator_init(TensorState *ts);
+void generator_free(TensorState *ts);
+Value tensor_repr(Vm *vm, Value self);
+Value tensor_format(Vm *vm, Value self, Str *spec);
+
+/* Gradients of `outputs` with seeds (consumed by neither side) with respect to vars' leaves, or to
+ * the nodes in `wrt`. */
+typedef struct BackwardCall {
+    LazyNode *const *outputs;
+    LazyNode *const *seeds;
+    int output_count;
+    LazyNode *const *wrt; /* NULL: accumulate into every leaf reached */
+    int wrt_count;
+    LazyNode **results; /* one a wrt: new references or NULL */
+    bool retain, create;
+} BackwardCall;
+bool autograd_run(TensorState *ts, const BackwardCall *call);
+/* Calls the ctx's backward with one gradient an output; fills one node (or NULL) an input. */
+bool function_backward(TensorState *ts, LazyNode *function, LazyNode *const *grads, int grad_count,
+                       LazyNode **results);
+void function_classes(TensorState *ts);
+void trace_classes(TensorState *ts);
+Value function_apply(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
+
+/* Compiling: an opaque number in place of a value that is known only when the network runs;
+ * NULL_VALUE without an error: the value can be had. */
+Value trace_opaque(TensorState *ts, Tensor *x);
+/* Compiling: the operand that stands for the generator's seed (a new reference). */
+LazyNode *trace_seed(TensorState *ts);
+
+/* ---- tables each file adds to the module and to the Tensor class (module.c) ---- */
+enum { FN_FUNCTION = 1, FN_METHOD = 2, FN_PROPERTY = 4, FN_BOTH = 3 };
+typedef struct TensorFunction {
+    const char *name;
+    NativeFn function;
+    unsigned where;
+} TensorFunction;
+extern const TensorFunction ARITH_FUNCTIONS[], UNARY_FUNCTIONS[], REDUCE_FUNCTIONS[],
+    VIEW_FUNCTIONS[], INDEX_FUNCTIONS[], GATHER_FUNCTIONS[], CREATE_FUNCTIONS[], RANDOM_FUNCTIONS[],
+    MATMUL_FUNCTIONS[], REPR_FUNCTIONS[], AUTOGRAD_FUNCTIONS[], OBJECT_FUNCTIONS[],
+    TRACE_FUNCTIONS[], JOIN_FUNCTIONS[], MODULE_FUNCTIONS[];
+extern const Slots TENSOR_SLOTS;
+
+/* Registers `_nnc`, makes the state and hangs it on the Vm. */
+TensorState *tensor_state_new(Vm *vm);
+/* Before the Vm is freed: what the state itself holds of it. */
+void tensor_state_release(TensorState *ts);
+/* After it: tensors were freed with it. */
+void tensor_state_free(TensorState *ts);
+
+#endif

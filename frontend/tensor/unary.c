@@ -1,0 +1,505 @@
+/* Functions of one tensor, element by element, with clamp, where, masked_fill and casts. */
+#include <math.h>
+#include <string.h>
+
+#include "frontend/tensor/tensor.h"
+
+typedef struct UnarySpec {
+    const char *name;
+    Op op;
+    bool to_float; /* integers become the default float */
+    const char *fn_name;
+} UnarySpec;
+
+/* name, op, integers become floats, grad_fn */
+#define UNARY_LIST(X)                                                                              \
+    X(neg, OP_neg, false, "NegBackward0")                                                          \
+    X(negative, OP_neg, false, "NegBackward0")                                                     \
+    X(abs, OP_abs, false, "AbsBackward0")                                                          \
+    X(absolute, OP_abs, false, "AbsBackward0")                                                     \
+    X(sign, OP_sign, false, "SignBackward0")                                                       \
+    X(floor, OP_floor, false, "FloorBackward0")                                                    \
+    X(ceil, OP_ceil, false, "CeilBackward0")                                                       \
+    X(trunc, OP_trunc, false, "TruncBackward0")                                                    \
+    X(fix, OP_trunc, false, "TruncBackward0")                                                      \
+    X(relu, OP_relu, false, "ReluBackward0")                                                       \
+    X(sqrt, OP_sqrt, true, "SqrtBackward0")                                                        \
+    X(rsqrt, OP_rsqrt, true, "RsqrtBackward0")                                                     \
+    X(exp, OP_exp, true, "ExpBackward0")                                                           \
+    X(expm1, OP_expm1, true, "Expm1Backward0")                                                     \
+    X(exp2, OP_exp2, true, "Exp2Backward0")                                                        \
+    X(log, OP_log, true, "LogBackward0")                                                           \
+    X(log1p, OP_log1p, true, "Log1PBackward0")                                                     \
+    X(log2, OP_log2, true, "Log2Backward0")                                                        \
+    X(log10, OP_log10, true, "Log10Backward0")                                                     \
+    X(sin, OP_sin, true, "SinBackward0")                                                           \
+    X(cos, OP_cos, true, "CosBackward0")                                                           \
+    X(tan, OP_tan, true, "TanBackward0")                                                           \
+    X(asin, OP_asin, true, "AsinBackward0")                                                        \
+    X(arcsin, OP_asin, true, "AsinBackward0")                                                      \
+    X(acos, OP_acos, true, "AcosBackward0")                                                        \
+    X(arccos, OP_acos, true, "AcosBackward0")                                                      \
+    X(atan, OP_atan, true, "AtanBackward0")                                                        \
+    X(arctan, OP_atan, true, "AtanBackward0")                                                      \
+    X(sinh, OP_sinh, true, "SinhBackward0")                                                        \
+    X(cosh, OP_cosh, true, "CoshBackward0")                                                        \
+    X(tanh, OP_tanh, true, "TanhBackward0")                                                        \
+    X(asinh, OP_asinh, true, "AsinhBackward0")                                                     \
+    X(acosh, OP_acosh, true, "AcoshBackward0")                                                     \
+    X(atanh, OP_atanh, true, "AtanhBackward0")                                                     \
+    X(erf, OP_erf, true, "ErfBackward0")                                                           \
+    X(sigmoid, OP_sigmoid, true, "SigmoidBackward0")                                               \
+    X(lgamma, OP_lgamma, true, "LgammaBackward0")                                                  \
+    X(digamma, OP_digamma, true, "DigammaBackward0")                                               \
+    X(bitwise_not, OP_not, false, NULL)                                                            \
+    X(isnan, OP_isnan, false, NULL)                                                                \
+    X(isinf, OP_isinf, false, NULL)
+
+static bool rounds(Op op) {
+    return op == OP_floor || op == OP_ceil || op == OP_trunc || op == OP_round;
+}
+
+static LazyNode *unary_node(TensorState *ts, Op op, Tensor *x, bool to_float) {
+    LazyNode *node = tensor_read(ts, x);
+    bool is_float = dtype_is_float(x->type.dtype);
+    if (!is_float && rounds(op)) return node;
+    if (!is_float && to_float) node = lazy_cast(ts, node, ts->default_dtype);
+    if (!is_float && (op == OP_isnan || op == OP_isinf)) {
+        if (node) lazy_unref(ts, node);
+        Type type = x->type;
+        type.dtype = DT_BOOL;
+        return lazy_zeros(ts, type);
+    }
+    node = lazy_unary(ts, op, node);
+    if (is_float) tensor_save(ts, node, &x, 1);
+    return node;
+}
+
+static bool takes_integers(Op op) {
+    return op == OP_neg || op == OP_abs || op == OP_sign || op == OP_relu || op == OP_not ||
+           rounds(op) || op == OP_isnan || op == OP_isinf;
+}
+
+Value tensor_unary(TensorState *ts, Op op, Tensor *x, const char *fn_name) {
+    return tensor_wrap(ts, unary_node(ts, op, x, !takes_integers(op)), fn_name);
+}
+
+static Value write_back(TensorState *ts, Value self, LazyNode *node, const char *fn_name) {
+    Tensor *x = as_tensor(self);
+    if (!node) return NULL_VALUE;
+    if (dtype_is_float(node->type.dtype) && !dtype_is_float(x->type.dtype)) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "result type %s can't be cast to the desired output type %s",
+                 dtype_long_name(node->type.dtype), dtype_long_name(x->type.dtype));
+        lazy_unref(ts, node);
+        return NULL_VALUE;
+    }
+    if (!tensor_write(ts, x, lazy_cast(ts, node, x->type.dtype), fn_name)) return NULL_VALUE;
+    return incref(self);
+}
+
+static Value unary_call(Vm *vm, const UnarySpec *spec, bool inplace, const Value *args, int nargs,
+                        const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x;
+    if (!vm_args(vm, spec->name, "input * out?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], spec->name, &x))
+        return NULL_VALUE;
+    if (!inplace)
+        return tensor_wrap(ts, unary_node(ts, spec->op, x, spec->to_float), spec->fn_name);
+    if (!tensor_check_inplace(ts, x)) return NULL_VALUE;
+    return write_back(ts, v[0], unary_node(ts, spec->op, x, spec->to_float), spec->fn_name);
+}
+
+#define X(name, op, to_float, fn)                                                                  \
+    static Value name##_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {         \
+        static const UnarySpec spec = {#name, op, to_float, fn};                                   \
+        return unary_call(vm, &spec, false, args, nargs, kwnames);                                 \
+    }                                                                                              \
+    static Value name##_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {        \
+        static const UnarySpec spec = {#name "_", op, to_float, fn};                               \
+        return unary_call(vm, &spec, true, args, nargs, kwnames);                                  \
+    }
+UNARY_LIST(X)
+#undef X
+
+/* ---- combinations of a few ops ---- */
+
+static LazyNode *number_like(TensorState *ts, const LazyNode *x, double value) {
+    return lazy_full(ts, x->type, from_float(value));
+}
+
+/* What each function records, from x already a float (or as it is). */
+static LazyNode *record_reciprocal(TensorState *ts, LazyNode *x) {
+    return lazy_binary(ts, OP_div, number_like(ts, x, 1), x);
+}
+static LazyNode *record_square(TensorState *ts, LazyNode *x) {
+    return lazy_binary(ts, OP_mul, lazy_ref(x), x);
+}
+static LazyNode *record_frac(TensorState *ts, LazyNode *x) {
+    return lazy_binary(ts, OP_sub, lazy_ref(x), lazy_unary(ts, OP_trunc, x));
+}
+static LazyNode *record_erfc(TensorState *ts, LazyNode *x) {
+    LazyNode *one = number_like(ts, x, 1);
+    return lazy_binary(ts, OP_sub, one, lazy_unary(ts, OP_erf, x));
+}
+static LazyNode *record_isfinite(TensorState *ts, LazyNode *x) {
+    LazyNode *bad = lazy_binary(ts, OP_or, lazy_unary(ts, OP_isnan, lazy_ref(x)),
+                                lazy_unary(ts, OP_isinf, lazy_ref(x)));
+    lazy_unref(ts, x);
+    return lazy_unary(ts, OP_not, bad);
+}
+static LazyNode *record_logical_not(TensorState *ts, LazyNode *x) {
+    return lazy_unary(ts, OP_not, lazy_cast(ts, x, DT_BOOL));
+}
+
+typedef LazyNode *Record(TensorState *ts, LazyNode *x);
+
+static Value recorded_call(Vm *vm, const char *name, Record *record, bool to_float, bool inplace,
+                           const char *fn_name, const Value *args, int nargs,
+                           const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[1];
+    Tensor *x;
+    if (!vm_args(vm, name, "input", args, nargs, kwnames, v) || !arg_tensor(ts, v[0], name, &x))
+        return NULL_VALUE;
+    if (inplace && !tensor_check_inplace(ts, x)) return NULL_VALUE;
+    LazyNode *node = tensor_read(ts, x);
+    if (to_float && !dtype_is_float(x->type.dtype)) node = lazy_cast(ts, node, ts->default_dtype);
+    node = node ? record(ts, node) : NULL;
+    return inplace ? write_back(ts, v[0], node, fn_name) : tensor_wrap(ts, node, fn_name);
+}
+
+#define RECORDED_LIST(X)                                                                           \
+    X(reciprocal, true, "ReciprocalBackward0")                                                     \
+    X(square, false, "PowBackward0")                                                               \
+    X(frac, false, "FracBackward0")                                                                \
+    X(erfc, true, "ErfcBackward0")                                                                 \
+    X(isfinite, true, NULL)                                                                        \
+    X(logical_not, false, NULL)
+#define X(name, to_float, fn)                                                                      \
+    static Value name##_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {         \
+        return recorded_call(vm, #name, record_##name, to_float, false, fn, args, nargs, kwnames); \
+    }                                                                                              \
+    static Value name##_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {        \
+        return recorded_call(vm, #name "_", record_##name, to_float, true, fn, args, nargs,        \
+                             kwnames);                                                             \
+    }
+RECORDED_LIST(X)
+#undef X
+
+static Value round_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x;
+    int64_t decimals;
+    if (!vm_args(vm, "round", "input * decimals?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "round", &x) || !arg_int(ts, v[1], 0, &decimals))
+        return NULL_VALUE;
+    LazyNode *node = tensor_read(ts, x);
+    if (node && dtype_is_float(x->type.dtype)) {
+        double scale = pow(10, (double)(decimals < 0 ? -decimals : decimals));
+        Op there = decimals < 0 ? OP_div : OP_mul, back = decimals < 0 ? OP_mul : OP_div;
+        if (decimals) node = lazy_binary(ts, there, node, number_like(ts, node, scale));
+        node = lazy_unary(ts, OP_round, node);
+        if (decimals && node) node = lazy_binary(ts, back, node, number_like(ts, node, scale));
+    }
+    if (!inplace) return tensor_wrap(ts, node, "RoundBackward0");
+    return write_back(ts, v[0], node, "RoundBackward0");
+}
+static Value round_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return round_any(vm, false, args, nargs, kwnames);
+}
+static Value round_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return round_any(vm, true, args, nargs, kwnames);
+}
+
+/* ---- clamp ---- */
+
+/* The gradient goes to x at both bounds, as PyTorch's clamp; hence comparisons, not max and min. */
+static LazyNode *clamp_side(TensorState *ts, LazyNode *x, Value bound, Op beyond) {
+    if (is_null(bound) || is_none(bound) || !x) return x;
+    LazyNode *limit = operand_node(ts, bound, x->type);
+    if (!limit) {
+        lazy_unref(ts, x);
+        return NULL;
+    }
+    LazyNode *outside = lazy_binary(ts, beyond, lazy_ref(x), lazy_ref(limit));
+    return lazy_where(ts, outside, limit, x);
+}
+
+static LazyNode *clamp_node(TensorState *ts, Tensor *x, Value low, Value high) {
+    Promotion p;
+    promote_init(&p);
+    Value self = FROM_OBJ(x);
+    promote_add(ts, &p, self);
+    Type type = x->type;
+    for (int i = 0; i < 2; i++) {
+        Value bound = i ? high : low;
+        if (is_null(bound) || is_none(bound)) continue;
+        if (!promote_add(ts, &p, bound)) {
+            vm_raise(ts->vm, EXC_TypeError, "clamp(): bounds must be numbers or tensors, not %s",
+                     vm_class_name(ts->vm, bound));
+            return NULL;
+        }
+        Type other = operand_type(ts, bound, type.dtype);
+        if (!broadcast_shapes(ts, &type, &other, &type)) return NULL;
+    }
+    type.dtype = promote_result(ts, &p);
+    LazyNode *node = operand_node(ts, self, type);
+    node = clamp_side(ts, node, low, OP_lt);
+    return clamp_side(ts, node, high, OP_gt);
+}
+
+static Value clamp_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    Tensor *x;
+    if (!vm_args(vm, "clamp", "input min? max?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "clamp", &x))
+        return NULL_VALUE;
+    bool low = !is_null(v[1]) && !is_none(v[1]), high = !is_null(v[2]) && !is_none(v[2]);
+    if (!low && !high)
+        return vm_raise(vm, EXC_RuntimeError,
+                        "torch.clamp: At least one of 'min' or 'max' must "
+                        "not be None");
+    const char *fn_name = (low && is_tensor(ts, v[1])) || (high && is_tensor(ts, v[2]))
+                              ? "ClampBackward0"
+                              : "ClampBackward1";
+    if (!inplace) return tensor_wrap(ts, clamp_node(ts, x, v[1], v[2]), fn_name);
+    if (!tensor_check_inplace(ts, x)) return NULL_VALUE;
+    return write_back(ts, v[0], clamp_node(ts, x, v[1], v[2]), fn_name);
+}
+static Value clamp_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return clamp_any(vm, false, args, nargs, kwnames);
+}
+static Value clamp_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return clamp_any(vm, true, args, nargs, kwnames);
+}
+
+static Value clamp_one(Vm *vm, bool is_min, bool inplace, const Value *args, int nargs,
+                       const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x;
+    const char *name = is_min ? "clamp_min" : "clamp_max";
+    if (!vm_args(vm, name, is_min ? "input min" : "input max", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], name, &x))
+        return NULL_VALUE;
+    if (inplace && !tensor_check_inplace(ts, x)) return NULL_VALUE;
+    LazyNode *node = clamp_node(ts, x, is_min ? v[1] : NONE, is_min ? NONE : v[1]);
+    const char *fn_name = is_min ? "ClampMinBackward0" : "ClampMaxBackward0";
+    return inplace ? write_back(ts, v[0], node, fn_name) : tensor_wrap(ts, node, fn_name);
+}
+static Value clamp_min_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return clamp_one(vm, true, false, args, nargs, kwnames);
+}
+static Value clamp_min_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return clamp_one(vm, true, true, args, nargs, kwnames);
+}
+static Value clamp_max_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return clamp_one(vm, false, false, args, nargs, kwnames);
+}
+static Value clamp_max_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return clamp_one(vm, false, true, args, nargs, kwnames);
+}
+
+/* ---- choosing ---- */
+
+static LazyNode *where_node(TensorState *ts, Value c, Value a, Value b) {
+    Promotion p;
+    promote_init(&p);
+    if (!promote_add(ts, &p, a) || !promote_add(ts, &p, b)) {
+        vm_raise(ts->vm, EXC_TypeError, "where(): arguments must be tensors or numbers");
+        return NULL;
+    }
+    DType dtype = promote_result(ts, &p);
+    Type type = operand_type(ts, a, dtype), other = operand_type(ts, b, dtype);
+    if (!broadcast_shapes(ts, &type, &other, &type)) return NULL;
+    other = operand_type(ts, c, dtype);
+    if (!broadcast_shapes(ts, &type, &other, &type)) return NULL;
+    Type mask = type;
+    mask.dtype = DT_BOOL;
+    LazyNode *x = operand_node(ts, a, type), *y = operand_node(ts, b, type);
+    return lazy_where(ts, operand_node(ts, c, mask), x, y);
+}
+
+Value tensor_where(TensorState *ts, Value c, Value a, Value b) {
+    return tensor_wrap(ts, where_node(ts, c, a, b), "WhereBackward0");
+}
+
+static Value where_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    Tensor *c;
+    if (!vm_args(vm, "where", "condition input? other?", args, nargs, kwnames, v))
+        return NULL_VALUE;
+    if (is_null(v[2])) {
+        return vm_raise(vm, EXC_TypeError,
+                        "where() needs the condition, input and other; use nonzero() for indexes");
+    }
+    if (!arg_tensor(ts, v[0], "where", &c)) return NULL_VALUE;
+    return tensor_where(ts, v[0], v[1], v[2]);
+}
+
+/* As a method: x.where(condition, other). */
+static Value where_method(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    Value v[3];
+    if (!vm_args(vm, "where", "self condition other", args, nargs, kwnames, v)) return NULL_VALUE;
+    return tensor_where(tensor_state(vm), v[1], v[0], v[2]);
+}
+
+static LazyNode *masked_fill_node(TensorState *ts, Tensor *x, Value mask, Value value) {
+    Tensor *m;
+    if (!arg_tensor(ts, mask, "masked_fill", &m)) return NULL;
+    if (m->type.dtype != DT_BOOL) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "masked_fill_ only supports boolean masks, but got mask with dtype %s",
+                 dtype_torch_name(m->type.dtype));
+        return NULL;
+    }
+    Type type = x->type;
+    if (!broadcast_shapes(ts, &type, &m->type, &type)) return NULL;
+    Type mask_type = type;
+    mask_type.dtype = DT_BOOL;
+    LazyNode *filler = operand_node(ts, value, type);
+    LazyNode *node = filler ? operand_node(ts, FROM_OBJ(x), type) : NULL;
+    return lazy_where(ts, operand_node(ts, mask, mask_type), filler, node);
+}
+
+static Value masked_fill_any(Vm *vm, bool inplace, const Value *args, int nargs,
+                             const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    Tensor *x;
+    if (!vm_args(vm, "masked_fill", "input mask value", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "masked_fill", &x) || (inplace && !tensor_check_inplace(ts, x)))
+        return NULL_VALUE;
+    LazyNode *node = masked_fill_node(ts, x, v[1], v[2]);
+    const char *fn_name = "MaskedFillBackward0";
+    return inplace ? write_back(ts, v[0], node, fn_name) : tensor_wrap(ts, node, fn_name);
+}
+static Value masked_fill_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return masked_fill_any(vm, false, args, nargs, kwnames);
+}
+static Value masked_fill_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return masked_fill_any(vm, true, args, nargs, kwnames);
+}
+
+/* NaN, +inf and -inf become numbers: 0 and the type's extremes unless given. */
+static Value nan_to_num_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    Tensor *x;
+    if (!vm_args(vm, "nan_to_num", "input nan? posinf? neginf?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "nan_to_num", &x))
+        return NULL_VALUE;
+    if (!dtype_is_float(x->type.dtype)) return incref(v[0]);
+    double biggest = x->type.dtype == DT_F32 ? 3.4028234663852886e38 : 1.7976931348623157e308;
+    double fill[3] = {0, biggest, -biggest};
+    for (int i = 0; i < 3; i++)
+        if (!is_null(v[i + 1]) && !is_none(v[i + 1]) && !vm_to_double(vm, v[i + 1], &fill[i]))
+            return NULL_VALUE;
+    LazyNode *node = tensor_read(ts, x);
+    if (!node) return NULL_VALUE;
+    LazyNode *test = lazy_unary(ts, OP_isnan, lazy_ref(node));
+    node = lazy_where(ts, test, lazy_full(ts, x->type, from_float(fill[0])), node);
+    for (int i = 1; i < 3 && node; i++) {
+        double edge = i == 1 ? INFINITY : -INFINITY;
+        test = lazy_binary(ts, OP_eq, lazy_ref(node), lazy_full(ts, x->type, from_float(edge)));
+        node = lazy_where(ts, test, lazy_full(ts, x->type, from_float(fill[i])), node);
+    }
+    return tensor_wrap(ts, node, "NanToNumBackward0");
+}
+
+/* ---- casts ---- */
+
+Value tensor_cast(TensorState *ts, Tensor *x, DType dtype) {
+    if (x->type.dtype == dtype) return NEW_REF(x);
+    return tensor_wrap(ts, lazy_cast(ts, tensor_read(ts, x), dtype), "ToCopyBackward0");
+}
+
+#define CAST_LIST(X)                                                                               \
+    X(float, DT_F32)                                                                               \
+    X(double, DT_F64)                                                                              \
+    X(long, DT_I64)                                                                                \
+    X(int, DT_I32)                                                                                 \
+    X(byte, DT_U8)                                                                                 \
+    X(bool, DT_BOOL)
+#define X(name, dtype)                                                                             \
+    static Value cast_##name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {         \
+        if (!vm_args_simple(vm, #name, nargs, kwnames, 1, 1)) return NULL_VALUE;                   \
+        return tensor_cast(tensor_state(vm), as_tensor(args[0]), dtype);                           \
+    }
+CAST_LIST(X)
+#undef X
+
+/* A tensor's own memory, copied. */
+static Value copied(TensorState *ts, Tensor *x) {
+    return tensor_wrap(ts, tensor_read(ts, x), "ToCopyBackward0");
+}
+
+/* to(dtype | device | tensor, ..., copy=False). */
+static Value to_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value w[9];
+    if (!vm_args(vm, "to", "self a? b? non_blocking? copy? * dtype? device? memory_format? other?",
+                 args, nargs, kwnames, w))
+        return NULL_VALUE;
+    Tensor *x = as_tensor(w[0]);
+    DType dtype = x->type.dtype;
+    for (int i = 1; i <= 2; i++) {
+        if (is_tensor(ts, w[i]))
+            dtype = as_tensor(w[i])->type.dtype;
+        else if (is_str(w[i]) || (w[i].tag == TAG_OBJ && w[i].o->cls == ts->device_class)) {
+            if (!arg_device(ts, w[i])) return NULL_VALUE;
+        } else if (w[i].tag != TAG_BOOL && !arg_dtype(ts, w[i], &dtype))
+            return NULL_VALUE;
+    }
+    if (!arg_dtype(ts, w[5], &dtype) || !arg_device(ts, w[6])) return NULL_VALUE;
+    if (is_tensor(ts, w[8])) dtype = as_tensor(w[8])->type.dtype;
+    bool copy;
+    if (!arg_bool(ts, w[4], false, &copy)) return NULL_VALUE;
+    return copy && dtype == x->type.dtype ? copied(ts, x) : tensor_cast(ts, x, dtype);
+}
+
+static Value type_as_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Tensor *other;
+    if (!vm_args_simple(vm, "type_as", nargs, kwnames, 2, 2) ||
+        !arg_tensor(ts, args[1], "type_as", &other))
+        return NULL_VALUE;
+    return tensor_cast(ts, as_tensor(args[0]), other->type.dtype);
+}
+
+const TensorFunction UNARY_FUNCTIONS[] = {
+#define X(name, op, to_float, fn)                                                                  \
+    {#name, name##_call, FN_BOTH}, {#name "_", name##_call_, FN_METHOD},
+    UNARY_LIST(X)
+#undef X
+#define X(name, to_float, fn) {#name, name##_call, FN_BOTH}, {#name "_", name##_call_, FN_METHOD},
+        RECORDED_LIST(X)
+#undef X
+#define X(name, dtype) {#name, cast_##name, FN_METHOD},
+            CAST_LIST(X)
+#undef X
+                {"round", round_call, FN_BOTH},
+    {"round_", round_call_, FN_METHOD},
+    {"clamp", clamp_call, FN_BOTH},
+    {"clamp_", clamp_call_, FN_METHOD},
+    {"clip", clamp_call, FN_BOTH},
+    {"clip_", clamp_call_, FN_METHOD},
+    {"clamp_min", clamp_min_call, FN_BOTH},
+    {"clamp_min_", clamp_min_call_, FN_METHOD},
+    {"clamp_max", clamp_max_call, FN_BOTH},
+    {"clamp_max_", clamp_max_call_, FN_METHOD},
+    {"where", where_call, FN_FUNCTION},
+    {"where", where_method, FN_METHOD},
+    {"masked_fill", masked_fill_call, FN_BOTH},
+    {"masked_fill_", masked_fill_call_, FN_METHOD},
+    {"nan_to_num", nan_to_num_call, FN_BOTH},
+    {"to", to_call, FN_METHOD},
+    {"type_as", type_as_call, FN_METHOD},
+    {NULL, NULL, 0},
+};
