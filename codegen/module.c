@@ -278,7 +278,7 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
     return true;
 }
 
-bool module_new(Module *module, const Program *program, const CodegenOptions *options, Arena *arena,
+bool module_init(Module *module, const Program *program, const CodegenOptions *options, Arena *arena,
                 Buf *error) {
     if (!module_lay_out(module, program, options, arena, error)) return false;
     for (size_t i = 0; i < program->functions.count; i++) {
@@ -321,7 +321,7 @@ bool codegen_c(const Program *program, const CodegenOptions *options, Buf *sourc
                CodegenReport *report, Buf *error) {
     Arena arena = {0};
     Module module;
-    bool good = module_new(&module, program, options, &arena, error);
+    bool good = module_init(&module, program, options, &arena, error);
     if (good) {
         Emitter source_emitter = {.out = source}, header_emitter = {.out = header};
         module_print_source(&source_emitter, &module);

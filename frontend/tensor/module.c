@@ -501,7 +501,7 @@ static void make_classes(TensorState *ts) {
     ts->grad_fn_class = vm_native_class(vm, &grad_fn);
     NativeClass tensor = {
         .name = "torch.Tensor", .size = sizeof(Tensor), .methods = tensor_methods(vm)};
-    object_slots(&tensor.slots);
+    tensor_object_slots(&tensor.slots);
     arith_slots(&tensor.slots);
     ts->tensor_class = vm_native_class(vm, &tensor);
     ts->tensor_class->dict_offset = offsetof(Tensor, dict);

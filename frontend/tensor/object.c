@@ -473,7 +473,7 @@ const TensorFunction OBJECT_FUNCTIONS[] = {
     {NULL, NULL, 0},
 };
 
-void object_slots(Slots *slots) {
+void tensor_object_slots(Slots *slots) {
     slots->dealloc = tensor_dealloc;
     slots->traverse = object_traverse;
     slots->setattr = object_setattr;

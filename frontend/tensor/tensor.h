@@ -219,7 +219,7 @@ const char *dtype_long_name(DType dtype);                 /* "Float", as errors 
 /* ---- operations ---- */
 Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_name);
 void arith_slots(Slots *slots);
-void object_slots(Slots *slots);
+void tensor_object_slots(Slots *slots);
 void pair_classes(TensorState *ts);
 /* Consumes both; NULL_VALUE when either is. */
 Value pair_new(TensorState *ts, PairKind kind, Value values, Value indices);
