@@ -57,6 +57,7 @@ KBuilder kernel_begin(Arena *arena, const Target *target, const char *name, Span
 Kernel *kernel_end(KBuilder *b) {
     NNC_CHECK(b->depth == 0, "kernel %s: %d scopes left open", b->kernel->name, b->depth);
     kernel_drop_dead(b->kernel, b->arena);
+    kernel_drop_buffers(b->kernel, b->arena);
     /* The list of buffers lives as long as the kernel: with its arena. */
     size_t count = b->kernel->buffers.count;
     KBuf **items = arena_copy(b->arena, b->kernel->buffers.items, count, sizeof *items);

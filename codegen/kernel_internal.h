@@ -17,6 +17,8 @@ void kval_set_range(KVal *value, int64_t lo, int64_t hi);
 void kernel_infer_range(KVal *value);
 /* Removes values that nothing reads. */
 void kernel_drop_dead(Kernel *kernel, Arena *arena);
+/* Removes buffers that nothing reads or writes, but for results; the others are numbered anew. */
+void kernel_drop_buffers(Kernel *kernel, Arena *arena);
 const char *kop_name(KOp op);
 const char *kkind_name(KKind kind);
 

@@ -1,4 +1,4 @@
-/* The kernel verifier, and the removal of values that nothing reads.
+/* The kernel verifier.
  *
  * Checked: operands are defined above their use in an open block and have the kinds and lanes that
  * the operation asks for; every load and store lies within its buffer for all values that the
@@ -194,81 +194,4 @@ bool kernel_verify(const Kernel *kernel, Buf *error) {
     check_block(&v, kernel->body);
     free(v.defined);
     return !v.failed;
-}
-
-static void count_operands(uint32_t *uses, const KVal *value, uint32_t change) {
-    const KVal *operands[] = {value->a, value->b, value->c};
-    for (int i = 0; i < 3; i++)
-        if (operands[i] && operands[i]->id >= 0) uses[operands[i]->id] += change;
-}
-
-static void count_use(uint32_t *uses, const KVal *value, uint32_t change) {
-    if (value && value->id >= 0) uses[value->id] += change;
-}
-
-static void count_block(uint32_t *uses, const KBlock *block) {
-    for (const KStmt *s = block->first; s; s = s->next) {
-        if (s->kind == KSTMT_LET)
-            count_operands(uses, s->value, 1);
-        else
-            count_use(uses, s->value, 1);
-        count_use(uses, s->index, 1);
-        count_use(uses, s->lo, 1);
-        count_use(uses, s->hi, 1);
-        if (s->body) count_block(uses, s->body);
-        if (s->other) count_block(uses, s->other);
-    }
-}
-
-static bool is_empty(const KBlock *block) {
-    if (!block) return true;
-    const KStmt *s = block->first;
-    while (s && s->kind == KSTMT_COMMENT)
-        s = s->next;
-    return !s;
-}
-
-/* Unlinks dead statements; uses of their operands are given back. */
-static bool sweep_block(uint32_t *uses, KBlock *block) {
-    bool changed = false;
-    KStmt *last = NULL, *s = block->first;
-    block->first = NULL;
-    for (KStmt *next; s; s = next) {
-        next = s->next;
-        s->next = NULL;
-        bool dead = false;
-        if (s->body && sweep_block(uses, s->body)) changed = true;
-        if (s->other && sweep_block(uses, s->other)) changed = true;
-        if (s->kind == KSTMT_LET && uses[s->value->id] == 0) {
-            dead = true;
-            count_operands(uses, s->value, (uint32_t)-1);
-        } else if (s->kind == KSTMT_SET && uses[s->var->id] == 0) {
-            dead = true;
-            count_use(uses, s->value, (uint32_t)-1);
-        } else if ((s->kind == KSTMT_FOR || s->kind == KSTMT_IF) && is_empty(s->body) &&
-                   is_empty(s->other)) {
-            dead = true;
-            count_use(uses, s->value, (uint32_t)-1);
-            count_use(uses, s->lo, (uint32_t)-1);
-            count_use(uses, s->hi, (uint32_t)-1);
-        }
-        if (dead) {
-            changed = true;
-            continue;
-        }
-        if (last)
-            last->next = s;
-        else
-            block->first = s;
-        last = s;
-    }
-    block->last = last;
-    return changed;
-}
-
-void kernel_drop_dead(Kernel *kernel, Arena *arena) {
-    uint32_t *uses = ARENA_ARRAY(arena, uint32_t, (size_t)kernel->value_count + 1);
-    count_block(uses, kernel->body);
-    while (sweep_block(uses, kernel->body))
-        continue;
 }

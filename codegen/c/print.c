@@ -296,6 +296,12 @@ void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix, const So
     emit_text(e, "%s(", suffix);
     print_parameters(&p);
     emit_line(e, ") {");
+    for (size_t i = 0; i < kernel->buffers.count; i++)
+        if (kernel->buffers.items[i]->count == 0) {
+            emit_text(e, "(void)");
+            print_buffer_name(&p, kernel->buffers.items[i]);
+            emit_text(e, ";\n");
+        }
     print_arrays(&p);
     print_block(&p, kernel->body);
     if (kernel->faults) emit_line(e, "return 0;");
