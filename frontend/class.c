@@ -372,6 +372,7 @@ static void native_fill(Vm *vm, Class *cls, const NativeClass *spec) {
         }
         VEC_PUSH(base->subclasses, cls);
     }
+    if (base == object && !spec->slots.traverse) cls->flags |= CLASS_UNTRACKED;
     if (cls->flags & CLASS_UNTRACKED) cls->slots.traverse = NULL;
     for (const Method *m = spec->methods; m && m->name; m++)
         add_method(vm, cls, m);
