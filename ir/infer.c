@@ -89,7 +89,7 @@ bool infer(InferContext *context) {
     const OpInfo *info = op_info(context->op);
     if (info->arity >= 0 ? context->input_count != info->arity : context->input_count < 1)
         return infer_fail(context, "takes %d operands, got %d", info->arity, context->input_count);
-    for (int i = 0; i < context->input_count; i++) {
+    for (int i = 0; context->nodes && i < context->input_count; i++) {
         bool several = op_info(context->nodes[i]->op)->results > 1;
         if (several != (context->op == OP_result))
             return infer_fail(context,

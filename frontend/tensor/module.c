@@ -478,13 +478,13 @@ static void make_classes(TensorState *ts) {
     ts->size_class = vm_native_class(vm, &size);
     NativeClass dtype = {.name = "torch.dtype",
                          .size = sizeof(DTypeObj),
-                         .flags = CLASS_NO_NEW | CLASS_FINAL,
+                         .flags = CLASS_NO_NEW | CLASS_FINAL | CLASS_UNTRACKED,
                          .slots = {.repr = dtype_repr},
                          .methods = DTYPE_METHODS};
     ts->dtype_class = vm_native_class(vm, &dtype);
     NativeClass device = {.name = "torch.device",
-                          .size = sizeof(Obj),
-                          .flags = CLASS_FINAL,
+                          .size = sizeof(GcObj),
+                          .flags = CLASS_FINAL | CLASS_UNTRACKED,
                           .slots = {.repr = device_repr,
                                     .str = device_str,
                                     .compare = device_compare,
@@ -495,7 +495,7 @@ static void make_classes(TensorState *ts) {
     ts->cpu = FROM_OBJ(vm_alloc(vm, ts->device_class));
     NativeClass grad_fn = {.name = "torch.autograd.graph.Node",
                            .size = sizeof(GradFn),
-                           .flags = CLASS_NO_NEW | CLASS_FINAL,
+                           .flags = CLASS_NO_NEW | CLASS_FINAL | CLASS_UNTRACKED,
                            .slots = {.repr = grad_fn_repr},
                            .methods = GRAD_FN_METHODS};
     ts->grad_fn_class = vm_native_class(vm, &grad_fn);

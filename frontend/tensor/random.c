@@ -394,6 +394,7 @@ static const Method GENERATOR_METHODS[] = {
 void generator_init(TensorState *ts) {
     NativeClass spec = {.name = "torch.Generator",
                         .size = sizeof(Generator),
+                        .flags = CLASS_UNTRACKED,
                         .slots = {.create = generator_create},
                         .methods = GENERATOR_METHODS};
     ts->generator_class = vm_native_class(ts->vm, &spec);

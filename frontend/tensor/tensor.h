@@ -107,7 +107,7 @@ struct TensorState {
 
 /* What x.grad_fn gives: a name. */
 typedef struct GradFn {
-    Obj base;
+    GcObj gc;
     const char *name;
 } GradFn;
 

@@ -9,7 +9,7 @@ LazyNode *trace_seed(TensorState *ts) {
     return lazy_const(ts, DT_I64, 0);
 }
 void trace_classes(TensorState *ts) {
-    NativeClass spec = {.name = "opaque", .size = sizeof(Obj)};
+    NativeClass spec = {.name = "opaque", .size = sizeof(GcObj), .flags = CLASS_UNTRACKED};
     ts->opaque_class = vm_native_class(ts->vm, &spec);
 }
 static Value compiling_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
