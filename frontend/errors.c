@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "frontend/advice.h"
 #include "frontend/interp.h"
 
 enum { TRACE_LIMIT = 64 };
@@ -375,12 +376,14 @@ static void report_one(Vm *vm, Value exception) {
     if (hidden) first = 0;
     Span span = e->trace.count ? e->trace.items[first].span : (Span){0};
     report(vm->sources, SEVERITY_ERROR, span, "%s", buf_text(&text));
-    buf_free(&text);
     int shown = 0;
     for (size_t i = first + 1; i < e->trace.count; i++) {
-        if (e->trace.items[i].prelude && !hidden) continue;
+        const TraceEntry *entry = &e->trace.items[i], *before = &e->trace.items[i - 1];
+        bool again =
+            entry->span.begin == before->span.begin && entry->span.file == before->span.file;
+        if ((entry->prelude && !hidden) || again) continue;
         if (++shown > 8) break;
-        report(vm->sources, SEVERITY_NOTE, e->trace.items[i].span, "called from here");
+        report(vm->sources, SEVERITY_NOTE, entry->span, "called from here");
     }
     Dict *dict = *obj_dict_slot(exception.o);
     Value hint = dict ? dict_get_text(vm, dict, "__hint__") : NULL_VALUE;
@@ -388,6 +391,9 @@ static void report_one(Vm *vm, Value exception) {
         report(vm->sources, SEVERITY_HINT, (Span){0}, "did you mean '%s'?", as_str(hint)->data);
     Value advice = dict ? dict_get_text(vm, dict, "__advice__") : NULL_VALUE;
     if (is_str(advice)) report(vm->sources, SEVERITY_HINT, (Span){0}, "%s", as_str(advice)->data);
+    const char *more = is_str(hint) || is_str(advice) ? NULL : advice_for(buf_text(&text));
+    if (more) report(vm->sources, SEVERITY_HINT, (Span){0}, "%s", more);
+    buf_free(&text);
     Value notes = dict ? dict_get(dict, vm->names.notes_) : NULL_VALUE;
     for (size_t i = 0; is_list(notes) && i < as_list(notes)->count; i++)
         if (is_str(as_list(notes)->items[i]))

@@ -1,0 +1,42 @@
+/* The table of hints, by a part of the message. The first match counts. */
+#include "frontend/advice.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+    const char *part, *advice;
+} table[] = {
+    {"before Module.__init__() call", "call super().__init__() first in the module's __init__"},
+    {"mat1 and mat2 shapes",
+     "the first operand's last size must equal the second's first; to feed a "
+     "convolution's result to a Linear, flatten it: x.flatten(1)"},
+    {"channels, but got", "the layer's first argument (in_channels) must equal the input's size at "
+                          "axis 1"},
+    {"is invalid for input of size",
+     "the product of the sizes must equal the number of elements; -1 "
+     "stands for the one size that follows from the others"},
+    {"at non-singleton dimension",
+     "sizes must be equal, or one of them 1, counted from the last axis; "
+     "see unsqueeze()"},
+    {"Boolean value of Tensor with", "reduce it first: x.any(), x.all() or x.item()"},
+    {"cannot be converted to Scalar", "item() takes tensors of one element; see tolist()"},
+    {"only for scalar outputs", "reduce to one number first, as in loss.sum().backward(), or pass "
+                                "backward() the gradient"},
+    {"does not require grad", "nothing it was computed from has requires_grad=True"},
+    {"a leaf Variable that requires grad",
+     "put it under `with torch.no_grad():`, or write x = x + 1"},
+    {"Expected size", "torch.cat joins along one axis; all other sizes must be equal"},
+    {"Output size is too small",
+     "the window is larger than the input; earlier layers left too little"},
+    {"maximum recursion depth exceeded",
+     "a function calls itself without end; look for the missing "
+     "end of the recursion"},
+    {"int too large", "use a float, or keep numbers below 2**63"},
+};
+
+const char *advice_for(const char *message) {
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strstr(message, table[i].part)) return table[i].advice;
+    return NULL;
+}
