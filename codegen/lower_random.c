@@ -80,12 +80,16 @@ static KVal *draw(KBuilder *b, const Philox *p, KVal *const *word) {
         KVal *hit = k_lt(b, unit, k_number(b, unit->kind, lanes, bound));
         return formula_to_dtype(b, hit, node->type.dtype);
     }
-    KVal *turn = k_mul(b, k_convert(b, widen(b, word[2]), kind), k_number(b, kind, lanes, 0x1p-32));
-    KVal *angle = k_mul(b, turn, k_number(b, kind, lanes, 6.283185307179586));
-    KVal *log = math_log(b, k_sub(b, k_number(b, kind, lanes, 1), unit));
-    KVal *radius = k_unary(b, KOP_SQRT, k_mul(b, log, k_number(b, kind, lanes, -2)));
+    /* In double: the cosine's zeros would show the angle's rounding. */
+    KVal *turn =
+        k_mul(b, k_convert(b, widen(b, word[2]), K_F64), k_number(b, K_F64, lanes, 0x1p-32));
+    KVal *angle = k_mul(b, turn, k_number(b, K_F64, lanes, 6.283185307179586));
+    KVal *rest = k_sub(b, k_number(b, K_F64, lanes, 1), k_convert(b, unit, K_F64));
+    KVal *log = math_log(b, rest);
+    KVal *radius = k_unary(b, KOP_SQRT, k_mul(b, log, k_number(b, K_F64, lanes, -2)));
     KVal *normal = k_mul(b, radius, k_call(b, KLIBM_COS, angle, NULL));
-    return k_fma(b, normal, k_number(b, kind, lanes, high), k_number(b, kind, lanes, low));
+    normal = k_mul(b, normal, k_number(b, K_F64, lanes, high));
+    return k_convert(b, k_add(b, normal, k_number(b, K_F64, lanes, low)), kind);
 }
 
 static void philox_point(Lower *lower, const LowerPoint *point, void *data) {
