@@ -352,7 +352,10 @@ static Stmt *parse_class(Parser *parser, uint32_t begin, Exprs decorators) {
     bool lazy = parser->lazy;
     parser->lazy = lazy && functions == 0;
     parser->loop_depth = parser->function_depth = 0;
+    Name *outer_class = parser->class_name;
+    parser->class_name = class->name;
     class->body = parse_block(parser, "the 'class' header");
+    parser->class_name = outer_class;
     parser->loop_depth = loops;
     parser->function_depth = functions;
     parser->lazy = lazy;

@@ -8,9 +8,23 @@
 
 #include <string.h>
 
+/* Inside a class, a name `__x` stands for `_Class__x`. */
+static Name *mangled(Parser *parser, Name *name) {
+    size_t length = name->length;
+    if (length < 3 || name->text[0] != '_' || name->text[1] != '_') return name;
+    if (name->text[length - 1] == '_' && name->text[length - 2] == '_') return name;
+    const char *class_name = parser->class_name->text;
+    while (*class_name == '_')
+        class_name++;
+    char *text = arena_printf(parser->arena, "_%s%s", class_name, name->text);
+    return *class_name ? intern_text(parser->interns, text) : name;
+}
+
 void parser_advance(Parser *parser) {
     parser->previous_end = parser->token.end;
     parser->token = lexer_next(&parser->lexer);
+    if (parser->class_name && parser->token.kind == TOKEN_NAME)
+        parser->token.as.name = mangled(parser, parser->token.as.name);
 }
 
 bool parser_accept(Parser *parser, TokenKind kind) {

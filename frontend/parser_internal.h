@@ -26,6 +26,7 @@ typedef struct Parser {
     uint32_t statement;    /* first byte of the current statement */
     uint32_t nesting;      /* recursion depth, limited */
     uint32_t function_depth, loop_depth;
+    Name *class_name;          /* the class whose body is being parsed; NULL: none */
     uint32_t recovered_blocks; /* inside a block whose header was wrong */
     bool after_failed;         /* the statement before failed: its other clauses may follow */
     bool skip_body;            /* the failing statement's block is not to be parsed */
