@@ -75,6 +75,16 @@ static Draft *deepest_read(const Fuser *fuser, const Node *node) {
     return tie && deepest->read ? NULL : deepest;
 }
 
+/* The group that draws from the same stream. It reads the seed only, so that no cycle arises. */
+static Draft *same_stream(const Fuser *fuser, const Node *node) {
+    for (size_t d = fuser->drafts.count; d-- > 0;) {
+        Draft *draft = fuser->drafts.items[d];
+        bool random = draft->anchor != NULL && draft->anchor->op == OP_random_mt;
+        if (random && draft->anchor->inputs[0] == node->inputs[0]) return draft;
+    }
+    return NULL;
+}
+
 static void place(Fuser *fuser, Node *node, bool alone) {
     if (node->op == OP_result) {
         Draft *draft = fuser->home[node->inputs[0]->id];
@@ -82,7 +92,9 @@ static void place(Fuser *fuser, Node *node, bool alone) {
         fuser->home[node->id] = draft;
         return;
     }
-    Draft *draft = alone ? NULL : deepest_read(fuser, node);
+    Draft *draft = NULL;
+    if (!alone)
+        draft = node->op == OP_random_mt ? same_stream(fuser, node) : deepest_read(fuser, node);
     if (draft == NULL || !draft_accepts(fuser, draft, node)) draft = draft_new(fuser, node);
     draft_add(fuser, draft, node);
 }

@@ -46,7 +46,8 @@
  *   they are loads of group inputs through a map, or constants. gather, take, pool_gather,
  *   dynamic_slice and random take an epilogue: elementwise over the anchor's shape, flattens with
  *   the anchor held. Of an op with several results the outputs are those `result` nodes that
- *   someone reads.
+ *   someone reads. All random_mt nodes of one seed are one group (its anchor is one of them): one
+ *   pass over the stream serves them.
  *
  * Order: groups stand after what they read; a group that stores an input's update stands after the
  * other readers of that input where that makes no circle. */

@@ -209,7 +209,7 @@ bool draft_accepts(const Fuser *fuser, const Draft *draft, const Node *node) {
     if (traits & TRAIT_REDUCTION) return accepts_reduction(fuser, draft, node);
     if (node->op == OP_max_pool || node->op == OP_max_pool_index || node->op == OP_window_sum)
         return accepts_pool(fuser, draft, node);
-    return false;
+    return node->op == OP_random_mt;
 }
 
 static GroupKind kind_of(const Fuser *fuser, const Node *node) {
