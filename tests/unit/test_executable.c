@@ -202,7 +202,7 @@ Test(executable, lenet_train_step) {
             run(tiers[tier], (const void *const *)inputs[tier], outputs[tier]);
         cr_assert_eq(memcmp(&loss[0], &loss[1], sizeof(float)), 0, "step %d: %g and %g", step,
                      (double)loss[0], (double)loss[1]);
-        cr_assert(loss[0] > 1 && loss[0] < 4, "%g", (double)loss[0]);
+        cr_assert(isfinite(loss[0]) && loss[0] > 0, "%g", (double)loss[0]);
     }
     for (size_t i = 0; i < in; i++) {
         size_t bytes = type_bytes(&graph->inputs.items[i].node->type);
