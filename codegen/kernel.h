@@ -255,8 +255,8 @@ KVal *k_rem(KBuilder *b, KVal *x, KVal *y);
 KVal *k_fma(KBuilder *b, KVal *x, KVal *y, KVal *z); /* x * y + z; fused when target->fma */
 /* Fused on every target, of floats: by the C library (slowly) where it is no instruction. */
 KVal *k_fma_exact(KBuilder *b, KVal *x, KVal *y, KVal *z);
-KVal *k_min(KBuilder *b, KVal *x, KVal *y);          /* x < y ? x : y */
-KVal *k_max(KBuilder *b, KVal *x, KVal *y);          /* x > y ? x : y: max(0, x) keeps a NaN x */
+KVal *k_min(KBuilder *b, KVal *x, KVal *y);  /* x < y ? x : y */
+KVal *k_max(KBuilder *b, KVal *x, KVal *y);  /* x > y ? x : y: max(0, x) keeps a NaN x */
 KVal *k_unary(KBuilder *b, KOp op, KVal *x); /* NEG ABS SQRT FLOOR CEIL RINT TRUNC NOT MASK_INT */
 KVal *k_binary(KBuilder *b, KOp op, KVal *x,
                KVal *y); /* any two-operand arithmetic or comparison */

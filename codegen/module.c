@@ -278,8 +278,8 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
     return true;
 }
 
-bool module_init(Module *module, const Program *program, const CodegenOptions *options, Arena *arena,
-                Buf *error) {
+bool module_init(Module *module, const Program *program, const CodegenOptions *options,
+                 Arena *arena, Buf *error) {
     if (!module_lay_out(module, program, options, arena, error)) return false;
     for (size_t i = 0; i < program->functions.count; i++) {
         const ProgramFunction *function = &program->functions.items[i];

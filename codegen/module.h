@@ -56,8 +56,8 @@ typedef struct Module {
 bool module_lay_out(Module *module, const Program *program, const CodegenOptions *options,
                     Arena *arena, Buf *error);
 /* Lays out and plans. False with a message. */
-bool module_init(Module *module, const Program *program, const CodegenOptions *options, Arena *arena,
-                Buf *error);
+bool module_init(Module *module, const Program *program, const CodegenOptions *options,
+                 Arena *arena, Buf *error);
 void module_free(Module *module);
 /* Runs the prepare steps of the forward function on the program's weights and keeps the results,
  * so that they become constants. */

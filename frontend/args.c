@@ -125,8 +125,10 @@ bool vm_args_simple(Vm *vm, const char *function, int nargs, const Tuple *kwname
         bool few = nargs < min;
         int wanted = few ? min : max;
         vm_raise(vm, EXC_TypeError, "%s expected %s%d argument%s, got %d", function,
-                 min == max ? "" : few ? "at least " : "at most ", wanted, wanted == 1 ? "" : "s",
-                 nargs);
+                 min == max ? ""
+                 : few      ? "at least "
+                            : "at most ",
+                 wanted, wanted == 1 ? "" : "s", nargs);
     }
     return false;
 }

@@ -186,9 +186,8 @@ BUILTIN(builtin_dir) {
         names = list_from_iterable(vm, FROM_OBJ(((ModuleObj *)(void *)args[0].o)->dict));
     } else {
         bool found;
-        Value made = is_class(args[0])
-                         ? object_dir(vm, args, 1, NULL)
-                         : call_dunder(vm, args[0], vm->names.dir_, NULL, 0, &found);
+        Value made = is_class(args[0]) ? object_dir(vm, args, 1, NULL)
+                                       : call_dunder(vm, args[0], vm->names.dir_, NULL, 0, &found);
         names = is_null(made) ? made : list_from_iterable(vm, made);
         decref(made);
     }

@@ -126,14 +126,14 @@
     X(TUPLE, VARIES) /* (x1 ... xc -- tuple) */                                                    \
     X(LIST, VARIES)  /* (x1 ... xc -- list) */                                                     \
     X(SET, VARIES)                                                                                 \
-    X(DICT, VARIES)     /* (k1 v1 ... kc vc -- dict) */                                            \
-    X(LIST_APPEND, -1)  /* (list ... x -- list ...): the list is b below x (b = 1: next to it) */  \
-    X(SET_ADD, -1)      /* same for a set */                                                       \
-    X(DICT_PUT, -2)     /* (dict ... key value -- dict ...): the dict is b below the key */        \
-    X(LIST_EXTEND, -1)  /* (list iterable -- list); a = 1: arguments of (callable list iterable) */ \
-    X(SET_UPDATE, -1)   /* (set iterable -- set) */                                                \
-    X(DICT_UPDATE, -1)  /* (dict mapping -- dict); a = 1: call keywords, TypeError on a key that   \
-                           is there already or is no string */                                     \
+    X(DICT, VARIES)    /* (k1 v1 ... kc vc -- dict) */                                             \
+    X(LIST_APPEND, -1) /* (list ... x -- list ...): the list is b below x (b = 1: next to it) */   \
+    X(SET_ADD, -1)     /* same for a set */                                                        \
+    X(DICT_PUT, -2)    /* (dict ... key value -- dict ...): the dict is b below the key */         \
+    X(LIST_EXTEND, -1) /* (list iterable -- list); a = 1: arguments of (callable list iterable) */ \
+    X(SET_UPDATE, -1)  /* (set iterable -- set) */                                                 \
+    X(DICT_UPDATE, -1) /* (dict mapping -- dict); a = 1: call keywords, TypeError on a key that    \
+                          is there already or is no string */                                      \
     X(LIST_TO_TUPLE, 0) /* (list -- tuple) */                                                      \
     X(FORMAT, VARIES)   /* (value -- str), b = 1: (value spec -- str); a: 0, 's', 'r' or 'a' is    \
                            applied first; then format(value, spec) */                              \

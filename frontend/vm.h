@@ -133,6 +133,7 @@ typedef enum ClassId {
 } ClassId;
 
 /* Names the evaluator itself uses, interned once: vm->names.init_ is "__init__". */
+// clang-format off
 #define DUNDER_LIST(X)                                                                             \
     X(init)                                                                                        \
     X(new)                                                                                         \
@@ -149,6 +150,7 @@ typedef enum ClassId {
                                         X(suppress_context) X(defaults) X(kwdefaults) X(code)      \
                                             X(closure) X(globals) X(notes) X(prepare) X(trunc)     \
                                                 X(floor) X(ceil) X(copy) X(deepcopy) X(del)
+// clang-format on
 
 typedef struct Names {
 #define X(id) Str *id##_;

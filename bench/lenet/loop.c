@@ -15,7 +15,9 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static float noise(void) { return (float)rand() / (float)RAND_MAX; }
+static float noise(void) {
+    return (float)rand() / (float)RAND_MAX;
+}
 
 static LenetContext context;
 

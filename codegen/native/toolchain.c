@@ -31,7 +31,8 @@ typedef struct Run {
 } Run;
 
 static void add_arg(Run *run, const char *text) {
-    if (run->arg_count + 1 < MAX_ARGS) run->args[run->arg_count++] = arena_strdup(&run->arena, text);
+    if (run->arg_count + 1 < MAX_ARGS)
+        run->args[run->arg_count++] = arena_strdup(&run->arena, text);
 }
 
 static char *in_directory(Run *run, const char *name) {
@@ -112,12 +113,14 @@ static bool spawn_and_wait(Run *run) {
     int failed = posix_spawnp(&child, run->args[0], &actions, NULL, run->args, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (failed) {
-        buf_printf(run->error, "can't start the C compiler '%s': %s; set CC to one that is installed",
+        buf_printf(run->error,
+                   "can't start the C compiler '%s': %s; set CC to one that is installed",
                    run->args[0], strerror(failed));
         return false;
     }
     int status;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
     buf_printf(run->error, "the C compiler '%s' failed:\n", run->args[0]);
     Buf ignored = {0};

@@ -1,4 +1,5 @@
-/* The system's C compiler as a tool: text in, an object, assembly, executable or shared library out.
+/* The system's C compiler as a tool: text in, an object, assembly, executable or shared library
+ * out.
  *
  * The compiler is $CC, else `cc`. It is started with posix_spawn (no shell) in a private temporary
  * directory that is removed afterwards; outputs are renamed into place only when all went well. */
@@ -27,11 +28,11 @@ typedef struct ToolchainJob {
     ToolchainKind kind;
     const ToolchainFile *files;
     int file_count;
-    const char *output;       /* path of the result */
-    const char *march;        /* "native" when NULL */
-    int level;                /* -O */
+    const char *output; /* path of the result */
+    const char *march;  /* "native" when NULL */
+    int level;          /* -O */
     bool debug_info;
-    bool verbose;             /* the command line goes to standard error */
+    bool verbose; /* the command line goes to standard error */
 } ToolchainJob;
 
 /* False with a message (the compiler's own words included) on failure. */
