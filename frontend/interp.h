@@ -65,7 +65,6 @@ static inline bool time_to_check(Vm *vm) {
 /* interp.c: runs `frame` (already linked as vm->frame) to its end or next yield. */
 Value vm_run(Vm *vm, Frame *frame);
 Value run_class_body(Vm *vm, Function *body, Dict *namespace);
-bool vm_checkpoint(Vm *vm);
 
 /* interp_ops.c */
 Value load_global(Vm *vm, Frame *frame, size_t index);

@@ -244,10 +244,15 @@ static Value range_iter(Vm *vm, Value self) {
     return FROM_OBJ(it);
 }
 
+/* Native consumers (sum, list, …) loop without back edges: interrupts are looked for here. */
 static Value range_iterator_next(Vm *vm, Value self) {
-    (void)vm;
+    enum { CHECK_EVERY = 1 << 16 };
     RangeIterator *it = (RangeIterator *)(void *)self.o;
     if (it->left == 0) return NULL_VALUE;
+    if (it->left % CHECK_EVERY == 0) {
+        vm->steps += CHECK_EVERY;
+        if (!vm_checkpoint(vm)) return NULL_VALUE;
+    }
     Value v = from_int(it->next);
     if (--it->left) it->next += it->step;
     return v;

@@ -3,6 +3,8 @@
 
 #include "frontend/vm_internal.h"
 
+enum { MAX_ITEMS = 1 << 27 }; /* of a list or tuple made by repetition */
+
 /* ---- making ---- */
 
 Value list_new(Vm *vm, size_t capacity) {
@@ -219,7 +221,7 @@ static Value sequence_repeat(Vm *vm, Value v, int64_t times) {
     size_t count, total;
     vm_items(v, &items, &count);
     if (times < 0) times = 0;
-    if (!mul_size(count, (size_t)times, &total) || total > (size_t)1 << 31)
+    if (!mul_size(count, (size_t)times, &total) || total > MAX_ITEMS)
         return vm_raise(vm, EXC_MemoryError,
                         "a sequence of %zu items repeated %lld times is too long", count,
                         (long long)times);

@@ -5,6 +5,8 @@
 #include "frontend/intern.h"
 #include "frontend/vm_internal.h"
 
+enum { MAX_TEXT = 1 << 30 }; /* bytes of a string made by repetition */
+
 /* ---- UTF-8 ---- */
 
 /* Decodes one code point of valid UTF-8; returns its size in bytes. */
@@ -238,7 +240,7 @@ static Value str_compare(Vm *vm, CompareOp op, Value a, Value b, bool reflected)
 static Value repeat(Vm *vm, const Str *s, int64_t times) {
     if (times <= 0 || s->size == 0) return NEW_REF(vm->empty_str);
     size_t total;
-    if (!mul_size(s->size, (size_t)times, &total) || total > (size_t)1 << 32)
+    if (!mul_size(s->size, (size_t)times, &total) || total > MAX_TEXT)
         return vm_raise(vm, EXC_MemoryError,
                         "a string of %zu bytes repeated %lld times is too long", s->size,
                         (long long)times);

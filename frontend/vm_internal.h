@@ -171,6 +171,7 @@ Value builtin_class_getitem(Vm *vm, const Value *args, int nargs, const Tuple *k
 Value int_from_bytes(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 
 /* call.c, interp.c */
+bool vm_checkpoint(Vm *vm);
 typedef struct Generator Generator;
 Value generator_resume(Vm *vm, Generator *generator, Value sent);
 Value function_call(Vm *vm, Value self, const Value *args, int nargs, const Tuple *kwnames);
