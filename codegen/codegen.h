@@ -45,6 +45,8 @@ Executable *executable_new(const Graph *graph, const CodegenOptions *options, Bu
  * False with a message for data-dependent faults (an index out of range). */
 bool executable_run(Executable *executable, const void *const *inputs, void *const *outputs,
                     Buf *error);
+/* Where in the source the fault of the last failed run was recorded. */
+Span executable_fault(const Executable *executable);
 /* Compiles the kernels with the system's C compiler and loads them; later runs use the code.
  * False with a message when there is no compiler: the interpreting tier goes on. */
 bool executable_compile(Executable *executable, Buf *error);

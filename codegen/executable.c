@@ -103,7 +103,12 @@ bool executable_run(Executable *executable, const void *const *inputs, void *con
     if (fault == 0) return true;
     const Kernel *kernel = executable->plan->run.items[fault - 1].kernel;
     buf_printf(error, "index out of range in %s", kernel->name);
+    executable->fault = kernel->span;
     return false;
+}
+
+Span executable_fault(const Executable *executable) {
+    return executable->fault;
 }
 
 double executable_flops(const Executable *executable) {

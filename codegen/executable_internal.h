@@ -20,6 +20,7 @@ struct Executable {
     void *library; /* the compiled tier, or NULL */
     ExecutableEntry *entry;
     const void **constants; /* of the compiled tier */
+    Span fault;             /* of the last failed run */
 };
 
 /* Drops the compiled tier, if there is one. */

@@ -32,6 +32,7 @@ static const struct {
     {"maximum recursion depth exceeded",
      "a function calls itself without end; look for the missing "
      "end of the recursion"},
+    {"index out of range in", "an index tensor (or a target class) holds a value outside its axis"},
     {"int too large", "use a float, or keep numbers below 2**63"},
 };
 

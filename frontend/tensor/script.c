@@ -360,6 +360,13 @@ static CachedGraph *find_graph(TensorState *ts, Job *job) {
 
 /* ---- running ---- */
 
+/* The operation that failed was recorded before: its line is where the error is. */
+static void raise_fault(TensorState *ts, Span span, const char *message) {
+    vm_raise(ts->vm, EXC_IndexError, "%s", message);
+    Exception *exception = as_exception(ts->vm->raised);
+    if (span.file) VEC_PUSH(exception->trace, (TraceEntry){.span = span});
+}
+
 static void compile_when_worth(TensorState *ts, CachedGraph *graph) {
     graph->work += executable_flops(graph->executable);
     graph->runs++;
@@ -387,7 +394,7 @@ static bool job_run(TensorState *ts, Job *job, CachedGraph *graph) {
     compile_when_worth(ts, graph);
     Buf error = {0};
     bool ok = executable_run(graph->executable, in, out, &error);
-    if (!ok) vm_raise(ts->vm, EXC_IndexError, "%s", buf_text(&error));
+    if (!ok) raise_fault(ts, executable_fault(graph->executable), buf_text(&error));
     buf_free(&error);
     for (size_t i = 0; i < outputs; i++) {
         if (ok)
