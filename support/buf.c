@@ -47,10 +47,14 @@ void buf_printf(Buf *buf, const char *format, ...) {
 void buf_vprintf(Buf *buf, const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    reserve(buf, 64); /* most texts fit at once */
+    size_t room = buf->capacity - buf->size;
+    int length = vsnprintf(buf->data + buf->size, room, format, args);
     NNC_CHECK(length >= 0, "bad format: %s", format);
-    reserve(buf, (size_t)length);
-    vsnprintf(buf->data + buf->size, (size_t)length + 1, format, again);
+    if ((size_t)length >= room) {
+        reserve(buf, (size_t)length);
+        vsnprintf(buf->data + buf->size, (size_t)length + 1, format, again);
+    }
     va_end(again);
     buf->size += (size_t)length;
 }

@@ -12,8 +12,7 @@
 
 typedef struct FileKernel {
     const Kernel *kernel; /* renamed: its name is the C function's */
-    uint64_t hash;        /* of `key` */
-    Buf key;              /* everything that the function's text depends on, but for names */
+    Buf key; /* everything that the text depends on, but for names; empty until it is needed */
 } FileKernel;
 
 typedef struct FileConstant {

@@ -12,14 +12,6 @@ void file_parts_free(FileParts *parts) {
     VEC_FREE(parts->constants);
 }
 
-static uint64_t hash_bytes(const void *bytes, size_t size) {
-    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
-    for (size_t i = 0; i < size; i++) {
-        hash = (hash ^ ((const unsigned char *)bytes)[i]) * 0x100000001B3u;
-    }
-    return hash;
-}
-
 /* The dump without names and comments, and what the dump leaves out. */
 static Buf kernel_key(const Kernel *kernel, Arena *arena) {
     Buf key = {0};
@@ -45,13 +37,31 @@ static bool name_is_taken(const FileParts *parts, const char *name) {
     return false;
 }
 
+/* Cheap facts in which most kernels differ: only when all are equal are the keys made. */
+static bool may_be_equal(const Kernel *a, const Kernel *b) {
+    if (a->value_count != b->value_count || a->buffers.count != b->buffers.count) return false;
+    if (a->target != b->target || a->flops != b->flops || a->faults != b->faults) return false;
+    for (size_t i = 0; i < a->buffers.count; i++) {
+        const KBuf *x = a->buffers.items[i], *y = b->buffers.items[i];
+        if (x->role != y->role || x->dtype != y->dtype || x->count != y->count) return false;
+        if (x->aliased != y->aliased) return false;
+    }
+    return true;
+}
+
+static bool keys_are_equal(FileParts *parts, FileKernel *a, FileKernel *b) {
+    if (a->key.size == 0) a->key = kernel_key(a->kernel, parts->arena);
+    if (b->key.size == 0) b->key = kernel_key(b->kernel, parts->arena);
+    return a->key.size == b->key.size && memcmp(a->key.data, b->key.data, a->key.size) == 0;
+}
+
 const Kernel *file_add_kernel(FileParts *parts, const Kernel *kernel) {
-    FileKernel added = {.key = kernel_key(kernel, parts->arena)};
-    added.hash = hash_bytes(added.key.data, added.key.size);
+    FileKernel added = {.kernel = kernel};
     for (size_t i = 0; i < parts->kernels.count; i++) {
-        const FileKernel *other = &parts->kernels.items[i];
-        if (other->hash != added.hash || other->key.size != added.key.size) continue;
-        if (memcmp(other->key.data, added.key.data, added.key.size) != 0) continue;
+        FileKernel *other = &parts->kernels.items[i];
+        if (!may_be_equal(other->kernel, kernel) || !keys_are_equal(parts, other, &added)) {
+            continue;
+        }
         buf_free(&added.key);
         return other->kernel;
     }
