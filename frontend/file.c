@@ -236,6 +236,19 @@ const Method file_methods[] = {
     {NULL, NULL, 0},
 };
 
+/* `mode` holds one of r, w, a, x at least. While compiling no file is changed: what is written
+ * goes nowhere. */
+static FILE *open_stream(Vm *vm, const char *path, const char *mode) {
+    bool create = strchr(mode, 'x') != NULL, plus = strchr(mode, '+') != NULL;
+    char letter = create ? 'w' : *strpbrk(mode, "rwa");
+    char c_mode[8];
+    if (vm->silent && letter != 'r') path = "/dev/null";
+    bool effect = !vm->silent;
+    snprintf(c_mode, sizeof c_mode, "%cb%s%s", letter, plus && effect ? "+" : "",
+             create && effect ? "x" : "");
+    return fopen(path, c_mode);
+}
+
 /* open(file, mode='r', …) */
 Value builtin_open(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     Value out[6];
@@ -248,13 +261,9 @@ Value builtin_open(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     File *f = NULL;
     if (mode) {
         bool known = strspn(mode, "rwaxbt+") == strlen(mode) && strpbrk(mode, "rwax");
-        bool create = strchr(mode, 'x') != NULL, plus = strchr(mode, '+') != NULL;
-        char c_mode[8];
-        snprintf(c_mode, sizeof c_mode, "%cb%s%s", create ? 'w' : *strpbrk(mode, "rwaxbt+"),
-                 plus ? "+" : "", create ? "x" : "");
-        if (*c_mode == 'b' || *c_mode == 't') c_mode[0] = *strpbrk(mode, "rwa");
+        bool plus = strchr(mode, '+') != NULL;
         if (vm->before_effect && !strchr(mode, 'r')) vm->before_effect(vm);
-        FILE *stream = known ? fopen(as_str(path)->data, c_mode) : NULL;
+        FILE *stream = known ? open_stream(vm, as_str(path)->data, mode) : NULL;
         if (!known) {
             vm_raise(vm, EXC_ValueError, "invalid mode: '%s'", mode);
         } else if (!stream) {

@@ -215,7 +215,7 @@ struct Vm {
 
     FILE *out;    /* where print goes */
     Buf *capture; /* print goes here instead when not NULL */
-    bool silent;  /* print writes nothing */
+    bool silent;  /* compiling: print writes nothing, no file is changed */
     int argc;
     char **argv; /* sys.argv: the script first */
     const char *script_path;

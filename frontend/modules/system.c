@@ -192,6 +192,7 @@ MODULE_FUNCTION(os_makedirs) {
     int exist_ok = is_null(out[2]) ? 0 : vm_truth(vm, out[2]);
     char *text = arena_strdup(&vm->arena, as_str(path)->data);
     decref(path);
+    if (vm->silent) return NONE; /* compiling changes no files */
     int status = 0;
     for (char *p = text + 1; *p; p++) {
         if (*p != '/') continue;
@@ -209,7 +210,8 @@ static Value path_action(Vm *vm, const char *name, int (*act)(const char *), con
     if (!vm_args_simple(vm, name, nargs, kwnames, 1, 2)) return NULL_VALUE;
     Value path = path_of(vm, args[0]);
     if (is_null(path)) return path;
-    Value result = act(as_str(path)->data) == 0 ? NONE : vm_raise_os(vm, errno, as_str(path)->data);
+    bool ok = vm->silent || act(as_str(path)->data) == 0;
+    Value result = ok ? NONE : vm_raise_os(vm, errno, as_str(path)->data);
     decref(path);
     return result;
 }
@@ -230,7 +232,7 @@ MODULE_FUNCTION(os_rename) {
     if (!vm_args_simple(vm, "rename", nargs, kwnames, 2, 2)) return NULL_VALUE;
     const char *from = vm_to_text(vm, args[0], "src"), *to = vm_to_text(vm, args[1], "dst");
     if (!from || !to) return NULL_VALUE;
-    return rename(from, to) == 0 ? NONE : vm_raise_os(vm, errno, from);
+    return vm->silent || rename(from, to) == 0 ? NONE : vm_raise_os(vm, errno, from);
 }
 MODULE_FUNCTION(os_getenv) {
     if (!vm_args_simple(vm, "getenv", nargs, kwnames, 1, 2)) return NULL_VALUE;

@@ -16,8 +16,10 @@ CC=clang cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Debug -DNNC_FUZZ=ON -DN
 for target in "$@"; do
     cmake --build "$build" -j "$(nproc)" --target "fuzz_$target" >"$work.log" 2>&1 || { cat "$work.log"; exit 1; }
     mkdir -p "$work/corpus/$target" "$work/crashes/$target"
+    more=
+    case $target in parser | evaluator) more="$root/tests/lang $root/tests/errors" ;; esac
     echo "== $target: $seconds s"
     "$build/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
         -print_final_stats=1 -verbosity=0 -artifact_prefix="$work/crashes/$target/" \
-        "$work/corpus/$target" "$root/tests/fuzz/corpus/$target"
+        "$work/corpus/$target" "$root/tests/fuzz/corpus/$target" $more
 done
