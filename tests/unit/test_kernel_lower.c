@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "passes/pass.h"
-#include "support/kernel_run.h"
-#include "support/random_graph.h"
+#include "tests/support/kernel_run.h"
+#include "tests/support/random_graph.h"
 
 /* Relative to the largest magnitude of the tensor: sums cancel. */
 static bool close_enough(const Tensor64 *got, const Tensor64 *expected, double tolerance,
