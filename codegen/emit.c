@@ -5,19 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Before the first character of a line. */
+static void indent(Emitter *e) {
+    static const char spaces[] = "                                ";
+    for (size_t left = (size_t)e->indent * 4, step; left > 0; left -= step) {
+        step = left < sizeof spaces - 1 ? left : sizeof spaces - 1;
+        buf_add(e->out, spaces, step);
+    }
+    e->in_line = true;
+}
+
+/* Text that ends lines as it says and starts them with the indentation. */
 static void put(Emitter *e, const char *text, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        if (text[i] == '\n') {
-            buf_putc(e->out, '\n');
-            e->in_line = false;
-            continue;
-        }
-        if (!e->in_line) {
-            for (int level = 0; level < e->indent; level++)
-                buf_puts(e->out, "    ");
-            e->in_line = true;
-        }
-        buf_putc(e->out, text[i]);
+    const char *stop = text + size;
+    while (text < stop) {
+        const char *end = text;
+        while (end < stop && *end != '\n')
+            end++;
+        if (end > text && !e->in_line) indent(e);
+        buf_add(e->out, text, (size_t)(end - text));
+        if (end == stop) return;
+        buf_putc(e->out, '\n');
+        e->in_line = false;
+        text = end + 1;
     }
 }
 
@@ -25,27 +35,62 @@ static void put_text(Emitter *e, const char *text) {
     put(e, text, strlen(text));
 }
 
+static void put_decimal(Emitter *e, long long value) {
+    char digits[24], *at = digits + sizeof digits;
+    unsigned long long rest = value < 0 ? -(unsigned long long)value : (unsigned long long)value;
+    do
+        *--at = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0) *--at = '-';
+    put(e, at, (size_t)(digits + sizeof digits - at));
+}
+
+/* Much text is generated: the usual conversions do without printf's cost. */
+static void put_format(Emitter *e, const char *format, va_list args) {
+    for (;;) {
+        const char *end = format;
+        while (*end && *end != '%')
+            end++;
+        put(e, format, (size_t)(end - format));
+        if (!*end) return;
+        format = end + 1;
+        if (*format == 's') {
+            put_text(e, va_arg(args, const char *));
+        } else if (*format == 'd') {
+            put_decimal(e, va_arg(args, int));
+        } else if (*format == 'c') {
+            char c = (char)va_arg(args, int);
+            put(e, &c, 1);
+        } else if (format[0] == 'l' && format[1] == 'l' && format[2] == 'd') {
+            put_decimal(e, va_arg(args, long long));
+            format += 2;
+        } else {
+            Buf text = {0};
+            buf_vprintf(&text, end, args);
+            put(e, buf_text(&text), text.size);
+            buf_free(&text);
+            return;
+        }
+        format++;
+    }
+}
+
 void emit_text(Emitter *e, const char *format, ...) {
-    Buf text = {0};
     va_list args;
     va_start(args, format);
-    buf_vprintf(&text, format, args);
+    put_format(e, format, args);
     va_end(args);
-    put(e, buf_text(&text), text.size);
-    buf_free(&text);
 }
 
 void emit_line(Emitter *e, const char *format, ...) {
-    Buf text = {0};
+    if (format[0] == '}' && e->indent > 0) e->indent--;
     va_list args;
     va_start(args, format);
-    buf_vprintf(&text, format, args);
+    put_format(e, format, args);
     va_end(args);
-    if (text.size && text.data[0] == '}' && e->indent > 0) e->indent--;
-    put(e, buf_text(&text), text.size);
     put(e, "\n", 1);
-    if (text.size && text.data[text.size - 1] == '{') e->indent++;
-    buf_free(&text);
+    size_t size = strlen(format);
+    if (size && format[size - 1] == '{') e->indent++;
 }
 
 void emit_newline(Emitter *e) {

@@ -18,7 +18,8 @@ typedef struct Emitter {
 
 /* Our own text, printf-style; newlines inside start indented lines. */
 void emit_text(Emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same as a whole line. "{" at its end opens a level; "}" at its start closes one. */
+/* The same as a whole line. A format that ends in "{" opens a level, one that starts with "}"
+ * closes one. */
 void emit_line(Emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void emit_newline(Emitter *e);
 /* A name that must be a C identifier already (made by c_identifier or by us). */

@@ -1,4 +1,5 @@
 /* Kernels as text: one statement a line, for --dump and golden files. */
+#include "codegen/emit.h"
 #include "codegen/kernel_internal.h"
 
 static const char *const op_names[] = {
@@ -25,117 +26,127 @@ static const char *libm_name(int64_t function) {
     return names[function];
 }
 
-static void dump_value(Buf *out, const KVal *value) {
+static void dump_value(Emitter *e, const KVal *value) {
     if (value->op != KOP_CONST)
-        buf_printf(out, "v%d", value->id);
+        emit_text(e, "v%d", value->id);
     else if (kkind_is_float(value->kind))
-        buf_put_double(out, value->f);
+        emit_number(e, DT_F64, value->f);
     else
-        buf_printf(out, "%lld", (long long)value->imm);
+        emit_text(e, "%lld", (long long)value->imm);
 }
 
-static void dump_access(Buf *out, const KBuf *buf, const KVal *index, int64_t offset,
+static void dump_access(Emitter *e, const KBuf *buf, const KVal *index, int64_t offset,
                         int64_t stride, int active) {
-    buf_printf(out, "b%d[", buf->id);
-    dump_value(out, index);
-    if (offset) buf_printf(out, "%+lld", (long long)offset);
-    if (stride != 1) buf_printf(out, " by %lld", (long long)stride);
-    buf_printf(out, "] x%d", active);
+    emit_text(e, "b%d[", buf->id);
+    dump_value(e, index);
+    if (offset) emit_text(e, offset > 0 ? "+%lld" : "%lld", (long long)offset);
+    if (stride != 1) emit_text(e, " by %lld", (long long)stride);
+    emit_text(e, "] x%d", active);
 }
 
-static void dump_let(Buf *out, const KVal *value) {
-    buf_printf(out, "v%d:%s", value->id, kkind_name(value->kind));
-    if (value->lanes > 1) buf_printf(out, "x%d", value->lanes);
-    buf_puts(out, " = ");
+static void dump_let(Emitter *e, const KVal *value) {
+    emit_text(e, "v%d:%s", value->id, kkind_name(value->kind));
+    if (value->lanes > 1) emit_text(e, "x%d", value->lanes);
+    emit_text(e, " = ");
     for (const char *c = op_names[value->op]; *c; c++)
-        buf_putc(out, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
-    buf_putc(out, ' ');
+        emit_text(e, "%c", *c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+    emit_text(e, " ");
     if (value->buf) {
-        dump_access(out, value->buf, value->a, value->imm, value->stride, value->active);
+        dump_access(e, value->buf, value->a, value->imm, value->stride, value->active);
         return;
     }
-    if (value->op == KOP_CALL) buf_printf(out, "%s ", libm_name(value->imm));
-    if (value->op == KOP_EXTRACT) buf_printf(out, "%lld of ", (long long)value->imm);
+    if (value->op == KOP_CALL) emit_text(e, "%s ", libm_name(value->imm));
+    if (value->op == KOP_EXTRACT) emit_text(e, "%lld of ", (long long)value->imm);
     const KVal *operands[] = {value->a, value->b, value->c};
     for (int i = 0; i < 3 && operands[i]; i++) {
-        if (i) buf_puts(out, ", ");
-        dump_value(out, operands[i]);
+        if (i) emit_text(e, ", ");
+        dump_value(e, operands[i]);
     }
     if (value->op == KOP_SHUFFLE) {
-        buf_puts(out, " [");
+        emit_text(e, " [");
         for (int i = 0; i < value->lanes; i++)
-            buf_printf(out, "%s%d", i ? "," : "", value->shuffle[i]);
-        buf_putc(out, ']');
+            emit_text(e, "%s%d", i ? "," : "", value->shuffle[i]);
+        emit_text(e, "]");
     }
     if (value->op == KOP_ASSUME)
-        buf_printf(out, " in [%lld, %lld]", (long long)value->lo, (long long)value->hi);
+        emit_text(e, " in [%lld, %lld]", (long long)value->lo, (long long)value->hi);
 }
 
-static void dump_block(Buf *out, const KBlock *block, int indent);
+static void dump_block(Emitter *e, const KBlock *block);
 
-static void dump_stmt(Buf *out, const KStmt *s, int indent) {
+static void dump_stmt(Emitter *e, const KStmt *s) {
     switch (s->kind) {
     case KSTMT_LET:
-        dump_let(out, s->value);
+        dump_let(e, s->value);
         break;
     case KSTMT_SET:
-        buf_printf(out, "set v%d = ", s->var->id);
-        dump_value(out, s->value);
+        emit_text(e, "set v%d = ", s->var->id);
+        dump_value(e, s->value);
         break;
     case KSTMT_STORE:
-        buf_puts(out, "store ");
-        dump_access(out, s->buf, s->index, s->imm, s->stride, s->active);
-        buf_puts(out, " = ");
-        dump_value(out, s->value);
+        emit_text(e, "store ");
+        dump_access(e, s->buf, s->index, s->imm, s->stride, s->active);
+        emit_text(e, " = ");
+        dump_value(e, s->value);
         break;
     case KSTMT_FOR:
-        buf_printf(out, "for v%d = ", s->var->id);
-        dump_value(out, s->lo);
-        buf_puts(out, " to ");
-        dump_value(out, s->hi);
-        if (s->imm != 1) buf_printf(out, " step %lld", (long long)s->imm);
-        if (s->flags & K_PARALLEL) buf_puts(out, " parallel");
-        if (s->flags & K_UNROLL) buf_puts(out, " unroll");
+        emit_text(e, "for v%d = ", s->var->id);
+        dump_value(e, s->lo);
+        emit_text(e, " to ");
+        dump_value(e, s->hi);
+        if (s->imm != 1) emit_text(e, " step %lld", (long long)s->imm);
+        if (s->flags & K_PARALLEL) emit_text(e, " parallel");
+        if (s->flags & K_UNROLL) emit_text(e, " unroll");
         break;
     case KSTMT_IF:
-        buf_puts(out, "if ");
-        dump_value(out, s->value);
+        emit_text(e, "if ");
+        dump_value(e, s->value);
         break;
     case KSTMT_FAULT:
-        buf_puts(out, "fault if ");
-        dump_value(out, s->value);
+        emit_text(e, "fault if ");
+        dump_value(e, s->value);
         break;
     case KSTMT_COMMENT:
-        buf_printf(out, "# %s", s->text);
+        emit_text(e, "# %s", s->text);
         break;
     case KSTMT_FENCE:
-        buf_puts(out, "fence");
+        emit_text(e, "fence");
         break;
     }
-    buf_putc(out, '\n');
-    if (s->body) dump_block(out, s->body, indent + 1);
+    emit_text(e, "\n");
+    if (s->body) dump_block(e, s->body);
     if (s->other) {
-        buf_printf(out, "%*selse\n", 2 * indent, "");
-        dump_block(out, s->other, indent + 1);
+        emit_text(e, "else\n");
+        dump_block(e, s->other);
     }
 }
 
-static void dump_block(Buf *out, const KBlock *block, int indent) {
-    for (const KStmt *s = block->first; s; s = s->next) {
-        buf_printf(out, "%*s", 2 * indent, "");
-        dump_stmt(out, s, indent);
-    }
+static void dump_block(Emitter *e, const KBlock *block) {
+    e->indent++;
+    for (const KStmt *s = block->first; s; s = s->next)
+        dump_stmt(e, s);
+    e->indent--;
+}
+
+static void dump_table(Emitter *e, const KBuf *buf) {
+    const unsigned char *bytes = buf->table;
+    size_t size = (size_t)buf->count * dtype_size(buf->dtype);
+    emit_text(e, " = ");
+    for (size_t i = 0; i < size; i++)
+        emit_text(e, "%c%c", "0123456789abcdef"[bytes[i] >> 4], "0123456789abcdef"[bytes[i] & 15]);
 }
 
 void kernel_dump(Buf *out, const Kernel *kernel) {
     static const char *const roles[] = {"in", "out", "scratch", "local", "table"};
-    buf_printf(out, "kernel %s (%s)\n", kernel->name, kernel->target->name);
+    Emitter emitter = {.out = out}, *e = &emitter;
+    emit_text(e, "kernel %s (%s)\n", kernel->name, kernel->target->name);
     for (size_t i = 0; i < kernel->buffers.count; i++) {
         const KBuf *buf = kernel->buffers.items[i];
-        buf_printf(out, "  b%d: %s %s[%lld]", buf->id, roles[buf->role], dtype_name(buf->dtype),
-                   (long long)buf->count);
-        if (buf->comment) buf_printf(out, " # %s", buf->comment);
-        buf_putc(out, '\n');
+        emit_text(e, "  b%d: %s %s[%lld]", buf->id, roles[buf->role], dtype_name(buf->dtype),
+                  (long long)buf->count);
+        if (buf->role == KBUF_TABLE) dump_table(e, buf);
+        if (buf->comment) emit_text(e, " # %s", buf->comment);
+        emit_text(e, "\n");
     }
-    dump_block(out, kernel->body, 1);
+    dump_block(e, kernel->body);
 }
