@@ -201,6 +201,8 @@ static void plan_output_copies(Planner *planner) {
     Place *from = ARENA_ARRAY(planner->arena, Place, count);
     for (size_t i = 0; i < count; i++) {
         const GraphOutput *output = &graph->outputs.items[i];
+        // Nothing is stored for a value without elements.
+        if (type_bytes(&output->value->type) == 0) continue;
         from[i] = value_of(planner, output->value)->place;
         NNC_CHECK(value_of(planner, output->value)->placed, "output %s is not stored",
                   output->name);
@@ -219,6 +221,7 @@ static void plan_output_copies(Planner *planner) {
     }
     for (size_t i = 0; i < count; i++) {
         const GraphOutput *output = &graph->outputs.items[i];
+        if (type_bytes(&output->value->type) == 0) continue;
         if (from[i].kind == PLACE_OUTPUT && from[i].index == (int)i) continue;
         push_copy(planner, from[i],
                   (Place){.kind = PLACE_OUTPUT,
