@@ -67,7 +67,6 @@ SET_TEXT(output)
 SET_TEXT(weights)
 SET_TEXT(module)
 SET_TEXT(march)
-SET_TEXT(passes)
 SET_TEXT(depfile_target)
 SET_FLAG(standalone)
 SET_FLAG(no_train)
@@ -157,6 +156,13 @@ APPLY(dump) {
         usage_error(parser, "--dump takes after:PASS or after:all, not '%s'; see --print-passes",
                     value);
     parser->options->dump = value;
+}
+
+APPLY(passes) {
+    Buf error = {0};
+    if (!passes_check_list(value, &error)) usage_error(parser, "--passes: %s", buf_text(&error));
+    buf_free(&error);
+    parser->options->passes = value;
 }
 
 APPLY(diagnostics_format) {

@@ -1,0 +1,163 @@
+#!/bin/sh
+# The command line: options, exit statuses, what is written and what is not. Usage: run.sh NNC
+set -u
+nnc=$(realpath "${1:?usage: run.sh NNC}")
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 2
+unset NO_COLOR
+cp "$here/tiny.nn" "$here/wrong.nn" .
+count=0
+failed=0
+
+fail() {
+    echo "FAIL $name: $*"
+    head -c 2000 out err
+    failed=$((failed + 1))
+}
+
+# try NAME STATUS ARGUMENT...: runs nnc; what it prints is in ./out and ./err.
+try() {
+    name=$1
+    wanted=$2
+    shift 2
+    count=$((count + 1))
+    timeout 120 "$nnc" "$@" >out 2>err
+    status=$?
+    [ $status -eq "$wanted" ] || fail "exit status $status, expected $wanted"
+}
+
+says() { grep -qF -e "$2" "$1" || fail "$1 lacks: $2"; }
+silent() { [ ! -s "$1" ] || fail "$1 is not empty"; }
+there() { for file; do [ -s "$file" ] || fail "$file was not written"; done; }
+absent() { for file; do [ ! -e "$file" ] || fail "$file was written"; done; }
+
+# Help, version, usage errors.
+try help 0 --help
+says out 'usage:'
+says out '--emit=KIND'
+silent err
+try version 0 --version
+says out 'nnc 0.'
+try nothing 2
+says err 'no input file'
+try unknown 2 --wieghts=x tiny.nn
+says err "unknown option '--wieghts'; did you mean '--weights'?"
+try two_inputs 2 tiny.nn wrong.nn
+says err 'more than one input'
+try no_value 2 tiny.nn -o
+says err '-o needs a value'
+try bad_emit 2 tiny.nn --emit=pdf
+says err "unknown output 'pdf'"
+try bad_level 2 tiny.nn -O7
+try bad_prefix 2 tiny.nn --prefix=a-b
+try bad_dump 2 tiny.nn --dump=after:nothing
+try bad_pass 2 tiny.nn --passes=simplify,nothing -o t.c
+says err "'nothing'"
+absent t.c t.h
+try passes 0 --print-passes
+says out 'simplify'
+says out 'fold_scale'
+
+# C: the file and its header, their names and the names in them.
+try c 0 tiny.nn -o tiny.c
+there tiny.c tiny.h
+silent out
+silent err
+cp tiny.c first.c
+try same_again 0 tiny.nn -o tiny.c
+cmp -s first.c tiny.c || fail 'another text the second time'
+${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Werror -c tiny.c -o tiny.o || fail 'does not compile'
+try default_name 0 tiny.nn
+there tiny.c
+try prefix 0 tiny.nn --prefix=other -o other.c
+says other.h 'other_forward'
+grep -q 'tiny_forward' other.h && fail 'the header has the old name'
+try standalone 0 tiny.nn --standalone -o alone.c
+grep -q '#include "runtime/' alone.c && fail 'includes the runtime'
+try levels 0 tiny.nn -O0 -o level.c
+there level.c
+
+# Other outputs.
+try ir 0 tiny.nn --emit=ir -o -
+says out 'dot'
+try json 0 tiny.nn --emit=json -o tiny.json
+python3 -c 'import json; json.load(open("tiny.json"))' || fail 'no JSON'
+try dot 0 tiny.nn --emit=dot -o -
+says out 'digraph'
+try kernels 0 tiny.nn --emit=kernels -o -
+there out
+try several 0 tiny.nn --emit=ir,kernels
+there tiny.ir tiny.kernels
+try dump 0 tiny.nn --dump=after:simplify -o dumped.c
+there out dumped.c
+try object 0 tiny.nn --emit=obj -o object.o
+there object.o object.h
+try assembly 0 tiny.nn --emit=asm -o tiny.s
+there tiny.s
+try exe 0 tiny.nn --emit=exe -o tiny_program
+there tiny_program
+./tiny_program --help >out 2>err || fail 'the program does not run'
+printf '\0\0\200?\0\0\0@\0\0@@\0\0\200@' >ones.raw
+./tiny_program ones.raw >out 2>err || fail 'the program fails on its input'
+says out 'tensor('
+
+# Standard input and output, response files, dependencies.
+timeout 60 "$nnc" - --emit=ir -o - <tiny.nn >out 2>err || fail 'no program from standard input'
+says out 'dot'
+try to_stdout 0 tiny.nn -o -
+says out 'tiny_forward'
+printf '%s\n' 'tiny.nn -o' "'from file.c'" >words
+try response 0 @words
+there 'from file.c'
+try no_response 2 @absent
+try depfile 0 tiny.nn -MD -o dep.c
+there dep.c.d
+says dep.c.d 'dep.c:'
+says dep.c.d 'tiny.nn'
+try depfile_named 0 tiny.nn -MF rule.d -MT 'target' -o dep.c
+says rule.d 'target:'
+
+# Errors: status 1, a message with its place, nothing written, nothing changed.
+try wrong 1 wrong.nn -o wrong.c
+says err 'wrong.nn:7:'
+says err 'error:'
+absent wrong.c wrong.h
+echo kept >wrong.c
+try wrong_again 1 wrong.nn -o wrong.c
+[ "$(cat wrong.c)" = kept ] || fail 'an old output was changed'
+try missing 1 missing.nn -o missing.c
+says err 'missing.nn'
+absent missing.c
+try no_weights 1 tiny.nn --weights absent.safetensors -o w.c
+says err 'absent.safetensors'
+absent w.c w.h
+echo junk >junk.safetensors
+try bad_weights 1 tiny.nn --weights junk.safetensors -o w.c
+absent w.c w.h
+try no_folder 1 tiny.nn -o absent/t.c
+try json_diagnostics 1 wrong.nn --diagnostics-format=json -o wrong.c
+python3 -c 'import json
+for line in open("err"): json.loads(line)' || fail 'no JSON a line'
+escape=$(printf '\033')
+try color 1 wrong.nn --color=always -o wrong.c
+grep -q "$escape" err || fail 'no colour'
+try no_color 1 wrong.nn --color=never -o wrong.c
+grep -q "$escape" err && fail 'colour'
+try no_tty 1 wrong.nn -o wrong.c
+grep -q "$escape" err && fail 'colour without a terminal'
+
+# run: the program's own output and exit status.
+try run 0 run "$here/arguments.nn" one --two
+says out "['one', '--two']"
+silent err
+try run_status 3 run "$here/arguments.nn" exit
+try run_wrong 1 run wrong.nn
+says err 'wrong.nn'
+timeout 60 "$nnc" run - <"$here/arguments.nn" >out 2>err || fail 'no program from standard input'
+says out '[]'
+
+echo "$count command lines, $failed failed"
+[ $failed -eq 0 ]
