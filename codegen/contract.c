@@ -1,4 +1,6 @@
 /* Emits the loop nest of a contraction, as its schedule says (schedule.h). */
+#include <string.h>
+
 #include "codegen/contract.h"
 
 #include "codegen/contract_internal.h"
@@ -67,52 +69,79 @@ static KVal *load_vector(Nest *nest, int operand, KVal *address, int64_t offset,
     return k_load_tail(b, buf, at, nest->s->lanes, active);
 }
 
-/* The operand's element for the accumulator with those offsets: loaded once a step. */
-static KVal *step_load(Step *step, int operand, KVal *address, const int64_t *offsets) {
-    Nest *nest = step->nest;
-    const NestOperand *o = &nest->operand[operand];
-    int64_t offset = 0;
+/* Whether the operand is read as vectors. */
+static bool reads_vectors(const Nest *nest, int operand) {
+    if (schedule_sums_lanes(nest->c, nest->s)) return true;
+    return operand == nest->s->vector_operand && nest->s->lanes > 1;
+}
+
+/* What the accumulator with those offsets needs of an operand, without its value. */
+static StepLoad step_need(const Step *step, int operand, const int64_t *offsets) {
+    const Nest *nest = step->nest;
+    StepLoad need = {0, 1, NULL};
     for (int d = 0; d < nest->c->out_count; d++)
-        offset += offsets[d] * o->inner[d];
-    bool summed = schedule_sums_lanes(nest->c, nest->s);
-    bool vector = summed || (operand == nest->s->vector_operand && nest->s->lanes > 1);
-    int active = summed ? step->active : vector ? tile_active(nest, offsets[nest->s->lane]) : 1;
+        need.offset += offsets[d] * nest->operand[operand].inner[d];
+    if (schedule_sums_lanes(nest->c, nest->s))
+        need.active = step->active;
+    else if (reads_vectors(nest, operand))
+        need.active = tile_active(nest, offsets[nest->s->lane]);
+    return need;
+}
+
+/* Loaded once a step. */
+static KVal *step_load(Step *step, int operand, KVal *address, StepLoad need) {
+    Nest *nest = step->nest;
+    KBuilder *b = nest->b;
     for (int i = 0; i < step->load_count[operand]; i++) {
         StepLoad *load = &step->load[operand][i];
-        if (load->offset == offset && load->active == active) return load->value;
+        if (load->offset == need.offset && load->active == need.active) return load->value;
     }
-    KVal *value =
-        vector ? load_vector(nest, operand, address, offset, active)
-               : k_load_splat(nest->b, o->buf, k_addi(nest->b, address, offset), nest->s->lanes);
-    step->load[operand][step->load_count[operand]++] = (StepLoad){offset, active, value};
-    return value;
+    if (reads_vectors(nest, operand))
+        need.value = load_vector(nest, operand, address, need.offset, need.active);
+    else
+        need.value = k_load_splat(b, nest->operand[operand].buf, k_addi(b, address, need.offset),
+                                  nest->s->lanes);
+    step->load[operand][step->load_count[operand]++] = need;
+    return need.value;
 }
 
 static KVal *multiply_add(KBuilder *b, KVal *x, KVal *y, KVal *sum) {
     return kkind_is_float(sum->kind) ? k_fma(b, x, y, sum) : k_add(b, k_mul(b, x, y), sum);
 }
 
+/* The operand with more distinct loads in a tile. */
+static int streamed_operand(const Step *step) {
+    const Nest *nest = step->nest;
+    int64_t loads[2] = {1, 1};
+    for (int operand = 0; operand < 2; operand++)
+        for (int d = 0; d < nest->c->out_count; d++)
+            if (nest->c->dims[d].axis[operand] >= 0) loads[operand] *= step->tile->count[d];
+    int vectors = nest->s->vector_operand;
+    return loads[vectors] > loads[1 - vectors] ? vectors : 1 - vectors;
+}
+
 /* One product for each accumulator. The operand with fewer loads stays in registers; elements of
- * the other are used up one after the other. */
+ * the other are loaded just before they are used up, which keeps few of them alive. */
 static void emit_step(Step *step) {
     Nest *nest = step->nest;
     Tile *tile = step->tile;
     KVal *address[2] = {step_address(step, 0), step_address(step, 1)};
     step->load_count[0] = step->load_count[1] = 0;
-    int streamed = 1 - nest->s->vector_operand;
+    int streamed = streamed_operand(step), held = 1 - streamed;
     bool done[SCHEDULE_MAX_ACCUMULATORS] = {false};
     for (int first = 0; first < tile->total; first++) {
         if (done[first]) continue;
         int64_t offsets[CONTRACT_MAX_DIMS];
         tile_offsets(nest, tile, first, offsets);
-        KVal *shared = step_load(step, streamed, address[streamed], offsets);
+        StepLoad need = step_need(step, streamed, offsets);
+        KVal *shared = step_load(step, streamed, address[streamed], need);
         for (int i = first; i < tile->total; i++) {
             tile_offsets(nest, tile, i, offsets);
-            if (done[i] || step_load(step, streamed, address[streamed], offsets) != shared)
-                continue;
+            if (done[i] || step_need(step, streamed, offsets).offset != need.offset) continue;
             done[i] = true;
-            KVal *other = step_load(step, 1 - streamed, address[1 - streamed], offsets);
-            k_set(nest->b, tile->value[i], multiply_add(nest->b, other, shared, tile->value[i]));
+            StepLoad other = step_need(step, held, offsets);
+            KVal *value = step_load(step, held, address[held], other);
+            k_set(nest->b, tile->value[i], multiply_add(nest->b, value, shared, tile->value[i]));
         }
     }
 }
@@ -315,9 +344,29 @@ static void emit_nest(Nest *nest) {
     epilogue_end(nest);
 }
 
+/* The kernel of the prepare steps that packs an operand for the nest. */
+static void pack_ahead(const Nest *nest, int operand, LowerContext *context) {
+    const Kernel *kernel = nest->b->kernel;
+    const char *name = arena_printf(context->arena, "%s_pack", kernel->name);
+    KBuilder b = kernel_begin(context->arena, nest->request->target, name, kernel->span);
+    Nest packing = *nest;
+    packing.b = &b;
+    packing.packing = true;
+    memset(packing.operand, 0, sizeof packing.operand);
+    memset(packing.copy, 0, sizeof packing.copy);
+    packing.copy[operand].ahead = nest->copy[operand].ahead;
+    packing.copy[operand].ahead->id = context->next_value++;
+    contract_bind_operands(&packing);
+    contract_copy(&packing, false);
+    VEC_PUSH(context->ahead, kernel_end(&b));
+}
+
 static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue,
-                                    const Target *target) {
+                                    const Target *target, const LowerContext *context) {
     ScheduleRequest request = {.target = target};
+    for (int operand = 0; operand < 2; operand++)
+        request.prepared[operand] =
+            context->known && context->known[c->operand[operand].node->id];
     epilogue_windows(epilogue, c, request.window);
     if (schedule_candidates(c, &request, NULL, 0) > 0) return request;
     epilogue->pool_later = true;
@@ -329,11 +378,13 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
                             const Schedule *schedule) {
     Contraction c = contract_describe(group);
     Epilogue epilogue = epilogue_make(context, group);
-    ScheduleRequest request = make_request(&c, &epilogue, target);
+    ScheduleRequest request = make_request(&c, &epilogue, target, context);
     Schedule chosen = schedule ? *schedule : schedule_choose(&c, &request);
     KBuilder b = kernel_begin(context->arena, target, group->name, group->span);
     Nest nest = {.b = &b, .c = &c, .s = &chosen, .request = &request, .epilogue = epilogue};
     emit_nest(&nest);
+    for (int operand = 0; operand < 2; operand++)
+        if (nest.copy[operand].ahead) pack_ahead(&nest, operand, context);
     Buf text = {0};
     schedule_print(&text, &c, &chosen);
     b.kernel->schedule = arena_strdup(context->arena, buf_text(&text));
@@ -347,7 +398,7 @@ int contract_schedules(const Group *group, const Target *target, LowerContext *c
                        Schedule *out, int limit) {
     Contraction c = contract_describe(group);
     Epilogue epilogue = epilogue_make(context, group);
-    ScheduleRequest request = make_request(&c, &epilogue, target);
+    ScheduleRequest request = make_request(&c, &epilogue, target, context);
     return schedule_candidates(&c, &request, out, limit);
 }
 

@@ -191,13 +191,18 @@ static void choose_unroll(const Contraction *c, Schedule *s) {
     s->unroll = steps < 1 ? 1 : (int)steps;
 }
 
+/* Dims that move the vector operand come first: a tile of it stays in cache while the rest of the
+ * other one passes. */
 static void choose_order(const Contraction *c, Schedule *s) {
     int count = 0;
     for (int d = 0; d < c->outer_count; d++)
         s->order[count++] = d;
     if (s->lane >= c->outer_count && s->lane < c->out_count) s->order[count++] = s->lane;
-    for (int d = c->outer_count; d < c->out_count; d++)
-        if (d != s->lane) s->order[count++] = d;
+    for (int pass = 0; pass < 2; pass++)
+        for (int d = c->outer_count; d < c->out_count; d++) {
+            bool moves_vectors = c->dims[d].axis[s->vector_operand] >= 0;
+            if (d != s->lane && moves_vectors == (pass == 0)) s->order[count++] = d;
+        }
 }
 
 typedef struct Search {
