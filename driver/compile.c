@@ -268,6 +268,7 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
     if (good && sources->warnings && sources->warnings_as_errors) good = false;
     good = good && emit_all(&compile);
     if (good && options->verbose) tell_costs(&compile, start, traced, now_seconds());
+    if (compile.program) program_release(compile.program);
     buf_free(&compile.source);
     buf_free(&compile.header);
     buf_free(&compile.dump);

@@ -59,4 +59,7 @@ typedef struct Program {
     Sources *sources;
 } Program;
 
+/* Frees what does not lie in the arena. */
+void program_release(Program *program);
+
 #endif

@@ -275,7 +275,7 @@ static LazyNode *import(TensorState *ts, Level *level, LazyNodeVec *owned, const
             lazy_op(ts, node->op, inputs, node->input_count, node->attrs, node->attr_count);
         NNC_CHECK(made, "a gradient can't be recorded");
         made->span = node->span;
-        made->name = node->name;
+        if (node->name) made->name = fn_name_intern(ts, node->name);
         level->lazies.items[id] = made;
         VEC_PUSH(*owned, made);
     }

@@ -86,6 +86,7 @@ static bool run_backward(TensorState *ts, const Value *outputs, const Value *gra
                              .output_count = ends.count,
                              .retain = retain,
                              .create = create};
+        if (ends.count) trace_backward(ts, ends.outputs[0]);
         ok = autograd_run(ts, &call);
     }
     ends_free(ts, &ends);

@@ -4,7 +4,8 @@
 #include "frontend/tensor/tensor.h"
 #include "ir/graph.h"
 
-/* The index argument as non-negative i64 (a new reference); NULL: raised. */
+/* The index argument as i64 (a new reference), which must not be negative: checked now where its
+ * values are known, else when the graph runs. NULL: raised. */
 static LazyNode *index_arg(TensorState *ts, Value v, const char *name, int dim, int64_t size) {
     Tensor *index;
     if (!arg_tensor(ts, v, name, &index)) return NULL;
@@ -12,7 +13,19 @@ static LazyNode *index_arg(TensorState *ts, Value v, const char *name, int dim, 
         vm_raise(ts->vm, EXC_RuntimeError, "%s(): Expected dtype int64 for index", name);
         return NULL;
     }
-    return index_wrap(ts, tensor_read(ts, index), dim, size);
+    LazyNode *node = lazy_cast(ts, tensor_read(ts, index), DT_I64);
+    const LazyNode *data = node ? lazy_data(node) : NULL;
+    int64_t count = data && data->value ? type_numel(&node->type) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = ((const int64_t *)(const void *)data->value->bytes)[i];
+        if (at >= 0 && at < size) continue;
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "index %lld is out of bounds for dimension %d with size %lld", (long long)at, dim,
+                 (long long)size);
+        lazy_unref(ts, node);
+        return NULL;
+    }
+    return node;
 }
 
 /* Along x's dim, for ranks that agree; a 0-d tensor counts as one element. */

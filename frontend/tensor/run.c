@@ -44,6 +44,7 @@ int frontend_run(const FrontendOptions *options, Sources *sources) {
     vm.argc = options->arg_count + 1;
     vm.argv = argv_of(options, sources);
     vm.script_path = sources_get(sources, options->file)->path;
+    if (options->interrupted) vm.interrupted = options->interrupted;
     if (options->step_limit > 0) vm.step_limit = (uint64_t)options->step_limit;
     TensorState *ts = tensor_state_new(&vm);
     ts->policy = (Policy){.need_value = need_by_running};

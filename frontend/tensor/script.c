@@ -92,7 +92,7 @@ Node *lazy_to_node(Graph *graph, const LazyNode *node, Node *const *inputs) {
                            node->attr_count, node->span);
     NNC_CHECK(made, "a recorded %s breaks its rule: %s", op_info(node->op)->name,
               buf_text(&graph->error));
-    if (!made->name) made->name = node->name;
+    if (!made->name && node->name) made->name = arena_strdup(graph->arena, node->name);
     return made;
 }
 

@@ -20,16 +20,16 @@ typedef struct Storage {
     Version *version;
 } Storage;
 
-typedef enum ViewKind { VIEW_RESHAPE, VIEW_PERMUTE, VIEW_EXPAND, VIEW_SLICE } ViewKind;
+typedef enum StepKind { STEP_RESHAPE, STEP_PERMUTE, STEP_EXPAND, STEP_SLICE } StepKind;
 
 /* One step of a view; `parent` NULL: applied to the base. */
 typedef struct ViewStep {
     uint32_t refs;
-    ViewKind kind;
+    StepKind kind;
     struct ViewStep *parent;
     Type from, type;                         /* before and after */
-    int64_t perm[MAX_RANK];                  /* VIEW_PERMUTE */
-    int64_t start[MAX_RANK], step[MAX_RANK]; /* VIEW_SLICE */
+    int64_t perm[MAX_RANK];                  /* STEP_PERMUTE */
+    int64_t start[MAX_RANK], step[MAX_RANK]; /* STEP_SLICE */
     int64_t strides[MAX_RANK], offset;       /* of the result, in elements of the storage */
 } ViewStep;
 
@@ -83,6 +83,7 @@ struct TensorState {
     Trace *trace;
     Generator *generator;
     bool grad_enabled, inference;
+    bool script_started; /* a module was called */
     DType default_dtype;
     Class *tensor_class, *parameter_class, *size_class, *dtype_class, *device_class;
     Class *grad_fn_class, *function_class, *ctx_class, *opaque_class, *generator_class;
@@ -275,6 +276,8 @@ Value function_apply(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
 Value trace_opaque(TensorState *ts, Tensor *x);
 /* Compiling: the operand that stands for the generator's seed (a new reference). */
 LazyNode *trace_seed(TensorState *ts);
+/* Compiling: notes what backward() is called on. */
+void trace_backward(TensorState *ts, LazyNode *loss);
 
 /* ---- tables each file adds to the module and to the Tensor class (module.c) ---- */
 enum { FN_FUNCTION = 1, FN_METHOD = 2, FN_PROPERTY = 4, FN_BOTH = 3 };

@@ -1,53 +1,545 @@
-/* The compiling policy. */
+/* The compiling policy: the top level is evaluated with symbolic tensors.
+ *
+ * The first module called from the top level gets its state dict replaced by placeholders, and so
+ * do the tensors it is called with: what is recorded from then on is a function of them. A value
+ * that depends on one is not known: it may be stored and formatted (an opaque number), but a branch
+ * on it ends the evaluation, or is an error inside forward. Values that only constants reach are
+ * computed. */
 #include "frontend/tensor/trace.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/interp.h"
+
+static bool compiling(const TensorState *ts) {
+    return ts->policy.compiling;
+}
+
+/* ---- life ---- */
+
+Trace *trace_new(TensorState *ts) {
+    (void)ts;
+    Trace *trace = xcalloc(1, sizeof *trace);
+    trace->module = trace->args = trace->kwargs = NONE;
+    return trace;
+}
+
+static void entries_free(TensorState *ts, TracedEntry *items, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        decref(items[i].tensor);
+        storage_unref(ts, items[i].storage);
+        lazy_unref(ts, items[i].initial);
+    }
+}
+
+void trace_free(TensorState *ts) {
+    Trace *t = ts->trace;
+    entries_free(ts, t->params.items, t->params.count);
+    entries_free(ts, t->buffers.items, t->buffers.count);
+    for (size_t i = 0; i < t->states.count; i++) {
+        storage_unref(ts, t->states.items[i].storage);
+        decref(t->states.items[i].param);
+    }
+    for (size_t i = 0; i < t->inputs.count; i++)
+        lazy_unref(ts, t->inputs.items[i].node);
+    for (size_t i = 0; i < t->called.count; i++)
+        decref(t->called.items[i]);
+    if (t->seed) lazy_unref(ts, t->seed);
+    if (t->loss) lazy_unref(ts, t->loss);
+    decref(t->module);
+    decref(t->args);
+    decref(t->kwargs);
+    VEC_FREE(t->params);
+    VEC_FREE(t->buffers);
+    VEC_FREE(t->states);
+    VEC_FREE(t->hypers);
+    VEC_FREE(t->inputs);
+    VEC_FREE(t->called);
+    VEC_FREE(t->call_inputs);
+    arena_free(&t->arena);
+    free(t);
+    ts->trace = NULL;
+}
+
+int trace_input(TensorState *ts, Type type, InputRole role, int slot, const char *name) {
+    Trace *t = ts->trace;
+    LazyNode *node = lazy_link(ts, LAZY_PLACEHOLDER, type, NULL, 0);
+    node->index = (int)t->inputs.count;
+    VEC_PUSH(t->inputs, (TraceInput){role, slot, name, node});
+    return node->index;
+}
+
+LazyNode *trace_seed(TensorState *ts) {
+    Trace *t = ts->trace;
+    if (!t->seed) {
+        int input = trace_input(ts, type_scalar(DT_I64), ROLE_DATA, 0, "seed");
+        t->seed = lazy_ref(t->inputs.items[input].node);
+    }
+    return lazy_ref(t->seed);
+}
+
+/* ---- known values ---- */
+
+static bool is_known(TensorState *ts, LazyNode *node) {
+    LazyNodeVec ops = {0}, leaves = {0};
+    lazy_reachable(ts, &node, 1, NULL, NULL, &ops, &leaves);
+    bool known = true;
+    for (size_t i = 0; i < leaves.count; i++)
+        known = known && leaves.items[i]->value;
+    for (size_t i = 0; i < ops.count; i++)
+        known = known && ops.items[i]->op != OP_random_mt;
+    VEC_FREE(ops);
+    VEC_FREE(leaves);
+    return known;
+}
+
+/* Computes a value that only constants reach, with the reference interpreter. */
+static bool compute_known(TensorState *ts, LazyNode *node) {
+    Arena arena = {0};
+    LazyNodeVec ops = {0}, leaves = {0};
+    lazy_reachable(ts, &node, 1, NULL, NULL, &ops, &leaves);
+    Graph *graph = graph_new(&arena, "known");
+    Node **made = ARENA_ARRAY(&arena, Node *, ops.count + leaves.count + 1);
+    Tensor64 *values = ARENA_ARRAY(&arena, Tensor64, leaves.count + 1);
+    for (size_t i = 0; i < leaves.count; i++) {
+        leaves.items[i]->slot = (uint32_t)i;
+        made[i] = graph_input(graph, "x", leaves.items[i]->type, ROLE_DATA, (int)i);
+        values[i] =
+            tensor64_from_bytes(&arena, leaves.items[i]->type, leaves.items[i]->value->bytes);
+    }
+    for (size_t i = 0; i < ops.count; i++) {
+        LazyNode *op = ops.items[i];
+        Node **inputs = ARENA_ARRAY(&arena, Node *, (size_t)op->input_count + 1);
+        for (int k = 0; k < op->input_count; k++)
+            inputs[k] = made[lazy_data(op->inputs[k])->slot];
+        op->slot = (uint32_t)(leaves.count + i);
+        made[op->slot] = lazy_to_node(graph, op, inputs);
+    }
+    graph_output(graph, "y", made[node->slot], OUT_RESULT, -1);
+    Tensor64 result;
+    Buf error = {0};
+    bool ok = interp_run(graph, values, &result, ROUND_TO_TYPE, &arena, &error);
+    if (ok) {
+        node->value = buffer_new(ts, type_bytes(&node->type));
+        tensor64_to_bytes(&result, node->value->bytes);
+        node_evaluated(ts, node);
+    } else {
+        vm_raise(ts->vm, EXC_IndexError, "%s", buf_text(&error));
+    }
+    buf_free(&error);
+    VEC_FREE(ops);
+    VEC_FREE(leaves);
+    graph_free(graph);
+    arena_free(&arena);
+    return ok;
+}
+
+/* ---- needs ---- */
+
+/* "`conv1`, f32[1,6,28,28], computed at lenet.nn:17" */
+static void describe_node(TensorState *ts, const LazyNode *node, Buf *out) {
+    if (node->kind == LAZY_PLACEHOLDER) {
+        const char *name = ts->trace->inputs.items[node->index].name;
+        buf_printf(out, "`%s` ", name ? name : "an input");
+    } else if (node->name) {
+        buf_printf(out, "the result of `%s`, ", node->name);
+    } else {
+        buf_puts(out, "a tensor ");
+    }
+    type_print(out, &node->type);
+    const Source *source = sources_get(ts->vm->sources, node->span.file);
+    if (node->kind == LAZY_PLACEHOLDER || !source) return;
+    buf_printf(out, ", computed at %s:%u", source->path,
+               sources_position(ts->vm->sources, node->span).line);
+}
+
+static bool end_quietly(TensorState *ts) {
+    ts->trace->quiet = true;
+    vm_raise(ts->vm, EXC_SystemExit, "0");
+    return false;
+}
+
+bool need_by_compiling(TensorState *ts, LazyNode *node, const char *what) {
+    if (is_known(ts, node)) return compute_known(ts, node);
+    if (!ts->trace->depth && !ts->trace->tracing) return end_quietly(ts);
+    Buf text = {0};
+    describe_node(ts, node, &text);
+    vm_raise(ts->vm, EXC_RuntimeError,
+             "%s needs a tensor's value, which is known only when the compiled network runs: %s; "
+             "choose with torch.where(condition, a, b) instead, or run the program with `nnc run`",
+             what, buf_text(&text));
+    buf_free(&text);
+    return false;
+}
+
+/* ---- opaque numbers ---- */
+
+static Value opaque_new(TensorState *ts) {
+    return FROM_OBJ(vm_alloc(ts->vm, ts->opaque_class));
+}
+
 Value trace_opaque(TensorState *ts, Tensor *x) {
-    (void)ts, (void)x;
+    if (!compiling(ts)) return NULL_VALUE;
+    LazyNode *node = lazy_data(x->var->storage->value);
+    if (node->value || is_known(ts, node)) return NULL_VALUE;
+    return opaque_new(ts);
+}
+
+static Value opaque_binary(Vm *vm, BinaryOp op, Value a, Value b, bool reflected) {
+    TensorState *ts = tensor_state(vm);
+    Value other = reflected ? a : b;
+    (void)op;
+    if (is_tensor(ts, other) || !is_number(ts, other)) return NOT_IMPLEMENTED;
+    return opaque_new(ts);
+}
+static Value opaque_compare(Vm *vm, CompareOp op, Value a, Value b, bool reflected) {
+    (void)op, (void)a, (void)b, (void)reflected;
+    return opaque_new(tensor_state(vm));
+}
+static Value opaque_unary(Vm *vm, UnaryOp op, Value a) {
+    (void)op, (void)a;
+    return opaque_new(tensor_state(vm));
+}
+static Value opaque_repr(Vm *vm, Value self) {
+    (void)self;
+    return str_from(vm, "?");
+}
+static Value opaque_format(Vm *vm, Value self, Str *spec) {
+    (void)spec;
+    return opaque_repr(vm, self);
+}
+static Value opaque_same(Vm *vm, Value self) {
+    (void)vm;
+    return incref(self);
+}
+static Value opaque_getitem(Vm *vm, Value self, Value key) {
+    (void)vm, (void)key;
+    return incref(self);
+}
+static bool opaque_need(Vm *vm) {
+    TensorState *ts = tensor_state(vm);
+    if (!ts->trace || (!ts->trace->depth && !ts->trace->tracing)) return end_quietly(ts);
+    vm_raise(vm, EXC_RuntimeError,
+             "a number taken from a tensor decides what happens here, but it is known only when "
+             "the compiled network runs; choose with torch.where(condition, a, b) instead");
+    return false;
+}
+static int opaque_truth(Vm *vm, Value self) {
+    (void)self;
+    return opaque_need(vm) ? 1 : -1;
+}
+static int64_t opaque_length(Vm *vm, Value self) {
+    (void)self;
+    return opaque_need(vm) ? 0 : -1;
+}
+static Value opaque_index(Vm *vm, Value self) {
+    (void)self;
+    opaque_need(vm);
     return NULL_VALUE;
 }
-LazyNode *trace_seed(TensorState *ts) {
-    return lazy_const(ts, DT_I64, 0);
+static bool opaque_hash(Vm *vm, Value self, int64_t *out) {
+    (void)vm, (void)self;
+    *out = 1;
+    return true;
 }
+
 void trace_classes(TensorState *ts) {
-    NativeClass spec = {.name = "opaque", .size = sizeof(GcObj), .flags = CLASS_UNTRACKED};
+    NativeClass spec = {.name = "float",
+                        .size = sizeof(Obj),
+                        .flags = CLASS_NO_NEW | CLASS_FINAL | CLASS_UNTRACKED,
+                        .slots = {.binary = opaque_binary,
+                                  .compare = opaque_compare,
+                                  .unary = opaque_unary,
+                                  .repr = opaque_repr,
+                                  .str = opaque_repr,
+                                  .format = opaque_format,
+                                  .to_int = opaque_same,
+                                  .to_float = opaque_same,
+                                  .to_index = opaque_index,
+                                  .getitem = opaque_getitem,
+                                  .iter = opaque_index,
+                                  .truth = opaque_truth,
+                                  .length = opaque_length,
+                                  .hash = opaque_hash}};
     ts->opaque_class = vm_native_class(ts->vm, &spec);
 }
-static Value compiling_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)args, (void)nargs, (void)kwnames;
-    return from_bool(tensor_state(vm)->policy.compiling);
+
+/* ---- the module ---- */
+
+static bool holds_storage(TensorState *ts, const Value *items, size_t count, const Storage *s) {
+    for (size_t i = 0; i < count; i++)
+        if (is_tensor(ts, items[i]) && as_tensor(items[i])->var->storage == s) return true;
+    return false;
 }
-static Value hyper_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)vm, (void)nargs, (void)kwnames;
-    return incref(args[1]);
+
+static void add_entry(TensorState *ts, const char *key, Value tensor, bool is_param) {
+    Trace *t = ts->trace;
+    Storage *storage = as_tensor(tensor)->var->storage;
+    TracedEntry entry = {.key = arena_strdup(&t->arena, key),
+                         .tensor = incref(tensor),
+                         .storage = storage,
+                         .tied_to = -1};
+    storage->refs++;
+    size_t count = is_param ? t->params.count : t->buffers.count;
+    TracedEntry *others = is_param ? t->params.items : t->buffers.items;
+    for (size_t i = 0; i < count; i++) {
+        if (others[i].storage != storage || others[i].tied_to >= 0) continue;
+        entry.tied_to = (int)i;
+        entry.input = others[i].input;
+        entry.initial = lazy_ref(others[i].initial);
+    }
+    if (entry.tied_to < 0) {
+        entry.initial = lazy_ref(storage->value);
+        entry.input = trace_input(ts, storage->type, is_param ? ROLE_PARAM : ROLE_BUFFER,
+                                  (int)count, entry.key);
+        storage_set(ts, storage, lazy_ref(t->inputs.items[entry.input].node));
+        storage->version->count++;
+    }
+    if (is_param)
+        VEC_PUSH(t->params, entry);
+    else
+        VEC_PUSH(t->buffers, entry);
 }
-static Value state_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)vm, (void)nargs, (void)kwnames;
-    return incref(args[2]);
+
+static Value list_of_call(Vm *vm, Value self, const char *method) {
+    Value made = vm_call_method(vm, self, method, NULL, 0);
+    if (is_null(made)) return made;
+    Value list = list_from_iterable(vm, made);
+    decref(made);
+    return list;
 }
+
+bool trace_bind(TensorState *ts, Value module) {
+    Trace *t = ts->trace;
+    Vm *vm = ts->vm;
+    decref(t->module);
+    t->module = incref(module);
+    Value params = list_of_call(vm, module, "parameters");
+    Value state = is_null(params) ? params : vm_call_method(vm, module, "state_dict", NULL, 0);
+    bool ok = is_dict(state);
+    size_t pos = 0, count = 0;
+    const Value *items = NULL;
+    Value key, tensor;
+    if (ok) vm_items(params, &items, &count);
+    while (ok && dict_next(as_dict(state), &pos, &key, &tensor)) {
+        if (!is_str(key) || !is_tensor(ts, tensor)) continue;
+        const Tensor *x = as_tensor(tensor);
+        if (x->view || x->var->root) {
+            vm_raise(vm, EXC_RuntimeError,
+                     "'%s' is a view of another tensor: it can't be an entry of a compiled network",
+                     as_str(key)->data);
+            ok = false;
+            break;
+        }
+        bool is_param = holds_storage(ts, items, count, x->var->storage);
+        Value handle = tensor;
+        for (size_t i = 0; i < count; i++) /* the module's own handle, which has the gradient */
+            if (as_tensor(items[i])->var->storage == x->var->storage) handle = items[i];
+        add_entry(ts, as_str(key)->data, handle, is_param);
+    }
+    if (!is_null(params)) decref(params);
+    if (!is_null(state)) decref(state);
+    return ok;
+}
+
+static void rebind(TensorState *ts, TracedEntry *items, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].tied_to >= 0) continue;
+        storage_set(ts, items[i].storage, lazy_ref(ts->trace->inputs.items[items[i].input].node));
+        items[i].storage->version->count++;
+    }
+}
+
+void trace_rebind(TensorState *ts) {
+    rebind(ts, ts->trace->params.items, ts->trace->params.count);
+    rebind(ts, ts->trace->buffers.items, ts->trace->buffers.count);
+}
+
+Value trace_argument(TensorState *ts, Value v, const char *name) {
+    const Value *items;
+    size_t count;
+    if (is_tensor(ts, v)) {
+        Trace *t = ts->trace;
+        int slot = (int)t->call_inputs.count;
+        int input = trace_input(ts, as_tensor(v)->type, ROLE_DATA, slot,
+                                name ? arena_strdup(&t->arena, name) : NULL);
+        VEC_PUSH(t->call_inputs, input);
+        return tensor_wrap(ts, lazy_ref(t->inputs.items[input].node), NULL);
+    }
+    if (!(is_tuple(v) || is_list(v)) || !vm_items(v, &items, &count)) return incref(v);
+    Value made = is_tuple(v) ? tuple_new(ts->vm, count) : list_new(ts->vm, count);
+    for (size_t i = 0; i < count; i++) {
+        char part[128];
+        snprintf(part, sizeof part, "%s_%zu", name ? name : "x", i);
+        Value item = trace_argument(ts, items[i], part);
+        if (is_tuple(v))
+            as_tuple(made)->items[i] = item;
+        else
+            list_push(as_list(made), item);
+    }
+    return made;
+}
+
+static bool has_parameters(TensorState *ts, Value module) {
+    Value params = list_of_call(ts->vm, module, "parameters");
+    bool any = !is_null(params) && vm_len(ts->vm, params) > 0;
+    if (!is_null(params)) decref(params);
+    return any;
+}
+
+static bool first_time(Trace *t, Value module) {
+    for (size_t i = 0; i < t->called.count; i++)
+        if (t->called.items[i].o == module.o) return false;
+    return true;
+}
+
+/* enter_module(module, args, kwargs): the args that forward gets. */
 static Value enter_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)vm, (void)nargs, (void)kwnames;
-    return incref(args[1]);
+    TensorState *ts = tensor_state(vm);
+    Trace *t = ts->trace;
+    if (!vm_args_simple(vm, "enter_module", nargs, kwnames, 3, 3)) return NULL_VALUE;
+    if (!compiling(ts)) {
+        if (ts->script && !ts->script_started && ts->grad_enabled) {
+            ts->script_started =
+                true; /* what was made before a first iteration is not part of it */
+            if (!script_evaluate(ts, NULL)) return NULL_VALUE;
+        }
+        return incref(args[1]);
+    }
+    if (t->depth++ || t->tracing || !has_parameters(ts, args[0])) {
+        if (!vm_failed(vm)) return incref(args[1]);
+        t->depth--;
+        return NULL_VALUE;
+    }
+    if (first_time(t, args[0])) VEC_PUSH(t->called, incref(args[0]));
+    if (is_none(t->module) && !t->chosen) {
+        t->args = incref(args[1]);
+        t->kwargs = incref(args[2]);
+        if (!trace_bind(ts, args[0])) {
+            t->depth--;
+            return NULL_VALUE;
+        }
+    }
+    if (args[0].o != t->module.o) return incref(args[1]);
+    t->call_serial = ts->next_serial;
+    t->call_inputs.count = 0;
+    return trace_argument(ts, args[1], NULL);
 }
+
 static Value leave_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)vm, (void)args, (void)nargs, (void)kwnames;
+    TensorState *ts = tensor_state(vm);
+    (void)args;
+    if (!vm_args_simple(vm, "leave_module", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    if (compiling(ts)) ts->trace->depth--;
     return NONE;
 }
-static Value const_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)vm, (void)nargs, (void)kwnames;
-    return incref(args[0]);
+
+/* ---- the train step ---- */
+
+void trace_backward(TensorState *ts, LazyNode *loss) {
+    if (!compiling(ts) || ts->trace->tracing) return;
+    if (ts->trace->loss) lazy_unref(ts, ts->trace->loss);
+    ts->trace->loss = lazy_ref(loss);
 }
-static Value step_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)args, (void)nargs, (void)kwnames;
+
+static Value compiling_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args;
+    if (!vm_args_simple(vm, "compiling", nargs, kwnames, 0, 0)) return NULL_VALUE;
+    return from_bool(compiling(tensor_state(vm)));
+}
+
+/* hyper(name, number): a 0-d input in double, so that it is as exact as the number. */
+static Value hyper_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    return script_evaluate(ts, NULL) ? NONE : NULL_VALUE;
+    Trace *t = ts->trace;
+    double value;
+    if (!vm_args_simple(vm, "hyper", nargs, kwnames, 2, 2)) return NULL_VALUE;
+    if (!compiling(ts) || is_tensor(ts, args[1])) return incref(args[1]);
+    const char *name = vm_to_text(vm, args[0], "name");
+    if (!name || !vm_to_double(vm, args[1], &value)) return NULL_VALUE;
+    int slot = (int)t->hypers.count;
+    name = arena_strdup(&t->arena, name);
+    VEC_PUSH(t->hypers, (ProgramHyper){name, DT_F64, value});
+    int input = trace_input(ts, type_scalar(DT_F64), ROLE_HYPER, slot, name);
+    return tensor_wrap(ts, lazy_ref(t->inputs.items[input].node), NULL);
 }
+
+/* A real buffer, so that the first iteration's graph is that of all others. */
+static Value materialized(TensorState *ts, Value tensor) {
+    LazyNode *node = tensor_read(ts, as_tensor(tensor));
+    if (!node) return NULL_VALUE;
+    bool ok = need_value(ts, lazy_data(node), "an optimizer's state");
+    lazy_unref(ts, node);
+    return ok ? incref(tensor) : NULL_VALUE;
+}
+
+/* state(name, param, tensor): an entry of the train step's state, all elements equal at first. */
+static Value state_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Trace *t = ts->trace;
+    Tensor *x;
+    if (!vm_args_simple(vm, "state", nargs, kwnames, 3, 3) || !arg_tensor(ts, args[2], "state", &x))
+        return NULL_VALUE;
+    if (!compiling(ts)) return materialized(ts, args[2]);
+    const char *name = vm_to_text(vm, args[0], "name");
+    Buffer *buffer = name ? tensor_buffer(ts, x, "an optimizer's initial state") : NULL;
+    if (!buffer) return NULL_VALUE;
+    Storage *storage = x->var->storage;
+    TracedState state = {.name = arena_strdup(&t->arena, name),
+                         .storage = storage,
+                         .param = incref(args[1]),
+                         .type = storage->type};
+    state.fill = type_numel(&x->type) ? element_double(x->type.dtype, buffer->bytes) : 0;
+    buffer_unref(ts, buffer);
+    state.input = trace_input(ts, storage->type, ROLE_STATE, (int)t->states.count, state.name);
+    storage->refs++;
+    storage_set(ts, storage, lazy_ref(t->inputs.items[state.input].node));
+    storage->version->count++;
+    VEC_PUSH(t->states, state);
+    return incref(args[2]);
+}
+
+static Value zero_grad_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args;
+    return vm_args_simple(vm, "zero_grad_mark", nargs, kwnames, 0, 0) ? NONE : NULL_VALUE;
+}
+
+/* The end of Optimizer.step: running cuts the recording; compiling has seen a whole train step. */
+static Value step_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    (void)args;
+    if (!vm_args_simple(vm, "step_mark", nargs, kwnames, 0, 0)) return NULL_VALUE;
+    if (!compiling(ts)) return script_evaluate(ts, NULL) ? NONE : NULL_VALUE;
+    if (is_none(ts->trace->module) || !ts->trace->loss) return NONE;
+    ts->trace->stepped = true;
+    end_quietly(ts);
+    return NULL_VALUE;
+}
+
+/* const(t): a part of the network, not an input of it, when compiling. */
+static Value const_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Tensor *x;
+    if (!vm_args_simple(vm, "const", nargs, kwnames, 1, 1) || !arg_tensor(ts, args[0], "const", &x))
+        return NULL_VALUE;
+    if (!compiling(ts)) return incref(args[0]);
+    Buffer *buffer = tensor_buffer(ts, x, "a constant");
+    if (!buffer) return NULL_VALUE;
+    Attr attrs[] = {attr_data(buffer->bytes, type_bytes(&x->type)),
+                    attr_ints(ATTR_shape, x->type.dim, x->type.rank), attr_dtype(x->type.dtype)};
+    LazyNode *node = lazy_op(ts, OP_const, NULL, 0, attrs, 3);
+    buffer_unref(ts, buffer);
+    return tensor_wrap(ts, node, NULL);
+}
+
 const TensorFunction TRACE_FUNCTIONS[] = {
     {"compiling", compiling_call, FN_FUNCTION},
     {"hyper", hyper_call, FN_FUNCTION},
     {"state", state_call, FN_FUNCTION},
     {"enter_module", enter_call, FN_FUNCTION},
     {"leave_module", leave_call, FN_FUNCTION},
-    {"zero_grad_mark", leave_call, FN_FUNCTION},
+    {"zero_grad_mark", zero_grad_call, FN_FUNCTION},
     {"step_mark", step_call, FN_FUNCTION},
     {"const", const_call, FN_FUNCTION},
     {NULL, NULL, 0},

@@ -1,6 +1,512 @@
-/* placeholder while the run path is brought up */
-#include "frontend/frontend.h"
+/* `nnc x.nn -o ...`: from an evaluated program to a Program. The train step is what was recorded up
+ * to the end of the first optimizer step; forward is traced again, in eval mode, with inputs like
+ * those of the first call; the initial weights are what the placeholders replaced. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/compile.h"
+#include "frontend/tensor/trace.h"
+#include "frontend/vm_internal.h"
+
+typedef VEC(TraceOutput) Outputs;
+
+typedef struct Compile {
+    TensorState *ts;
+    const FrontendOptions *options;
+    Sources *sources;
+    Arena *arena;
+    Program *program;
+} Compile;
+
+/* ---- which module ---- */
+
+static bool report_at_start(Compile *c, const char *format, const char *text) {
+    report(c->sources, SEVERITY_ERROR, (Span){c->options->file, 0, 0}, format, text);
+    return false;
+}
+
+/* Evaluates --module's expression in the program's namespace. */
+static Value eval_module(Compile *c) {
+    Vm *vm = c->ts->vm;
+    char *text = arena_printf(c->arena, "__nnc_module__ = (%s)\n", c->options->module);
+    uint16_t file = sources_add(c->sources, "--module", text, strlen(text));
+    const Code *code = file ? compile_module(vm->compiler, file, false) : NULL;
+    Value main = dict_get(vm->modules, vm->names.main_);
+    if (!code || is_null(main)) return NULL_VALUE;
+    if (!module_run(vm, (ModuleObj *)(void *)main.o, code)) return NULL_VALUE;
+    Value module = dict_get_text(vm, vm_main_dict(vm), "__nnc_module__");
+    return is_null(module) ? module : incref(module);
+}
+
+static const char *bound_name(Vm *vm, Value module) {
+    size_t pos = 0;
+    Value key, value;
+    while (dict_next(vm_main_dict(vm), &pos, &key, &value))
+        if (value.tag == TAG_OBJ && value.o == module.o && is_str(key)) return as_str(key)->data;
+    return vm_class_name(vm, module);
+}
+
+/* Instances of Module bound at the top level. */
+static size_t bound_modules(Compile *c, Value *out, size_t max) {
+    Vm *vm = c->ts->vm;
+    Value nn = vm_import(vm, "torch.nn");
+    Value base = is_null(nn) ? nn : vm_getattr_text(vm, nn, "Module");
+    size_t pos = 0, count = 0;
+    Value key, value;
+    while (!is_null(base) && dict_next(vm_main_dict(vm), &pos, &key, &value)) {
+        if (value.tag != TAG_OBJ || is_class(value) || !vm_is_a(vm, value, as_class(base)))
+            continue;
+        bool known = false;
+        for (size_t i = 0; i < count; i++)
+            known = known || out[i].o == value.o;
+        if (!known && count < max) out[count++] = value;
+    }
+    if (!is_null(nn)) decref(nn);
+    if (!is_null(base)) decref(base);
+    return count;
+}
+
+static bool several(Compile *c, const Value *modules, size_t count) {
+    Buf names = {0};
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&names, i ? ", %s" : "%s", bound_name(c->ts->vm, modules[i]));
+    report_at_start(c, "the program holds several modules: %s", buf_text(&names));
+    report(c->sources, SEVERITY_HINT, (Span){c->options->file, 0, 0},
+           "say which one is to be compiled: --module %s", bound_name(c->ts->vm, modules[0]));
+    buf_free(&names);
+    return false;
+}
+
+static bool choose_module(Compile *c) {
+    Trace *t = c->ts->trace;
+    if (c->options->module) {
+        Value module = eval_module(c);
+        if (is_null(module)) return false;
+        bool ok = module.o == t->module.o || trace_bind(c->ts, module);
+        decref(module);
+        return ok;
+    }
+    if (t->called.count > 1 && !t->stepped) return several(c, t->called.items, t->called.count);
+    if (!is_none(t->module)) return true;
+    Value modules[16];
+    size_t count = bound_modules(c, modules, 16);
+    if (count > 1) return several(c, modules, count);
+    if (count == 0)
+        return report_at_start(c, "%s",
+                               "no module to compile: the top level binds no instance of "
+                               "nn.Module, such as `net = Net()`");
+    return trace_bind(c->ts, modules[0]);
+}
+
+/* ---- forward's inputs ---- */
+
+static bool parse_input(Compile *c, const char *spec, char *name, size_t size, Type *type) {
+    const char *equals = strchr(spec, '='), *at = equals ? equals + 1 : spec;
+    const char *bracket = strchr(at, '[');
+    char dtype[16] = "";
+    size_t length = equals ? (size_t)(equals - spec) : 0;
+    bool ok = bracket && (size_t)(bracket - at) < sizeof dtype && length < size;
+    if (ok) {
+        memcpy(name, spec, length);
+        name[length] = 0;
+        memcpy(dtype, at, (size_t)(bracket - at));
+        ok = dtype_from_name(dtype, &type->dtype);
+        at = bracket + 1;
+        type->rank = 0;
+        while (ok && *at && *at != ']') {
+            char *end;
+            long long dim = strtoll(at, &end, 10);
+            ok = end != at && dim >= 0 && type->rank < MAX_RANK;
+            if (ok) type->dim[type->rank++] = dim;
+            at = *end == ',' ? end + 1 : end;
+        }
+        ok = ok && strcmp(at, "]") == 0;
+        *type = type_make(type->dtype, type->rank, type->dim);
+    }
+    if (ok && type_valid(type)) return true;
+    return report_at_start(c, "--input %s: expected something like x=f32[1,1,32,32]", spec);
+}
+
+/* Code of the module's forward, or NULL. */
+static const Code *forward_code(Compile *c, bool *method) {
+    Value forward = vm_getattr_text(c->ts->vm, c->ts->trace->module, "forward");
+    if (is_null(forward)) return NULL;
+    Value function = forward;
+    *method = forward.o->cls == c->ts->vm->cls[CLS_METHOD];
+    if (*method) function = ((BoundMethod *)(void *)forward.o)->function;
+    const Code *code = function.tag == TAG_OBJ && function.o->cls == c->ts->vm->cls[CLS_FUNCTION]
+                           ? ((Function *)(void *)function.o)->code
+                           : NULL;
+    decref(forward);
+    return code;
+}
+
+static const char *parameter_name(const Code *code, bool method, size_t number) {
+    size_t slot = number + method;
+    if (!code || slot >= code->positional_count || !code->slot_names[slot]) return NULL;
+    return code->slot_names[slot]->text;
+}
+
+/* Forward's positional arguments: those of the first call, or by --input. */
+static Value forward_args(Compile *c) {
+    TensorState *ts = c->ts;
+    Trace *t = ts->trace;
+    bool method = false;
+    const Code *code = forward_code(c, &method);
+    t->call_inputs.count = 0;
+    const Value *items = NULL;
+    size_t count = 0, given = (size_t)c->options->input_type_count;
+    if (!is_none(t->args)) vm_items(t->args, &items, &count);
+    if (!given && is_none(t->args)) {
+        report_at_start(c, "%s", "forward's inputs are not known: the module is never called");
+        report(c->sources, SEVERITY_HINT, (Span){c->options->file, 0, 0},
+               "call it, or name them: --input x=f32[1,1,32,32]");
+        return NULL_VALUE;
+    }
+    size_t total = given > count ? given : count;
+    Value made = tuple_new(ts->vm, total);
+    for (size_t i = 0; i < total; i++)
+        as_tuple(made)->items[i] = NONE;
+    for (size_t i = 0; i < total; i++) {
+        char fallback[16], named[64] = "";
+        snprintf(fallback, sizeof fallback, total == 1 ? "x" : "x%zu", i);
+        const char *name = parameter_name(code, method, i);
+        if (!name) name = fallback;
+        Value value = i < count ? incref(items[i]) : NONE;
+        for (size_t k = 0; k < given; k++) {
+            Type type;
+            if (!parse_input(c, c->options->input_types[k], named, sizeof named, &type)) {
+                decref(made);
+                return NULL_VALUE;
+            }
+            if (named[0] ? strcmp(named, name) != 0 : k != i) continue;
+            decref(value);
+            value = tensor_wrap(ts, lazy_zeros(ts, type), NULL);
+        }
+        as_tuple(made)->items[i] = trace_argument(ts, value, name);
+        decref(value);
+    }
+    return made;
+}
+
+/* Calls the module's forward with new placeholders. NULL_VALUE: raised or reported. */
+static Value call_forward(Compile *c) {
+    TensorState *ts = c->ts;
+    Trace *t = ts->trace;
+    Value args = forward_args(c);
+    if (is_null(args)) return args;
+    const Tuple *positional = as_tuple(args);
+    Value all[64];
+    Value names[64];
+    int nargs = 0, named = 0;
+    for (size_t i = 0; i < positional->count && nargs < 32; i++)
+        all[nargs++] = positional->items[i];
+    size_t pos = 0;
+    Value key, value;
+    while (is_dict(t->kwargs) && dict_next(as_dict(t->kwargs), &pos, &key, &value) && named < 32) {
+        names[named] = key;
+        all[nargs + named++] = trace_argument(ts, value, as_str(key)->data);
+    }
+    Value kwnames = tuple_from(ts->vm, names, (size_t)named);
+    t->tracing = true;
+    Value result = vm_call(ts->vm, t->module, all, nargs, named ? as_tuple(kwnames) : NULL);
+    t->tracing = false;
+    for (int i = 0; i < named; i++)
+        decref(all[nargs + i]);
+    decref(kwnames);
+    decref(args);
+    return result;
+}
+
+/* ---- results ---- */
+
+/* Collects the tensors of forward's result with their names. */
+static bool collect_outputs(Compile *c, Value v, const char *name, Outputs *out) {
+    TensorState *ts = c->ts;
+    const Value *items;
+    size_t count, pos = 0;
+    Value key, value;
+    if (is_tensor(ts, v)) {
+        LazyNode *node = tensor_read(ts, as_tensor(v));
+        if (node) VEC_PUSH(*out, (TraceOutput){node, arena_strdup(c->arena, name), -1});
+        return node != NULL;
+    }
+    if (is_dict(v)) {
+        while (dict_next(as_dict(v), &pos, &key, &value))
+            if (!collect_outputs(c, value, is_str(key) ? as_str(key)->data : name, out))
+                return false;
+        return true;
+    }
+    if (!vm_items(v, &items, &count)) return true; /* numbers and None are not results */
+    for (size_t i = 0; i < count; i++)
+        if (!collect_outputs(c, items[i], arena_printf(c->arena, "%s%zu", name, i), out))
+            return false;
+    return true;
+}
+
+static void outputs_free(TensorState *ts, Outputs *outputs) {
+    for (size_t i = 0; i < outputs->count; i++)
+        if (outputs->items[i].node) lazy_unref(ts, outputs->items[i].node);
+    VEC_FREE(*outputs);
+}
+
+static bool add_function(Compile *c, FunctionKind kind, const char *name, const Outputs *outputs,
+                         TraceGraph *job) {
+    bool ok = trace_graph(c->ts, job, c->arena, name, outputs->items, (int)outputs->count);
+    if (!ok) graph_free(job->graph);
+    if (!ok) return false;
+    VEC_PUSH(c->program->functions, (ProgramFunction){kind, job->graph});
+    return true;
+}
+
+/* ---- the functions ---- */
+
+static bool set_mode(Compile *c, const char *method) {
+    trace_rebind(c->ts);
+    Value made = vm_call_method(c->ts->vm, c->ts->trace->module, method, NULL, 0);
+    if (is_null(made)) return false;
+    decref(made);
+    return true;
+}
+
+static bool make_forward(Compile *c) {
+    TensorState *ts = c->ts;
+    bool mode = ts->grad_enabled;
+    if (!set_mode(c, "eval")) return false;
+    ts->grad_enabled = false;
+    Value result = call_forward(c);
+    ts->grad_enabled = mode;
+    if (is_null(result)) return false;
+    Outputs outputs = {0};
+    TraceGraph job = {0};
+    bool ok = collect_outputs(c, result, "output", &outputs);
+    decref(result);
+    if (ok && outputs.count == 0) ok = report_at_start(c, "%s", "forward returns no tensor");
+    ok = ok && add_function(c, FUNCTION_FORWARD, "forward", &outputs, &job);
+    for (size_t i = 0; ok && i < outputs.count; i++)
+        VEC_PUSH(c->program->outputs,
+                 (ProgramField){outputs.items[i].name, lazy_data(outputs.items[i].node)->type});
+    const Trace *t = ts->trace;
+    for (size_t i = 0; ok && i < t->call_inputs.count; i++) {
+        const TraceInput *input = &t->inputs.items[t->call_inputs.items[i]];
+        VEC_PUSH(c->program->inputs,
+                 (ProgramField){arena_strdup(c->arena, input->name), input->node->type});
+    }
+    outputs_free(ts, &outputs);
+    return ok;
+}
+
+static void add_update(TensorState *ts, Outputs *outputs, Storage *storage, int input,
+                       const char *key) {
+    const LazyNode *before = ts->trace->inputs.items[input].node;
+    if (lazy_data(storage->value) == before) return;
+    VEC_PUSH(*outputs, (TraceOutput){lazy_ref(storage->value), key, input});
+}
+
+static bool make_train_step(Compile *c) {
+    TensorState *ts = c->ts;
+    Trace *t = ts->trace;
+    Outputs outputs = {0};
+    VEC_PUSH(outputs, (TraceOutput){lazy_ref(t->loss), "loss", -1});
+    for (size_t i = 0; i < t->params.count; i++)
+        if (t->params.items[i].tied_to < 0)
+            add_update(ts, &outputs, t->params.items[i].storage, t->params.items[i].input,
+                       t->params.items[i].key);
+    for (size_t i = 0; i < t->buffers.count; i++)
+        if (t->buffers.items[i].tied_to < 0)
+            add_update(ts, &outputs, t->buffers.items[i].storage, t->buffers.items[i].input,
+                       t->buffers.items[i].key);
+    for (size_t i = 0; i < t->states.count; i++)
+        add_update(ts, &outputs, t->states.items[i].storage, t->states.items[i].input,
+                   t->states.items[i].name);
+    TraceGraph job = {.data_before = t->call_serial, .first_target = (int)t->call_inputs.count};
+    bool ok = add_function(c, FUNCTION_TRAIN_STEP, "train_step", &outputs, &job);
+    for (size_t i = 0; ok && i < job.targets.count; i++) {
+        const char *name = i ? arena_printf(c->arena, "target%zu", i + 1) : "target";
+        VEC_PUSH(c->program->targets, (ProgramField){name, job.targets.items[i]});
+    }
+    VEC_FREE(job.targets);
+    outputs_free(ts, &outputs);
+    return ok;
+}
+
+/* Gradients of the parameters by those of forward's results, added to what is there. */
+static bool gradient_outputs(Compile *c, const Outputs *results, Outputs *outputs) {
+    TensorState *ts = c->ts;
+    Trace *t = ts->trace;
+    LazyNode *ends[64], *seeds[64];
+    int count = 0;
+    size_t params = t->params.count, inputs = t->call_inputs.count;
+    for (size_t i = 0; i < results->count && count < 64; i++) {
+        LazyNode *node = results->items[i].node;
+        int input = trace_input(ts, node->type, ROLE_DATA, (int)(inputs + i),
+                                arena_printf(c->arena, "d_%s", results->items[i].name));
+        if (!node->requires_grad) continue;
+        ends[count] = node;
+        seeds[count++] = t->inputs.items[input].node;
+    }
+    LazyNode **wrt = ARENA_ARRAY(c->arena, LazyNode *, params + 1);
+    LazyNode **grads = ARENA_ARRAY(c->arena, LazyNode *, params + 1);
+    for (size_t i = 0; i < params; i++)
+        wrt[i] = tensor_read(ts, as_tensor(t->params.items[i].tensor));
+    BackwardCall call = {.outputs = ends,
+                         .seeds = seeds,
+                         .output_count = count,
+                         .wrt = wrt,
+                         .wrt_count = (int)params,
+                         .results = grads};
+    bool ok = count > 0 && autograd_run(ts, &call);
+    for (size_t i = 0; i < params; i++) {
+        TracedEntry *entry = &t->params.items[i];
+        if (wrt[i]) lazy_unref(ts, wrt[i]);
+        if (!grads[i]) continue;
+        if (entry->tied_to >= 0) {
+            lazy_unref(ts, grads[i]);
+            continue;
+        }
+        int input = trace_input(ts, grads[i]->type, ROLE_GRAD, (int)i, entry->key);
+        LazyNode *sum = lazy_binary(ts, OP_add, lazy_ref(t->inputs.items[input].node), grads[i]);
+        VEC_PUSH(*outputs, (TraceOutput){sum, entry->key, input});
+    }
+    return ok;
+}
+
+static bool has_random(const Graph *graph) {
+    for (size_t i = 0; i < graph->nodes.count; i++)
+        if (op_info(graph->nodes.items[i]->op)->traits & TRAIT_RANDOM) return true;
+    return false;
+}
+
+/* Absent where forward draws random numbers in train mode: only the train step has a key. */
+static bool make_backward(Compile *c) {
+    TensorState *ts = c->ts;
+    if (!set_mode(c, "train")) return false;
+    LazyNode *keep[1] = {NULL};
+    VEC(LazyNode *) links = {0}; /* the parameters' links stay the same while forward runs */
+    for (size_t i = 0; i < ts->trace->params.count; i++) {
+        keep[0] = tensor_read(ts, as_tensor(ts->trace->params.items[i].tensor));
+        if (keep[0]) VEC_PUSH(links, keep[0]);
+    }
+    Value result = call_forward(c);
+    Outputs results = {0}, outputs = {0};
+    bool ok = !is_null(result) && collect_outputs(c, result, "output", &results);
+    ok = ok && gradient_outputs(c, &results, &outputs);
+    TraceGraph job = {.allow_random = true};
+    ok = ok && trace_graph(ts, &job, c->arena, "backward", outputs.items, (int)outputs.count);
+    if (ok && !has_random(job.graph))
+        VEC_PUSH(c->program->functions, (ProgramFunction){FUNCTION_BACKWARD, job.graph});
+    else if (job.graph)
+        graph_free(job.graph);
+    for (size_t i = 0; i < links.count; i++)
+        lazy_unref(ts, links.items[i]);
+    VEC_FREE(links);
+    if (!is_null(result)) decref(result);
+    outputs_free(ts, &results);
+    outputs_free(ts, &outputs);
+    return ok;
+}
+
+static bool make_init(Compile *c) {
+    const Trace *t = c->ts->trace;
+    Outputs outputs = {0};
+    for (size_t i = 0; i < t->params.count; i++)
+        VEC_PUSH(outputs,
+                 (TraceOutput){lazy_ref(t->params.items[i].initial), t->params.items[i].key, -1});
+    for (size_t i = 0; i < t->buffers.count; i++)
+        VEC_PUSH(outputs,
+                 (TraceOutput){lazy_ref(t->buffers.items[i].initial), t->buffers.items[i].key, -1});
+    TraceGraph job = {.allow_random = true};
+    bool ok = outputs.count == 0 || add_function(c, FUNCTION_INIT, "init", &outputs, &job);
+    outputs_free(c->ts, &outputs);
+    return ok;
+}
+
+/* ---- the Program ---- */
+
+static void add_entries(Compile *c) {
+    const Trace *t = c->ts->trace;
+    Program *p = c->program;
+    for (size_t i = 0; i < t->params.count; i++) {
+        const TracedEntry *e = &t->params.items[i];
+        VEC_PUSH(p->params, (ProgramEntry){.key = arena_strdup(c->arena, e->key),
+                                           .type = e->storage->type,
+                                           .tied_to = e->tied_to});
+    }
+    for (size_t i = 0; i < t->buffers.count; i++) {
+        const TracedEntry *e = &t->buffers.items[i];
+        VEC_PUSH(p->buffers, (ProgramEntry){.key = arena_strdup(c->arena, e->key),
+                                            .type = e->storage->type,
+                                            .tied_to = e->tied_to});
+    }
+    for (size_t i = 0; t->stepped && i < t->states.count; i++) {
+        const TracedState *s = &t->states.items[i];
+        const char *key = arena_strdup(c->arena, s->name);
+        for (size_t k = 0; k < t->params.count; k++)
+            if (is_tensor(c->ts, s->param) &&
+                as_tensor(s->param)->var->storage == t->params.items[k].storage) {
+                key = arena_printf(c->arena, "%s.%s", s->name, t->params.items[k].key);
+                break;
+            }
+        VEC_PUSH(p->states,
+                 (ProgramEntry){.key = key, .type = s->type, .tied_to = -1, .fill = s->fill});
+    }
+    for (size_t i = 0; t->stepped && i < t->hypers.count; i++) {
+        ProgramHyper hyper = t->hypers.items[i];
+        hyper.name = arena_strdup(c->arena, hyper.name);
+        VEC_PUSH(p->hypers, hyper);
+    }
+}
+
+static bool build(Compile *c) {
+    const Trace *t = c->ts->trace;
+    if (!choose_module(c)) return false;
+    add_entries(c);
+    /* The step first: it is what the storages hold now. */
+    if (t->stepped && !make_train_step(c)) return false;
+    return make_forward(c) && (!t->stepped || make_backward(c)) && make_init(c);
+}
+
+static const long long DEFAULT_STEPS = 1000000000;
+
+static bool evaluate(Compile *c) {
+    Vm *vm = c->ts->vm;
+    if (vm_run_main(vm, c->options->file)) return true;
+    if (is_null(vm->raised)) return false;
+    if (!c->ts->trace->quiet && !vm_matches(vm, vm->raised, FROM_OBJ(vm->exc[EXC_SystemExit]))) {
+        vm_report_raised(vm);
+        return false;
+    }
+    decref(vm_take_raised(vm)); /* the end of what is of interest, or the program's own exit */
+    return true;
+}
+
 Program *frontend_compile(const FrontendOptions *options, Sources *sources, Arena *arena) {
-    (void)options, (void)sources, (void)arena;
-    return NULL;
+    Vm vm = {0};
+    vm_init(&vm, sources);
+    vm.out = options->out ? options->out : stdout;
+    vm.silent = true;
+    vm.step_limit = (uint64_t)(options->step_limit < 0 ? DEFAULT_STEPS : options->step_limit);
+    vm.script_path = sources_get(sources, options->file)->path;
+    char *argv[2] = {arena_strdup(arena, vm.script_path), NULL};
+    vm.argc = 1;
+    vm.argv = argv;
+    TensorState *ts = tensor_state_new(&vm);
+    ts->policy = (Policy){.compiling = true, .need_value = need_by_compiling};
+    ts->trace = trace_new(ts);
+    ts->trace->chosen = options->module;
+    Compile c = {.ts = ts, .options = options, .sources = sources, .arena = arena};
+    c.program = ARENA_NEW(arena, Program);
+    c.program->arena = arena;
+    c.program->name = options->name;
+    c.program->source_path = vm.script_path;
+    c.program->sources = sources;
+    bool ok = evaluate(&c) && build(&c);
+    if (!ok && !is_null(vm.raised)) vm_report_raised(&vm);
+    trace_free(ts);
+    tensor_state_release(ts);
+    vm_free(&vm);
+    tensor_state_free(ts);
+    ok = ok && sources->errors == 0;
+    if (!ok) program_release(c.program);
+    return ok ? c.program : NULL;
 }

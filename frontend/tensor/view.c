@@ -43,7 +43,7 @@ bool tensor_is_contiguous(const Tensor *tensor) {
 
 /* ---- steps ---- */
 
-static ViewStep *step_new(const Tensor *x, ViewKind kind, int rank, const int64_t *dims) {
+static ViewStep *step_new(const Tensor *x, StepKind kind, int rank, const int64_t *dims) {
     ViewStep *step = xcalloc(1, sizeof *step);
     step->refs = 1;
     step->kind = kind;
@@ -83,7 +83,7 @@ static bool reshape_strides(const Type *from, const int64_t *strides, const Type
 }
 
 ViewStep *view_reshape(const Tensor *x, int rank, const int64_t *dims) {
-    ViewStep *step = step_new(x, VIEW_RESHAPE, rank, dims);
+    ViewStep *step = step_new(x, STEP_RESHAPE, rank, dims);
     int64_t strides[MAX_RANK] = {0};
     if (!reshape_strides(&x->type, step->strides, &step->type, strides)) {
         free(step);
@@ -98,7 +98,7 @@ ViewStep *view_permute(const Tensor *x, const int64_t *perm) {
     tensor_strides(x, strides, &offset);
     for (int i = 0; i < x->type.rank; i++)
         dims[i] = x->type.dim[perm[i]];
-    ViewStep *step = step_new(x, VIEW_PERMUTE, x->type.rank, dims);
+    ViewStep *step = step_new(x, STEP_PERMUTE, x->type.rank, dims);
     for (int i = 0; i < x->type.rank; i++) {
         step->perm[i] = perm[i];
         step->strides[i] = strides[perm[i]];
@@ -107,7 +107,7 @@ ViewStep *view_permute(const Tensor *x, const int64_t *perm) {
 }
 
 ViewStep *view_expand(const Tensor *x, int rank, const int64_t *dims) {
-    ViewStep *step = step_new(x, VIEW_EXPAND, rank, dims);
+    ViewStep *step = step_new(x, STEP_EXPAND, rank, dims);
     int64_t strides[MAX_RANK], offset;
     tensor_strides(x, strides, &offset);
     int lead = rank - x->type.rank;
@@ -120,7 +120,7 @@ ViewStep *view_expand(const Tensor *x, int rank, const int64_t *dims) {
 
 ViewStep *view_slice(const Tensor *x, const int64_t *start, const int64_t *size,
                      const int64_t *step) {
-    ViewStep *view = step_new(x, VIEW_SLICE, x->type.rank, size);
+    ViewStep *view = step_new(x, STEP_SLICE, x->type.rank, size);
     for (int i = 0; i < x->type.rank; i++) {
         view->start[i] = start[i];
         view->step[i] = step[i];
@@ -160,13 +160,13 @@ static LazyNode *apply_slice(TensorState *ts, const ViewStep *step, LazyNode *no
 static LazyNode *apply_step(TensorState *ts, const ViewStep *step, LazyNode *node) {
     const Type *type = &step->type;
     switch (step->kind) {
-    case VIEW_RESHAPE:
+    case STEP_RESHAPE:
         return lazy_reshape(ts, node, type->rank, type->dim);
-    case VIEW_PERMUTE:
+    case STEP_PERMUTE:
         return lazy_permute(ts, node, step->perm);
-    case VIEW_EXPAND:
+    case STEP_EXPAND:
         return lazy_broadcast(ts, node, type->rank, type->dim);
-    case VIEW_SLICE:
+    case STEP_SLICE:
         return apply_slice(ts, step, node);
     }
     return node;
@@ -239,10 +239,10 @@ static LazyNode *write_expand(TensorState *ts, const ViewStep *step, LazyNode *p
 
 /* What the step's source becomes when the step's elements become `part`. */
 static LazyNode *write_step(TensorState *ts, const ViewStep *step, LazyNode *from, LazyNode *part) {
-    if (step->kind == VIEW_SLICE) return write_slice(ts, step, from, part);
+    if (step->kind == STEP_SLICE) return write_slice(ts, step, from, part);
     lazy_unref(ts, from);
-    if (step->kind == VIEW_RESHAPE) return lazy_reshape(ts, part, step->from.rank, step->from.dim);
-    if (step->kind == VIEW_EXPAND) return write_expand(ts, step, part);
+    if (step->kind == STEP_RESHAPE) return lazy_reshape(ts, part, step->from.rank, step->from.dim);
+    if (step->kind == STEP_EXPAND) return write_expand(ts, step, part);
     int64_t inverse[MAX_RANK];
     for (int i = 0; i < step->type.rank; i++)
         inverse[step->perm[i]] = i;
@@ -253,7 +253,7 @@ LazyNode *view_write(TensorState *ts, const ViewStep *view, LazyNode *base, Lazy
     for (const ViewStep *s = view; s; s = s->parent) {
         if (!node) break;
         LazyNode *from = lazy_ref(base);
-        if (s->kind == VIEW_SLICE) from = view_apply(ts, s->parent, from);
+        if (s->kind == STEP_SLICE) from = view_apply(ts, s->parent, from);
         node = from ? write_step(ts, s, from, node) : NULL;
     }
     lazy_unref(ts, base);

@@ -1,0 +1,230 @@
+/* From recorded nodes to an IR graph of the Program: placeholders become inputs, constants are
+ * embedded, data that was there before the traced call becomes further inputs, and random numbers
+ * drawn inside come from a key. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/tensor/trace.h"
+
+typedef struct Making {
+    TensorState *ts;
+    TraceGraph *job;
+    Arena *arena;
+    LazyNodeVec ops, leaves;
+    bool *op_data, *op_needed; /* by slot */
+    bool *leaf_needed;
+    Node **op_nodes, **leaf_nodes;
+    Node **inputs; /* by index of the trace's inputs */
+    Node *key;
+    int randoms;
+} Making;
+
+static bool is_op(const LazyNode *node) {
+    return node->kind == LAZY_OP && !node->value;
+}
+
+/* A tensor of the program's data: not a number, not an input already. */
+static bool is_data_leaf(const LazyNode *node) {
+    return node->value && node->type.rank > 0;
+}
+
+static bool is_cut(const Making *m, const LazyNode *node, bool data) {
+    return data && node->serial <= m->job->data_before;
+}
+
+/* Which nodes depend on data, and which the outputs need, given that data is cut off. */
+static void mark(Making *m, const TraceOutput *outputs, int count) {
+    for (size_t i = 0; i < m->leaves.count; i++)
+        m->leaves.items[i]->slot = (uint32_t)i;
+    for (size_t i = 0; i < m->ops.count; i++) {
+        LazyNode *node = m->ops.items[i];
+        node->slot = (uint32_t)i;
+        bool data = node->op == OP_random_mt;
+        for (int k = 0; k < node->input_count; k++) {
+            const LazyNode *in = lazy_data(node->inputs[k]);
+            data = data || (is_op(in) ? m->op_data[in->slot] : is_data_leaf(in));
+        }
+        m->op_data[i] = data;
+    }
+    for (int i = 0; i < count; i++) {
+        const LazyNode *node = lazy_data(outputs[i].node);
+        if (is_op(node))
+            m->op_needed[node->slot] = true;
+        else
+            m->leaf_needed[node->slot] = true;
+    }
+    for (size_t i = m->ops.count; i-- > 0;) {
+        const LazyNode *node = m->ops.items[i];
+        if (!m->op_needed[i] || is_cut(m, node, m->op_data[i])) continue;
+        for (int k = 0; k < node->input_count; k++) {
+            const LazyNode *in = lazy_data(node->inputs[k]);
+            if (is_op(in))
+                m->op_needed[in->slot] = true;
+            else
+                m->leaf_needed[in->slot] = true;
+        }
+    }
+}
+
+/* ---- inputs ---- */
+
+static int compare_inputs(const void *a, const void *b) {
+    const TraceInput *x = *(const TraceInput *const *)a, *y = *(const TraceInput *const *)b;
+    if (x->role != y->role) return x->role < y->role ? -1 : 1;
+    return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+static void make_inputs(Making *m, const TraceOutput *outputs, int count) {
+    const Trace *t = m->ts->trace;
+    const TraceInput **used = ARENA_ARRAY(m->arena, const TraceInput *, t->inputs.count + 1);
+    bool *wanted = ARENA_ARRAY(m->arena, bool, t->inputs.count + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < m->leaves.count; i++)
+        if (m->leaf_needed[i] && m->leaves.items[i]->kind == LAZY_PLACEHOLDER)
+            wanted[m->leaves.items[i]->index] = true;
+    for (int i = 0; i < count; i++)
+        if (outputs[i].updates >= 0) wanted[outputs[i].updates] = true;
+    for (size_t i = 0; i < t->inputs.count; i++)
+        if (wanted[i]) used[n++] = &t->inputs.items[i];
+    qsort(used, n, sizeof *used, compare_inputs);
+    for (size_t i = 0; i < n; i++) {
+        const char *name =
+            used[i]->name ? used[i]->name : arena_printf(m->arena, "x%d", used[i]->slot);
+        m->inputs[used[i]->node->index] =
+            graph_input(m->job->graph, name, used[i]->node->type, used[i]->role, used[i]->slot);
+    }
+}
+
+static Node *target_input(Making *m, const LazyNode *node) {
+    int number = (int)m->job->targets.count;
+    VEC_PUSH(m->job->targets, node->type);
+    const char *name = number ? arena_printf(m->arena, "target%d", number + 1) : "target";
+    return graph_input(m->job->graph, name, node->type, ROLE_DATA, m->job->first_target + number);
+}
+
+static Node *constant(Making *m, const LazyNode *node) {
+    Attr attrs[] = {attr_data(node->value->bytes, type_bytes(&node->type)),
+                    attr_ints(ATTR_shape, node->type.dim, node->type.rank),
+                    attr_dtype(node->type.dtype)};
+    Node *made = graph_add(m->job->graph, OP_const, NULL, 0, attrs, 3, node->span);
+    NNC_CHECK(made, "a constant of a traced tensor: %s", buf_text(&m->job->graph->error));
+    return made;
+}
+
+static Node *leaf_node(Making *m, const LazyNode *node) {
+    if (node->kind == LAZY_PLACEHOLDER) return m->inputs[node->index];
+    return is_cut(m, node, is_data_leaf(node)) ? target_input(m, node) : constant(m, node);
+}
+
+/* ---- random numbers ---- */
+
+static Node *i64_pair(Graph *graph, int64_t a, int64_t b) {
+    int64_t items[2] = {a, b}, dims[1] = {2};
+    Attr attrs[] = {attr_data(items, sizeof items), attr_ints(ATTR_shape, dims, 1),
+                    attr_dtype(DT_I64)};
+    return graph_add(graph, OP_const, NULL, 0, attrs, 3, (Span){0});
+}
+
+static Node *key_input(Making *m) {
+    int64_t dims[1] = {2};
+    if (!m->key)
+        m->key = graph_input(m->job->graph, "key", type_make(DT_I64, 1, dims), ROLE_KEY, 0);
+    return m->key;
+}
+
+/* A draw inside the step: the same distribution from the key, a stream of its own. */
+static Node *random_node(Making *m, const LazyNode *node) {
+    Graph *graph = m->job->graph;
+    Node *operands[2] = {key_input(m), i64_pair(graph, 0, ++m->randoms)};
+    Node *key = graph_add(graph, OP_add, operands, 2, NULL, 0, node->span);
+    Attr attrs[5];
+    int n = 0;
+    for (int i = 0; i < node->attr_count; i++)
+        if (node->attrs[i].name != ATTR_skip) attrs[n++] = node->attrs[i];
+    Node *made = graph_add(graph, OP_random, &key, 1, attrs, n, node->span);
+    NNC_CHECK(made, "random numbers from a key: %s", buf_text(&graph->error));
+    return made;
+}
+
+/* Each call of the function moves the key on. */
+static void update_key(Making *m) {
+    if (!m->key) return;
+    Graph *graph = m->job->graph;
+    Node *operands[2] = {m->key, i64_pair(graph, 1, 0)};
+    Node *next = graph_add(graph, OP_add, operands, 2, NULL, 0, (Span){0});
+    int index = 0;
+    while (graph->inputs.items[index].node != m->key)
+        index++;
+    graph_output(graph, "key", next, OUT_UPDATE, index);
+}
+
+/* ---- ops ---- */
+
+static bool op_node(Making *m, size_t i) {
+    LazyNode *node = m->ops.items[i];
+    if (is_cut(m, node, m->op_data[i])) {
+        m->op_nodes[i] = target_input(m, node);
+        return true;
+    }
+    if (node->op == OP_random_mt && m->job->data_before) {
+        m->op_nodes[i] = random_node(m, node);
+        return true;
+    }
+    if (node->op == OP_random_mt && !m->job->allow_random) {
+        vm_raise(m->ts->vm, EXC_RuntimeError,
+                 "forward draws random numbers: a compiled network has none to draw");
+        return false;
+    }
+    Node *few[8], **inputs = few;
+    if (node->input_count > 8) inputs = ARENA_ARRAY(m->arena, Node *, (size_t)node->input_count);
+    for (int k = 0; k < node->input_count; k++) {
+        const LazyNode *in = lazy_data(node->inputs[k]);
+        inputs[k] = is_op(in) ? m->op_nodes[in->slot] : m->leaf_nodes[in->slot];
+    }
+    m->op_nodes[i] = lazy_to_node(m->job->graph, node, inputs);
+    return true;
+}
+
+static bool make(Making *m, const TraceOutput *outputs, int count) {
+    mark(m, outputs, count);
+    make_inputs(m, outputs, count);
+    for (size_t i = 0; i < m->leaves.count; i++)
+        if (m->leaf_needed[i]) m->leaf_nodes[i] = leaf_node(m, m->leaves.items[i]);
+    for (size_t i = 0; i < m->ops.count; i++)
+        if (m->op_needed[i] && !op_node(m, i)) return false;
+    for (int i = 0; i < count; i++) {
+        const LazyNode *node = lazy_data(outputs[i].node);
+        Node *value = is_op(node) ? m->op_nodes[node->slot] : m->leaf_nodes[node->slot];
+        int update = -1;
+        if (outputs[i].updates >= 0) {
+            update = 0;
+            while (m->job->graph->inputs.items[update].node != m->inputs[outputs[i].updates])
+                update++;
+        }
+        graph_output(m->job->graph, outputs[i].name, value, update >= 0 ? OUT_UPDATE : OUT_RESULT,
+                     update);
+    }
+    update_key(m);
+    return true;
+}
+
+bool trace_graph(TensorState *ts, TraceGraph *job, Arena *arena, const char *name,
+                 const TraceOutput *outputs, int count) {
+    Making m = {.ts = ts, .job = job, .arena = arena};
+    LazyNodeVec targets = {0};
+    for (int i = 0; i < count; i++)
+        VEC_PUSH(targets, outputs[i].node);
+    lazy_reachable(ts, targets.items, targets.count, NULL, NULL, &m.ops, &m.leaves);
+    VEC_FREE(targets);
+    m.op_data = ARENA_ARRAY(arena, bool, m.ops.count + 1);
+    m.op_needed = ARENA_ARRAY(arena, bool, m.ops.count + 1);
+    m.op_nodes = ARENA_ARRAY(arena, Node *, m.ops.count + 1);
+    m.leaf_needed = ARENA_ARRAY(arena, bool, m.leaves.count + 1);
+    m.leaf_nodes = ARENA_ARRAY(arena, Node *, m.leaves.count + 1);
+    m.inputs = ARENA_ARRAY(arena, Node *, ts->trace->inputs.count + 1);
+    job->graph = graph_new(arena, name);
+    bool ok = make(&m, outputs, count);
+    VEC_FREE(m.ops);
+    VEC_FREE(m.leaves);
+    return ok;
+}
