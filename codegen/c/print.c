@@ -277,7 +277,7 @@ static void print_heading(Printer *p, const Sources *sources) {
         buf_printf(&text, "; %s:%u", sources_get(sources, kernel->span.file)->path, at.line);
     }
     if (kernel->schedule) buf_printf(&text, "; %s", kernel->schedule);
-    emit_comment(p->e, buf_text(&text));
+    if (text.size) emit_comment(p->e, buf_text(&text));
     buf_free(&text);
 }
 
