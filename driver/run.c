@@ -1,8 +1,23 @@
 /* `nnc run FILE`: the program's output is what python3 would print. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "driver/driver.h"
 #include "frontend/frontend.h"
+
+/* The one thing a signal handler can reach. A second Ctrl-C ends the process at once. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number) {
+    (void)signal_number;
+    interrupted = 1;
+}
+
+static void watch_interrupts(void) {
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
 
 int run_command(const Options *options, Sources *sources) {
     uint16_t file = sources_read(sources, options->input);
@@ -17,7 +32,9 @@ int run_command(const Options *options, Sources *sources) {
         .verbose = options->verbose,
         .vector = vector_unit(options),
         .out = stdout,
+        .interrupted = &interrupted,
     };
+    watch_interrupts();
     int status = frontend_run(&frontend, sources);
     if (fflush(stdout) != 0 && status == EXIT_OK) status = EXIT_INPUT;
     arena_free(&arena);

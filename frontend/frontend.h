@@ -2,6 +2,7 @@
 #ifndef NNC_FRONTEND_FRONTEND_H
 #define NNC_FRONTEND_FRONTEND_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -20,6 +21,7 @@ typedef struct FrontendOptions {
     bool verbose;         /* run: a summary of graphs and times on standard error at the end */
     const char *vector;   /* run: as CodegenOptions.vector */
     FILE *out;            /* the program's standard output */
+    volatile sig_atomic_t *interrupted; /* run: set when the user interrupts; NULL: never */
 } FrontendOptions;
 
 /* `nnc run`: the process's exit status. Errors are reported on `sources`. */

@@ -47,8 +47,8 @@
 
 /* Interrupts, the step limit and cycle collection, at a back edge or call. */
 bool vm_checkpoint(Vm *vm) {
-    if (vm->interrupted) {
-        vm->interrupted = 0;
+    if (*vm->interrupted) {
+        *vm->interrupted = 0;
         vm_raise(vm, EXC_KeyboardInterrupt, "%s", "");
         return false;
     }

@@ -59,7 +59,7 @@ typedef enum CallKind { CALL_DONE, CALL_FRAME, CALL_FAILED } CallKind;
 CallKind start_call(Vm *vm, Value callee, const Value *args, int nargs, const Tuple *kwnames,
                     Frame **made, Value *result);
 static inline bool time_to_check(Vm *vm) {
-    return vm->steps++ > vm->step_limit - 1 || vm->interrupted || vm->gc_count > vm->gc_threshold;
+    return vm->steps++ > vm->step_limit - 1 || *vm->interrupted || vm->gc_count > vm->gc_threshold;
 }
 
 /* interp.c: runs `frame` (already linked as vm->frame) to its end or next yield. */

@@ -30,6 +30,7 @@ static void names_init(Vm *vm) {
 
 void vm_init(Vm *vm, Sources *sources) {
     *vm = (Vm){.sources = sources, .recursion_limit = RECURSION_LIMIT, .out = stdout};
+    vm->interrupted = &vm->never_interrupted;
     vm->interns = xcalloc(1, sizeof *vm->interns);
     interns_init(vm->interns);
     vm->compiler = xcalloc(1, sizeof *vm->compiler);

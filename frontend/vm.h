@@ -5,6 +5,7 @@
 #ifndef NNC_FRONTEND_VM_H
 #define NNC_FRONTEND_VM_H
 
+#include <signal.h>
 #include <string.h>
 
 #include "frontend/value.h"
@@ -192,10 +193,11 @@ struct Vm {
     char *stack_floor;        /* the C stack may not grow past this address */
     int depth;                /* frames and native recursion together */
     int recursion_limit;
-    uint64_t steps, step_limit; /* backward jumps and calls; 0: no limit */
-    volatile int interrupted;   /* set by a signal handler: KeyboardInterrupt at the next step */
-    Value native_data;          /* `data` of the Native being called; borrowed */
-    Class *native_owner;        /* its `owner` */
+    uint64_t steps, step_limit;              /* backward jumps and calls; 0: no limit */
+    volatile sig_atomic_t *interrupted;      /* not 0: KeyboardInterrupt at the next step */
+    volatile sig_atomic_t never_interrupted; /* where that points without a signal handler */
+    Value native_data;                       /* `data` of the Native being called; borrowed */
+    Class *native_owner;                     /* its `owner` */
 
     struct Interns *interns; /* a Name's `object` is its Str */
     Dict *builtins, *modules;

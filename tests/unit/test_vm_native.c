@@ -188,7 +188,7 @@ Test(vm_native, native_loops_count_as_steps) {
 Test(vm_native, an_interrupt_names_the_line) {
     Setup s;
     setup_open(&s);
-    s.vm.interrupted = 1;
+    *s.vm.interrupted = 1;
     cr_expect_not(run(&s, "x = 1\nwhile True:\n    x += 1\n"));
     cr_expect_eq(vm_report_raised(&s.vm), 130);
     cr_expect(strstr(buf_text(&s.log), "test.nn:2:"), "%s", buf_text(&s.log));
