@@ -94,11 +94,12 @@ BUILTIN(builtin_isinstance) {
 
 static int is_subclass(Vm *vm, Value cls, Value of) {
     if (is_tuple(of)) {
-        for (size_t i = 0; i < as_tuple(of)->count; i++) {
-            int result = is_subclass(vm, cls, as_tuple(of)->items[i]);
-            if (result) return result;
-        }
-        return 0;
+        int result = 0;
+        if (!vm_enter(vm)) return -1;
+        for (size_t i = 0; result == 0 && i < as_tuple(of)->count; i++)
+            result = is_subclass(vm, cls, as_tuple(of)->items[i]);
+        vm_leave(vm);
+        return result;
     }
     if (is_class(of)) return class_is_subclass(as_class(cls), as_class(of));
     vm_raise(vm, EXC_TypeError,

@@ -288,11 +288,12 @@ bool vm_matches(Vm *vm, Value exception, Value classes) {
 int vm_match_clause(Vm *vm, Value exception, Value classes) {
     if (is_tuple(classes)) {
         const Tuple *tuple = as_tuple(classes);
-        for (size_t i = 0; i < tuple->count; i++) {
-            int matches = vm_match_clause(vm, exception, tuple->items[i]);
-            if (matches) return matches;
-        }
-        return 0;
+        int matches = 0;
+        if (!vm_enter(vm)) return -1;
+        for (size_t i = 0; matches == 0 && i < tuple->count; i++)
+            matches = vm_match_clause(vm, exception, tuple->items[i]);
+        vm_leave(vm);
+        return matches;
     }
     if (is_class(classes) && class_is_subclass(as_class(classes), vm->exc[EXC_BaseException]))
         return class_is_subclass(exception.o->cls, as_class(classes));

@@ -380,6 +380,14 @@ static void combined_traverse(Obj *self, VisitFn visit, void *context) {
     visit_value(it->function, visit, context);
 }
 
+/* Guarded: iterators can be wrapped around each other without end. */
+static Value source_next(Vm *vm, const Combined *it, int source) {
+    if (!vm_enter(vm)) return NULL_VALUE;
+    Value item = vm_next(vm, it->sources[source]);
+    vm_leave(vm);
+    return item;
+}
+
 static Combined *combined_new(Vm *vm, Class *cls, Value function, const Value *iterables,
                               int count) {
     Combined *it = (Combined *)(void *)vm_alloc(vm, cls);
@@ -433,7 +441,7 @@ static Value enumerate_create(Vm *vm, Class *cls, const Value *args, int nargs,
 }
 static Value enumerate_next(Vm *vm, Value self) {
     Combined *it = (Combined *)(void *)self.o;
-    Value item = vm_next(vm, it->sources[0]);
+    Value item = source_next(vm, it, 0);
     return is_null(item) ? item : vm_pair(vm, from_int(it->at++), item);
 }
 
@@ -454,7 +462,7 @@ static Value zip_mismatch(Vm *vm, Combined *it, int at) {
         return vm_raise(vm, EXC_ValueError, "zip() argument %d is shorter than argument%s%d",
                         at + 1, at == 1 ? " " : "s 1-", at == 1 ? 1 : at);
     for (int i = 1; i < it->count; i++) {
-        Value extra = vm_next(vm, it->sources[i]);
+        Value extra = source_next(vm, it, i);
         if (is_null(extra)) {
             if (vm_failed(vm)) return extra;
             continue;
@@ -471,7 +479,7 @@ static Value zip_next(Vm *vm, Value self) {
     if (it->count == 0) return NULL_VALUE;
     Value tuple = tuple_new(vm, (size_t)it->count);
     for (int i = 0; i < it->count; i++) {
-        Value item = vm_next(vm, it->sources[i]);
+        Value item = source_next(vm, it, i);
         if (is_null(item)) {
             decref(tuple);
             if (!vm_failed(vm) && it->strict) return zip_mismatch(vm, it, i);
@@ -493,7 +501,7 @@ static Value map_next(Vm *vm, Value self) {
     Value small[6], *items = it->count <= 6 ? small : xcalloc((size_t)it->count, sizeof *items);
     int n = 0;
     for (; n < it->count; n++) {
-        items[n] = vm_next(vm, it->sources[n]);
+        items[n] = source_next(vm, it, n);
         if (is_null(items[n])) break;
     }
     Value result = n == it->count ? vm_call(vm, it->function, items, n, NULL) : NULL_VALUE;
@@ -511,7 +519,7 @@ static Value filter_create(Vm *vm, Class *cls, const Value *args, int nargs, con
 static Value filter_next(Vm *vm, Value self) {
     Combined *it = (Combined *)(void *)self.o;
     for (;;) {
-        Value item = vm_next(vm, it->sources[0]);
+        Value item = source_next(vm, it, 0);
         if (is_null(item)) return item;
         Value verdict = is_none(it->function) ? incref(item) : vm_call1(vm, it->function, item);
         int keep = is_null(verdict) ? -1 : vm_truth(vm, verdict);

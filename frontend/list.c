@@ -412,7 +412,10 @@ static bool tuple_hash(Vm *vm, Value self, int64_t *out) {
     uint64_t acc = 2870177450012600261UL;
     for (size_t i = 0; i < tuple->count; i++) {
         int64_t lane;
-        if (!vm_hash(vm, tuple->items[i], &lane)) return false;
+        if (!vm_enter(vm)) return false;
+        bool ok = vm_hash(vm, tuple->items[i], &lane);
+        vm_leave(vm);
+        if (!ok) return false;
         acc += (uint64_t)lane * 14029467366897019727UL;
         acc = (acc << 31) | (acc >> 33);
         acc *= 11400714785074694791UL;

@@ -333,11 +333,12 @@ Value vm_call_method(Vm *vm, Value self, const char *name, const Value *args, in
 int vm_isinstance(Vm *vm, Value v, Value classes) {
     if (is_tuple(classes)) {
         const Tuple *tuple = as_tuple(classes);
-        for (size_t i = 0; i < tuple->count; i++) {
-            int found = vm_isinstance(vm, v, tuple->items[i]);
-            if (found) return found;
-        }
-        return 0;
+        int found = 0;
+        if (!vm_enter(vm)) return -1;
+        for (size_t i = 0; found == 0 && i < tuple->count; i++)
+            found = vm_isinstance(vm, v, tuple->items[i]);
+        vm_leave(vm);
+        return found;
     }
     if (classes.tag == TAG_OBJ && classes.o->cls == vm->cls[CLS_UNION])
         return vm_isinstance(vm, v, ((Wrapper *)(void *)classes.o)->function);

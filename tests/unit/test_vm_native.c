@@ -207,6 +207,11 @@ Test(vm_native, endless_recursion_of_any_kind_is_an_exception) {
         "class A:\n    def __add__(self, o): return self + o\nA() + 1\n",
         "def g(): yield from g()\nlist(g())\n",
         "class A:\n    def __call__(self): return self()\nA()()\n",
+        "t = ()\nfor i in range(100000): t = (t,)\nhash(t)\n",
+        "t = (int,)\nfor i in range(100000): t = (t,)\nisinstance('', t)\n",
+        "m = iter([1])\nfor i in range(100000): m = map(abs, m)\nnext(m)\n",
+        "import sys\nsys.setrecursionlimit(10 ** 6)\nclass A:\n    def __repr__(self): return "
+        "repr(self)\nrepr(A())\n",
         "f = lambda: sorted([1, 2], key=lambda v: f())\nf()\n",
     };
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
