@@ -135,10 +135,14 @@ static void print_variant(Emitter *e, Module *module, const ModuleFunction *func
     buf_free(&body);
 }
 
+static bool variant_prepares(const Module *module, int variant) {
+    return module->functions[FUNCTION_FORWARD]->plans[variant]->prepare.count > 0;
+}
+
 static void print_prepare_variant(Emitter *e, Module *module, int variant) {
     const ModuleFunction *forward = module->functions[FUNCTION_FORWARD];
     const Plan *plan = forward->plans[variant];
-    if (plan->prepare.count == 0) return;
+    if (!variant_prepares(module, variant)) return;
     static const char *const names[] = {"arena", "prepared", "params"};
     Buf body = {0};
     Emitter inner = {.out = &body, .indent = 1};
@@ -215,12 +219,20 @@ static void print_public(Emitter *e, const Module *module, FunctionKind kind) {
     emit_line(e, "}");
 }
 
-/* The choice among the prepare functions, and the public function that makes it. */
+static void print_prepare_call(Emitter *e, const Module *module, int variant) {
+    if (variant_prepares(module, variant))
+        emit_line(e, "prepare%s(arena, prepared, params);", variant_suffix(module, variant));
+}
+
+/* The choice among the prepare functions, and the public function that makes it. Variants pack
+ * weights differently: some may have nothing to prepare. */
 static void print_prepare(Emitter *e, const Module *module) {
     const ModuleFunction *forward = module->functions[FUNCTION_FORWARD];
     const char *prefix = module->prefix, *type = module->type_prefix;
     if (!forward || !module_has_params(module)) return;
-    bool work = forward->plans[0]->prepare.count > 0;
+    bool work = false;
+    for (int i = 0; i < module->variant_count; i++)
+        work = work || variant_prepares(module, i);
     if (work) {
         emit_newline(e);
         emit_line(e,
@@ -230,12 +242,14 @@ static void print_prepare(Emitter *e, const Module *module) {
         for (int i = module->variant_count - 1; i > 0; i--) {
             print_guard(e, module, i, true);
             emit_line(e, "if (isa() == %d) {", i);
-            emit_line(e, "prepare%s(arena, prepared, params);", variant_suffix(module, i));
+            print_prepare_call(e, module, i);
             emit_line(e, "return;");
             emit_line(e, "}");
             print_guard(e, module, i, false);
         }
-        emit_line(e, "prepare%s(arena, prepared, params);", variant_suffix(module, 0));
+        print_prepare_call(e, module, 0);
+        if (!variant_prepares(module, 0))
+            emit_line(e, "(void)arena, (void)prepared, (void)params;");
         emit_line(e, "}");
     }
     emit_newline(e);

@@ -97,12 +97,17 @@ try object 0 tiny.nn --emit=obj -o object.o
 there object.o object.h
 try assembly 0 tiny.nn --emit=asm -o tiny.s
 there tiny.s
-try exe 0 tiny.nn --emit=exe -o tiny_program
+python3 -c 'import json, struct
+header = json.dumps({"fc.weight": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]},
+                     "fc.bias": {"dtype": "F32", "shape": [3], "data_offsets": [48, 60]}})
+values = struct.pack("<15f", *[1, 0, 0, 0] * 2, *[-1] * 4, 0, 0.5, 0)
+open("tiny.safetensors", "wb").write(struct.pack("<Q", len(header)) + header.encode() + values)'
+try exe 0 tiny.nn --weights tiny.safetensors --emit=exe -o tiny_program
 there tiny_program
 ./tiny_program --help >out 2>err || fail 'the program does not run'
 printf '\0\0\200?\0\0\0@\0\0@@\0\0\200@' >ones.raw
 ./tiny_program ones.raw >out 2>err || fail 'the program fails on its input'
-says out 'tensor('
+says out 'tensor([[1.0000, 1.5000, 0.0000]])'
 
 # Standard input and output, response files, dependencies.
 timeout 60 "$nnc" - --emit=ir -o - <tiny.nn >out 2>err || fail 'no program from standard input'
