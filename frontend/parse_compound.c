@@ -299,8 +299,8 @@ FunctionDef *parse_lambda_function(Parser *parser) {
 static bool skip_body(Parser *parser, FunctionDef *function) {
     if (!parser->lazy || parser->function_depth || !parser_at(parser, TOKEN_COLON)) return false;
     Lexer ahead = parser->lexer;
-    if (lexer_next(&ahead).kind != TOKEN_NEWLINE || lexer_next(&ahead).kind != TOKEN_INDENT)
-        return false;
+    if (lexer_next(&ahead).kind != TOKEN_NEWLINE) return false;
+    if (lexer_next(&ahead).kind != TOKEN_INDENT) return false;
     uint32_t begin = ahead.pos;
     while (begin > 0 && ahead.text[begin - 1] != '\n')
         begin--;

@@ -63,12 +63,8 @@ def copy_tree(source, tree):
 class Build:
     def __init__(self, tree, work, jobs):
         self.tree, self.build, self.jobs = tree, work / "build", str(jobs)
-        # One cache entry wherever the tree lies.
-        self.env = os.environ | {"CCACHE_BASEDIR": str(work), "CCACHE_NOHASHDIR": "1"}
-
     def run(self, *command):
-        return subprocess.run(command, env=self.env, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True)
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def configure(self):
         done = self.run("cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja",
