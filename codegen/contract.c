@@ -1,7 +1,7 @@
 /* Emits the loop nest of a contraction, as its schedule says (schedule.h). */
-#include <string.h>
-
 #include "codegen/contract.h"
+
+#include <string.h>
 
 #include "codegen/contract_internal.h"
 #include "support/checked.h"
@@ -361,12 +361,11 @@ static void pack_ahead(const Nest *nest, int operand, LowerContext *context) {
     VEC_PUSH(context->ahead, kernel_end(&b));
 }
 
-static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue,
-                                    const Target *target, const LowerContext *context) {
+static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue, const Target *target,
+                                    const LowerContext *context) {
     ScheduleRequest request = {.target = target};
     for (int operand = 0; operand < 2; operand++)
-        request.prepared[operand] =
-            context->known && context->known[c->operand[operand].node->id];
+        request.prepared[operand] = context->known && context->known[c->operand[operand].node->id];
     epilogue_windows(epilogue, c, request.window);
     if (schedule_candidates(c, &request, NULL, 0) > 0) return request;
     epilogue->pool_later = true;

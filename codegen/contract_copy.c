@@ -77,6 +77,12 @@ static void bind_halo(Nest *nest, int operand) {
     bind_strides(nest, operand, copy->stride);
 }
 
+/* Whether the operand is known before the run and packed the same for all of it. */
+static bool packs_ahead(const Nest *nest, int operand) {
+    return nest->request->prepared[operand] && !contract_needs_halo(nest->c, operand) &&
+           !operand_is_scoped(nest, operand);
+}
+
 static void bind_packed(Nest *nest, int operand) {
     NestCopy *copy = &nest->copy[operand];
     NestOperand *o = &nest->operand[operand];
@@ -102,7 +108,18 @@ static void bind_packed(Nest *nest, int operand) {
         copy->pack_stride[d] = o->stride[d] = o->inner[d] = count;
         count = product(count, nest->c->dims[d].extent);
     }
-    copy->packed = k_scratch(nest->b, copy->source.buf->dtype, count, "packed");
+    DType dtype = copy->source.buf->dtype;
+    if (packs_ahead(nest, operand) && !nest->packing) {
+        copy->ahead = ARENA_NEW(nest->b->arena, Node);
+        *copy->ahead = (Node){.op = OP_input, .name = "packed"};
+        copy->ahead->type = type_make(dtype, 1, &count);
+        copy->prepared = true;
+        copy->packed = k_input(nest->b, copy->ahead);
+    } else if (copy->ahead) {
+        copy->packed = k_output(nest->b, copy->ahead);
+    } else {
+        copy->packed = k_scratch(nest->b, dtype, count, "packed");
+    }
     o->buf = copy->packed;
 }
 

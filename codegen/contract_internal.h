@@ -41,7 +41,8 @@ typedef struct NestCopy {
     KBuf *packed;                                             /* NULL: not packed */
     NestOperand source;                                       /* what packing reads */
     int64_t pack_stride[CONTRACT_MAX_DIMS];                   /* the lane dim: of its blocks */
-    bool prepared; /* the packed operand is an input of the kernel */
+    Node *ahead;   /* the packed operand as a value of its own, packed by another kernel */
+    bool prepared; /* which has been done: it is an input of this kernel */
 } NestCopy;
 
 typedef struct Nest {
@@ -53,7 +54,8 @@ typedef struct Nest {
     NestOperand operand[2];
     NestCopy copy[2];
     NestPhase phase;
-    KVal *at[CONTRACT_MAX_DIMS];     /* start of the tile, or of the chunk */
+    bool packing;                /* not the contraction: the kernel that packs an operand ahead */
+    KVal *at[CONTRACT_MAX_DIMS]; /* start of the tile, or of the chunk */
     int64_t size[CONTRACT_MAX_DIMS]; /* elements in this tile or chunk */
     bool scoped[CONTRACT_MAX_DIMS];  /* dims fixed before operands are copied */
     KBuf *totals;

@@ -14,6 +14,10 @@
 
 typedef struct LowerContext {
     Arena *arena; /* kernels and all that they point to */
+    /* Work done ahead of the run, by prepare steps, whose values are kept. */
+    const bool *known;   /* by node id: values that prepare steps can read; NULL: no such steps */
+    uint32_t next_value; /* id for the next value that is no node of the graph */
+    VEC(Kernel *) ahead; /* kernels that lowering adds to the prepare steps: packed operands */
 } LowerContext;
 
 /* Never fails for groups made by fuse(). */

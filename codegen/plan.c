@@ -10,6 +10,8 @@
 #include "passes/memplan.h"
 #include "support/checked.h"
 
+enum { PLAN_MAX_AHEAD = 2 }; /* kernels that one group adds to the prepare steps, at most */
+
 typedef struct Value {
     bool placed;
     Place place;
@@ -23,7 +25,8 @@ typedef struct Planner {
     const Graph *graph;
     Arena *arena;
     PlanSteps *steps;
-    Value *values; /* by node id */
+    Value *values; /* by node id; values that lowering made come after the graph's */
+    size_t value_count;
     Kernel **kernels;
     int kernel_count;
     VEC(PlanItem) items;
@@ -78,7 +81,7 @@ static void place_leaves(Planner *planner) {
 
 /* The step at which each value is read last. Copies to outputs read after all kernels. */
 static void find_last_uses(Planner *planner, bool outputs) {
-    for (size_t i = 0; i < planner->graph->nodes.count; i++)
+    for (size_t i = 0; i < planner->value_count; i++)
         planner->values[i].last_use = -1;
     for (int s = 0; s < planner->kernel_count; s++) {
         for (size_t i = 0; i < planner->kernels[s]->buffers.count; i++) {
@@ -299,34 +302,68 @@ static void keep_all_prepared(Planner *planner, Kernel *const *run, int run_coun
     }
 }
 
+/* The kernels of both step lists while groups are lowered. */
+typedef struct Lists {
+    Kernel **first, **run;
+    int first_count, run_count;
+    bool *prepared; /* by value id: a prepare step computes it */
+} Lists;
+
+static void mark_outputs(bool *set, const Kernel *kernel) {
+    for (size_t i = 0; i < kernel->buffers.count; i++) {
+        const KBuf *buf = kernel->buffers.items[i];
+        if (buf->role == KBUF_OUT) set[buf->node->id] = true;
+    }
+}
+
+/* Lowers all groups. With `param_only`, those that depend on nothing else, and what lowering made
+ * to be run ahead, go to the prepare steps. */
+static void lower_groups(Planner *planner, const Fusion *fusion, const bool *param_only,
+                         Lists *lists) {
+    Plan *plan = planner->plan;
+    LowerContext context = {.arena = planner->arena};
+    context.next_value = (uint32_t)planner->graph->nodes.count;
+    bool *known = ARENA_ARRAY(planner->arena, bool, planner->value_count);
+    for (size_t id = 0; param_only && id < planner->graph->nodes.count; id++) {
+        known[id] = param_only[id] && planner->values[id].placed;
+    }
+    if (param_only) context.known = known;
+    for (int g = 0; g < fusion->group_count; g++) {
+        const Group *group = fusion->groups[g];
+        size_t ahead = context.ahead.count;
+        Kernel *kernel = lower_group(group, plan->target, &context);
+        for (; ahead < context.ahead.count; ahead++) {
+            lists->first[lists->first_count++] = context.ahead.items[ahead];
+            mark_outputs(lists->prepared, context.ahead.items[ahead]);
+        }
+        if (param_only && group_is_prepared(planner, group, kernel, param_only, lists->prepared)) {
+            lists->first[lists->first_count++] = kernel;
+            mark_outputs(lists->prepared, kernel);
+            mark_outputs(known, kernel);
+        } else {
+            lists->run[lists->run_count++] = kernel;
+            plan->flops += kernel->flops;
+        }
+    }
+    VEC_FREE(context.ahead);
+}
+
 Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, Arena *arena) {
     const Graph *graph = fusion->graph;
     Plan *plan = ARENA_NEW(arena, Plan);
     *plan = (Plan){.graph = graph, .target = target};
     Planner planner = {.plan = plan, .graph = graph, .arena = arena};
-    planner.values = ARENA_ARRAY(arena, Value, graph->nodes.count);
+    size_t groups = (size_t)fusion->group_count;
+    planner.value_count = graph->nodes.count + PLAN_MAX_AHEAD * groups;
+    planner.values = ARENA_ARRAY(arena, Value, planner.value_count);
     place_leaves(&planner);
-    const bool *param_only = graph_param_only(graph, arena);
-    bool *prepared = ARENA_ARRAY(arena, bool, graph->nodes.count);
-    Kernel **first = ARENA_ARRAY(arena, Kernel *, (size_t)fusion->group_count);
-    Kernel **run = ARENA_ARRAY(arena, Kernel *, (size_t)fusion->group_count);
-    int first_count = 0, run_count = 0;
-    LowerContext context = {.arena = arena};
-    for (int g = 0; g < fusion->group_count; g++) {
-        const Group *group = fusion->groups[g];
-        Kernel *kernel = lower_group(group, target, &context);
-        if (prepare && group_is_prepared(&planner, group, kernel, param_only, prepared)) {
-            for (int i = 0; i < group->output_count; i++)
-                prepared[group->outputs[i]->id] = true;
-            first[first_count++] = kernel;
-        } else {
-            run[run_count++] = kernel;
-            plan->flops += kernel->flops;
-        }
-    }
-    keep_all_prepared(&planner, run, run_count, prepared);
-    plan_steps(&planner, &plan->prepare, first, first_count, false);
-    plan_steps(&planner, &plan->run, run, run_count, true);
+    Lists lists = {.first = ARENA_ARRAY(arena, Kernel *, (1 + PLAN_MAX_AHEAD) * groups),
+                   .run = ARENA_ARRAY(arena, Kernel *, groups),
+                   .prepared = ARENA_ARRAY(arena, bool, planner.value_count)};
+    lower_groups(&planner, fusion, prepare ? graph_param_only(graph, arena) : NULL, &lists);
+    keep_all_prepared(&planner, lists.run, lists.run_count, lists.prepared);
+    plan_steps(&planner, &plan->prepare, lists.first, lists.first_count, false);
+    plan_steps(&planner, &plan->run, lists.run, lists.run_count, true);
     return plan;
 }
 

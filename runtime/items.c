@@ -92,6 +92,7 @@ static bool items_open_idx(NnItems *items, NnError *error) {
     for (int i = 1; image && i < rank - 2; i++)
         image = input->dim[i] == 1;
     if (!image) return items_shape_error(items, idx->rank, idx->dim, error);
+    items->count = idx->dim[0];
     items->height = idx->dim[1];
     items->width = idx->dim[2];
     return true;

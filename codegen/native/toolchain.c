@@ -91,7 +91,12 @@ static void make_args(Run *run) {
         if (length > 2 && strcmp(job->files[i].name + length - 2, ".c") == 0)
             add_arg(run, in_directory(run, job->files[i].name));
     }
-    if (job->kind == TOOLCHAIN_EXECUTABLE) add_arg(run, "-s");
+    if (job->kind == TOOLCHAIN_EXECUTABLE) {
+        // Small files: no symbols, nothing to unwind, segments side by side.
+        add_arg(run, "-s");
+        add_arg(run, "-fno-asynchronous-unwind-tables");
+        add_arg(run, "-Wl,-z,noseparate-code");
+    }
     add_arg(run, "-lm");
     run->args[run->arg_count] = NULL;
 }

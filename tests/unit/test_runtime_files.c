@@ -1,5 +1,6 @@
 /* The runtime's readers and writers: round trips, and hostile or truncated files refused. */
 #include "runtime/idx.h"
+#include "runtime/items.h"
 #include "runtime/mt19937.h"
 #include "runtime/npy.h"
 #include "runtime/safetensors.h"
@@ -308,4 +309,35 @@ Test(mt19937, known_numbers) {
     for (int i = 1; i < 9999; i++)
         nn_mt19937_next(&random);
     cr_expect_eq(nn_mt19937_next(&random), 4123659995u, "the ten thousandth of the standard seed");
+}
+
+/* IDX images that are smaller than the network's stand in the middle; all of them can be read. */
+Test(items, images_are_padded) {
+    unsigned char file[16 + 3 * 4] = {0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2};
+    static const NnTensor input = {"x", NN_F32, 4, {1, 1, 4, 4}, 0};
+    static NnItems items;
+    char path[64];
+    Buf failure = {0};
+    NnError error;
+    for (int i = 0; i < 12; i++)
+        file[16 + i] = (unsigned char)(i + 1);
+    temporary(path, "images");
+    cr_assert(file_write(path, file, sizeof file, &failure));
+    cr_assert(nn_items_open(&items, path, NN_FORMAT_AUTO, &input, 0.5, &error), "%s", error.text);
+    for (int n = 0; n < 3; n++) {
+        float image[4][4], sum = 0;
+        bool end;
+        cr_assert(nn_items_next(&items, image, &end, &error), "image %d", n);
+        for (int i = 0; i < 16; i++)
+            sum += image[i / 4][i % 4];
+        cr_expect_eq(image[1][1], (float)(4 * n + 1) * 0.5f);
+        cr_expect_eq(image[2][2], (float)(4 * n + 4) * 0.5f);
+        cr_expect_eq(sum, (float)(16 * n + 10) * 0.5f);
+    }
+    bool end = false;
+    float image[16];
+    cr_expect_not(nn_items_next(&items, image, &end, &error));
+    cr_expect(end);
+    nn_items_close(&items);
+    unlink(path);
 }
