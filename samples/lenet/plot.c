@@ -5,6 +5,7 @@
 #include <cairo.h>
 #include <stdio.h>
 
+enum { WINDOW = 40 /* steps of the mean */ };
 enum { WIDTH = 960, HEIGHT = 480, LEFT = 70, RIGHT = 890, TOP = 40, BOTTOM = 420 };
 
 typedef struct Color {
@@ -26,6 +27,7 @@ static void text_at(cairo_t *cr, double x, double y, double align, const char *t
     cairo_text_extents(cr, text, &extents);
     cairo_move_to(cr, x - align * extents.width, y);
     cairo_show_text(cr, text);
+    cairo_new_path(cr); // text leaves a current point, which the next line would start at
 }
 
 static double x_of(double fraction) {
@@ -73,10 +75,11 @@ static void draw_loss(cairo_t *cr, const History *history, double top_loss) {
         cairo_line_to(cr, x_of((i + 1.0) / history->steps), y_of(history->loss[i] / top_loss));
     cairo_stroke(cr);
     use_color(cr, loss_color);
-    double smooth = history->loss[0];
+    double sum = 0;
     for (int i = 0; i < history->steps; i++) {
-        smooth += 0.03 * (history->loss[i] - smooth);
-        cairo_line_to(cr, x_of((i + 1.0) / history->steps), y_of(smooth / top_loss));
+        sum += history->loss[i] - (i >= WINDOW ? history->loss[i - WINDOW] : 0);
+        double mean = sum / (i < WINDOW ? i + 1 : WINDOW);
+        cairo_line_to(cr, x_of((i + 1.0) / history->steps), y_of(mean / top_loss));
     }
     cairo_stroke(cr);
 }

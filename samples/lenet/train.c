@@ -20,7 +20,7 @@ enum {
     MAX_EPOCHS = 100,
     SEED = 0
 };
-static const float PEAK_RATE = 0.05f;
+static const float PEAK_RATE = 0.035f;
 
 /* Everything large, allocated once. */
 typedef struct Trainer {
