@@ -115,7 +115,7 @@ static Value import_full(Vm *vm, const char *name) {
     const char *dot = strrchr(name, '.');
     Value package = NULL_VALUE;
     if (dot) {
-        char *parent = arena_strndup(&vm->arena, name, (size_t)(dot - name));
+        const char *parent = vm_intern(vm, name, (size_t)(dot - name))->data;
         package = import_full(vm, parent);
         if (is_null(package)) return package;
         found = dict_get(modules(vm), key); /* the package may have imported it itself */
@@ -164,7 +164,7 @@ Value import_dotted(Vm *vm, Frame *frame, Str *name, int level, bool leaf) {
         if (name->size) buf_putc(&full, '.');
     }
     buf_add(&full, name->data, name->size);
-    char *text = arena_strdup(&vm->arena, buf_text(&full));
+    const char *text = vm_intern(vm, buf_text(&full), full.size)->data;
     buf_free(&full);
     Value module = import_full(vm, text);
     const char *dot = strchr(text, '.');
@@ -177,8 +177,11 @@ Value import_from(Vm *vm, Value module, Str *name) {
     Value v = vm_getattr_optional(vm, module, name);
     if (!is_null(v) || vm_failed(vm)) return v;
     const ModuleObj *m = (const ModuleObj *)(const void *)module.o;
-    char *full = arena_printf(&vm->arena, "%s.%s", m->name->data, name->data);
-    if (find_file(full)) return import_full(vm, full);
+    Buf full = {0};
+    buf_printf(&full, "%s.%s", m->name->data, name->data);
+    const char *submodule = vm_intern(vm, buf_text(&full), full.size)->data;
+    buf_free(&full);
+    if (find_file(submodule)) return import_full(vm, submodule);
     const char *words[512] = {NULL};
     size_t count = 0, pos = 0;
     Value key, value;

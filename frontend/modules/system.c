@@ -190,9 +190,14 @@ MODULE_FUNCTION(os_makedirs) {
     Value path = path_of(vm, out[0]);
     if (is_null(path)) return path;
     int exist_ok = is_null(out[2]) ? 0 : vm_truth(vm, out[2]);
-    char *text = arena_strdup(&vm->arena, as_str(path)->data);
+    Buf copy = {0};
+    buf_printf(&copy, "%s", as_str(path)->data);
     decref(path);
-    if (vm->silent) return NONE; /* compiling changes no files */
+    if (vm->silent || copy.size == 0) { /* compiling changes no files */
+        buf_free(&copy);
+        return vm->silent ? NONE : vm_raise_os(vm, ENOENT, "");
+    }
+    char *text = copy.data;
     int status = 0;
     for (char *p = text + 1; *p; p++) {
         if (*p != '/') continue;
@@ -201,8 +206,10 @@ MODULE_FUNCTION(os_makedirs) {
         *p = '/';
     }
     status = mkdir(text, 0777);
-    if (status != 0 && !(errno == EEXIST && exist_ok == 1)) return vm_raise_os(vm, errno, text);
-    return NONE;
+    Value result = NONE;
+    if (status != 0 && !(errno == EEXIST && exist_ok == 1)) result = vm_raise_os(vm, errno, text);
+    buf_free(&copy);
+    return result;
 }
 
 static Value path_action(Vm *vm, const char *name, int (*act)(const char *), const Value *args,
