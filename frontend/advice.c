@@ -36,7 +36,12 @@ static const struct {
     {"int too large", "use a float, or keep numbers below 2**63"},
 };
 
-const char *advice_for(const char *message) {
+/* Programs often read their data before they call the network. */
+static const char missing_file[] =
+    "a network can be compiled without its data: name its inputs, as in --input x=f32[1,1,32,32]";
+
+const char *advice_for(const char *message, bool compiling) {
+    if (compiling && strstr(message, "FileNotFoundError")) return missing_file;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strstr(message, table[i].part)) return table[i].advice;
     return NULL;

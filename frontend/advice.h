@@ -3,7 +3,9 @@
 #ifndef NNC_FRONTEND_ADVICE_H
 #define NNC_FRONTEND_ADVICE_H
 
+#include <stdbool.h>
+
 /* NULL when there is nothing to add to the message. */
-const char *advice_for(const char *message);
+const char *advice_for(const char *message, bool compiling);
 
 #endif

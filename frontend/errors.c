@@ -337,7 +337,7 @@ const char *vm_callee_name(Vm *vm) {
                           (*stop >= 'a' && *stop <= 'z') || (*stop >= 'A' && *stop <= 'Z')))
         stop++;
     if (stop == p || stop == end || *stop != '(') return NULL;
-    return arena_strndup(&vm->arena, p, (size_t)(stop - p));
+    return vm_intern(vm, p, (size_t)(stop - p))->data;
 }
 
 void trace_add(Vm *vm, Frame *frame) {
@@ -392,7 +392,8 @@ static void report_one(Vm *vm, Value exception) {
         report(vm->sources, SEVERITY_HINT, (Span){0}, "did you mean '%s'?", as_str(hint)->data);
     Value advice = dict ? dict_get_text(vm, dict, "__advice__") : NULL_VALUE;
     if (is_str(advice)) report(vm->sources, SEVERITY_HINT, (Span){0}, "%s", as_str(advice)->data);
-    const char *more = is_str(hint) || is_str(advice) ? NULL : advice_for(buf_text(&text));
+    const char *more =
+        is_str(hint) || is_str(advice) ? NULL : advice_for(buf_text(&text), vm->silent);
     if (more) report(vm->sources, SEVERITY_HINT, (Span){0}, "%s", more);
     buf_free(&text);
     Value notes = dict ? dict_get(dict, vm->names.notes_) : NULL_VALUE;

@@ -71,8 +71,8 @@ static bool several(Compile *c, const Value *modules, size_t count) {
     for (size_t i = 0; i < count; i++)
         buf_printf(&names, i ? ", %s" : "%s", bound_name(c->ts->vm, modules[i]));
     report_at_start(c, "the program holds several modules: %s", buf_text(&names));
-    report(c->sources, SEVERITY_HINT, (Span){c->options->file, 0, 0},
-           "say which one is to be compiled: --module %s", bound_name(c->ts->vm, modules[0]));
+    report(c->sources, SEVERITY_HINT, (Span){0}, "say which one is to be compiled: --module %s",
+           bound_name(c->ts->vm, modules[0]));
     buf_free(&names);
     return false;
 }
@@ -147,6 +147,30 @@ static const char *parameter_name(const Code *code, bool method, size_t number) 
     return code->slot_names[slot]->text;
 }
 
+/* An input named on the command line must be a parameter of forward. */
+static bool check_input_name(Compile *c, const Code *code, bool method, const char *name) {
+    const char *words[32];
+    size_t count = 0;
+    if (!name[0] || !code) return true;
+    Buf list = {0};
+    for (const char *word; count < 32 && (word = parameter_name(code, method, count)); count++) {
+        words[count] = word;
+        if (strcmp(word, name) == 0) {
+            buf_free(&list);
+            return true;
+        }
+        buf_printf(&list, "%s%s", count ? ", " : "", word);
+    }
+    Buf text = {0};
+    buf_printf(&text, "%s: forward has no such parameter; it takes: %s", name, buf_text(&list));
+    report_at_start(c, "--input %s", buf_text(&text));
+    buf_free(&text);
+    const char *near = nearest_word(name, words, count);
+    if (near) report(c->sources, SEVERITY_HINT, (Span){0}, "did you mean '%s'?", near);
+    buf_free(&list);
+    return false;
+}
+
 /* Forward's positional arguments: those of the first call, or by --input. */
 static Value forward_args(Compile *c) {
     TensorState *ts = c->ts;
@@ -159,7 +183,7 @@ static Value forward_args(Compile *c) {
     if (!is_none(t->args)) vm_items(t->args, &items, &count);
     if (!given && is_none(t->args)) {
         report_at_start(c, "%s", "forward's inputs are not known: the module is never called");
-        report(c->sources, SEVERITY_HINT, (Span){c->options->file, 0, 0},
+        report(c->sources, SEVERITY_HINT, (Span){0},
                "call it, or name them: --input x=f32[1,1,32,32]");
         return NULL_VALUE;
     }
@@ -175,7 +199,8 @@ static Value forward_args(Compile *c) {
         Value value = i < count ? incref(items[i]) : NONE;
         for (size_t k = 0; k < given; k++) {
             Type type;
-            if (!parse_input(c, c->options->input_types[k], named, sizeof named, &type)) {
+            if (!parse_input(c, c->options->input_types[k], named, sizeof named, &type) ||
+                !check_input_name(c, code, method, named)) {
                 decref(made);
                 return NULL_VALUE;
             }
@@ -472,7 +497,11 @@ static bool evaluate(Compile *c) {
     Vm *vm = c->ts->vm;
     if (vm_run_main(vm, c->options->file)) return true;
     if (is_null(vm->raised)) return false;
-    if (!c->ts->trace->quiet && !vm_matches(vm, vm->raised, FROM_OBJ(vm->exc[EXC_SystemExit]))) {
+    /* With the inputs named, data files need not be there: what came before them counts. */
+    bool no_data = c->options->input_type_count > 0 &&
+                   vm_matches(vm, vm->raised, FROM_OBJ(vm->exc[EXC_FileNotFoundError]));
+    if (!c->ts->trace->quiet && !no_data &&
+        !vm_matches(vm, vm->raised, FROM_OBJ(vm->exc[EXC_SystemExit]))) {
         vm_report_raised(vm);
         return false;
     }
