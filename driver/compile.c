@@ -208,12 +208,14 @@ static bool emit_depfile(Compile *compile) {
     return good;
 }
 
-/* With its weights inside a network only infers; elsewhere --no-train says so. */
+/* With its weights inside a network only infers; --no-train leaves initial weights too. */
 static void drop_training(Program *program) {
     size_t kept = 0;
-    for (size_t i = 0; i < program->functions.count; i++)
-        if (program->functions.items[i].kind == FUNCTION_FORWARD)
+    for (size_t i = 0; i < program->functions.count; i++) {
+        FunctionKind kind = program->functions.items[i].kind;
+        if (kind == FUNCTION_FORWARD || (kind == FUNCTION_INIT && !program->weights))
             program->functions.items[kept++] = program->functions.items[i];
+    }
     program->functions.count = kept;
     program->states.count = program->hypers.count = program->targets.count = 0;
 }
