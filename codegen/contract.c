@@ -344,6 +344,31 @@ static void emit_nest(Nest *nest) {
     epilogue_end(nest);
 }
 
+/* Whether the epilogue reads the value only at the element that it is about to write. */
+static bool reads_in_place(const Nest *nest, const KBuf *buf) {
+    const Epilogue *e = &nest->epilogue;
+    IndexMap identity = index_map_identity(&nest->c->anchor->type);
+    for (int operand = 0; operand < 2; operand++)
+        if (buf->node == nest->c->operand[operand].node) return false;
+    for (int i = 0; i < e->group->output_count; i++)
+        if (e->group->outputs[i]->type.dtype != buf->dtype) return false;
+    for (int v = 0; v < e->first->count; v++) {
+        const FlatValue *value = &e->first->values[v];
+        bool reads = value->node == buf->node && value->kind != FLAT_OP;
+        if (reads && !index_map_equal(&value->map, &identity)) return false;
+    }
+    return true;
+}
+
+/* Inputs of the epilogue that may share memory with outputs: a weight that is updated. */
+static void mark_inplace(const Nest *nest) {
+    if (nest->epilogue.group->pool) return;
+    for (size_t i = 0; i < nest->b->kernel->buffers.count; i++) {
+        KBuf *buf = nest->b->kernel->buffers.items[i];
+        if (buf->role == KBUF_IN) buf->inplace = reads_in_place(nest, buf);
+    }
+}
+
 /* The kernel of the prepare steps that packs an operand for the nest. */
 static void pack_ahead(const Nest *nest, int operand, LowerContext *context) {
     const Kernel *kernel = nest->b->kernel;
@@ -382,6 +407,7 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
     KBuilder b = kernel_begin(context->arena, target, group->name, group->span);
     Nest nest = {.b = &b, .c = &c, .s = &chosen, .request = &request, .epilogue = epilogue};
     emit_nest(&nest);
+    mark_inplace(&nest);
     for (int operand = 0; operand < 2; operand++)
         if (nest.copy[operand].ahead) pack_ahead(&nest, operand, context);
     Buf text = {0};
