@@ -46,3 +46,23 @@ const char *advice_for(const char *message, bool compiling) {
         if (strstr(message, table[i].part)) return table[i].advice;
     return NULL;
 }
+
+static const struct {
+    const char *module, *advice;
+} modules[] = {
+    {"numpy", "use torch's tensors: torch.tensor, torch.arange, torch.linspace, ..."},
+    {"torchvision",
+     "read the data with open(); the layers of torchvision's models are in torch.nn"},
+    {"matplotlib", "print the numbers, or write them to a file and plot that"},
+    {"tqdm", "print a line now and then instead"},
+    {"re", "use the methods of str: split, find, partition, replace, ..."},
+};
+
+const char *advice_for_module(const char *name) {
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
+        size_t length = strlen(modules[i].module);
+        bool same = strncmp(name, modules[i].module, length) == 0;
+        if (same && (name[length] == '\0' || name[length] == '.')) return modules[i].advice;
+    }
+    return NULL;
+}

@@ -7,5 +7,7 @@
 
 /* NULL when there is nothing to add to the message. */
 const char *advice_for(const char *message, bool compiling);
+/* What to use instead of a well-known module that nnc does not have; NULL: nothing special. */
+const char *advice_for_module(const char *name);
 
 #endif

@@ -170,6 +170,7 @@ struct FunctionDef {
     Block body;    /* lambda: one STMT_RETURN */
     Span body_span;
     Exprs decorators;
+    Name *class_name; /* lazy bodies: the class around, for names like __x; NULL: none */
 };
 
 typedef struct ClassDef {

@@ -2,6 +2,7 @@
  * A program consists of one file: nothing else is imported from disk. */
 #include <stdlib.h>
 
+#include "frontend/advice.h"
 #include "frontend/compile.h"
 #include "frontend/interp.h"
 #include "frontend/prelude.h"
@@ -32,7 +33,9 @@ static Value unknown_module(Vm *vm, const char *name) {
     vm_add_hint(vm, near);
     Dict **dict = obj_dict_slot(vm->raised.o);
     if (!*dict) *dict = dict_new(vm);
-    Value advice = str_printf(vm, "nnc has these modules: %s", buf_text(&list));
+    const char *instead = advice_for_module(name);
+    Value advice = instead ? str_from(vm, instead)
+                           : str_printf(vm, "nnc has these modules: %s", buf_text(&list));
     dict_set_str(*dict, vm_intern_text(vm, "__advice__"), advice);
     decref(advice);
     buf_free(&list);

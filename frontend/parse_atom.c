@@ -214,7 +214,7 @@ static Expr *parse_atom(Parser *parser) {
     switch (token.kind) {
     case TOKEN_NAME: {
         Expr *expr = parse_constant(parser, EXPR_NAME);
-        expr->as.name = token.as.name;
+        expr->as.name = parser_mangled(parser, token.as.name);
         return expr;
     }
     case TOKEN_INT: {

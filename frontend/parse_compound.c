@@ -308,6 +308,7 @@ static bool skip_body(Parser *parser, FunctionDef *function) {
     uint32_t end = lexer_skip_block(&parser->lexer);
     function->body_span = (Span){parser->file, begin, end};
     function->is_lazy = true;
+    function->class_name = parser->class_name;
     parser_advance(parser);
     parser_accept(parser, TOKEN_DEDENT);
     return true;

@@ -8,23 +8,9 @@
 
 #include <string.h>
 
-/* Inside a class, a name `__x` stands for `_Class__x`. */
-static Name *mangled(Parser *parser, Name *name) {
-    size_t length = name->length;
-    if (length < 3 || name->text[0] != '_' || name->text[1] != '_') return name;
-    if (name->text[length - 1] == '_' && name->text[length - 2] == '_') return name;
-    const char *class_name = parser->class_name->text;
-    while (*class_name == '_')
-        class_name++;
-    char *text = arena_printf(parser->arena, "_%s%s", class_name, name->text);
-    return *class_name ? intern_text(parser->interns, text) : name;
-}
-
 void parser_advance(Parser *parser) {
     parser->previous_end = parser->token.end;
     parser->token = lexer_next(&parser->lexer);
-    if (parser->class_name && parser->token.kind == TOKEN_NAME)
-        parser->token.as.name = mangled(parser, parser->token.as.name);
 }
 
 bool parser_accept(Parser *parser, TokenKind kind) {
@@ -37,6 +23,19 @@ void parser_expect(Parser *parser, TokenKind kind, const char *what) {
     if (!parser_accept(parser, kind)) parser_fail_expected(parser, what);
 }
 
+/* Inside a class, a name `__x` stands for `_Class__x`. */
+Name *parser_mangled(Parser *parser, Name *name) {
+    size_t length = name->length;
+    if (!parser->class_name || length < 3 || name->text[0] != '_' || name->text[1] != '_')
+        return name;
+    if (name->text[length - 1] == '_' && name->text[length - 2] == '_') return name;
+    const char *class_name = parser->class_name->text;
+    while (*class_name == '_')
+        class_name++;
+    char *text = arena_printf(parser->arena, "_%s%s", class_name, name->text);
+    return *class_name ? intern_text(parser->interns, text) : name;
+}
+
 Name *parser_expect_name(Parser *parser, const char *what) {
     Name *name = parser_at(parser, TOKEN_NAME) ? parser->token.as.name : NULL;
     TokenKind kind = parser->token.kind;
@@ -44,7 +43,7 @@ Name *parser_expect_name(Parser *parser, const char *what) {
         parser_fail(parser, parser_token_span(parser), "expected %s, got '%s', which is a keyword",
                     what, token_text(kind));
     parser_expect(parser, TOKEN_NAME, what);
-    return name;
+    return parser_mangled(parser, name);
 }
 
 /* Tokens without text of their own are pointed at just behind the token before. */
@@ -216,6 +215,7 @@ static bool try_statement(Parser *parser) {
     const size_t mark = parser_mark(parser);
     const uint32_t nesting = parser->nesting, function_depth = parser->function_depth;
     const uint32_t loop_depth = parser->loop_depth, statement = parser->statement;
+    Name *const class_name = parser->class_name;
     parser->escape = &escape;
     bool failed = setjmp(escape) != 0;
     if (!failed) {
@@ -229,6 +229,7 @@ static bool try_statement(Parser *parser) {
         parser->nesting = nesting;
         parser->function_depth = function_depth;
         parser->loop_depth = loop_depth;
+        parser->class_name = class_name;
         recover(parser);
     }
     parser->escape = outer;
@@ -332,6 +333,7 @@ bool parse_body(Arena *arena, Sources *sources, Interns *interns, uint16_t file,
     parser->lexer.pos = function->body_span.begin;
     parser->lexer.end = function->body_span.end;
     parser->function_depth = 1;
+    parser->class_name = function->class_name;
     parser->nesting = 1;
     Block *body = &function->body;
     /* The text starts with the body's first line, indentation included. */

@@ -43,6 +43,7 @@ void parser_advance(Parser *parser);
 bool parser_accept(Parser *parser, TokenKind kind);
 /* A name, or fails; `what` as above. Keywords are refused as such. */
 Name *parser_expect_name(Parser *parser, const char *what);
+Name *parser_mangled(Parser *parser, Name *name);
 /* Fails with "expected WHAT, got ..." unless the current token is of this kind. */
 void parser_expect(Parser *parser, TokenKind kind, const char *what);
 static inline bool parser_at(const Parser *parser, TokenKind kind) {

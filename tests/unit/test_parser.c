@@ -190,6 +190,13 @@ Test(parser, definitions) {
     EXPECT_ERRORS("def f()\n  pass\n", "expected ':' after the 'def' header");
 }
 
+Test(parser, private_names) {
+    expect("class _A:\n  __x = 1\n  def __f(self, __y, __z__):\n    self.__x(__k=__y)\n__x\n",
+           "class _A\n  (= _A__x 1)\n  def _A__f (self _A__y __z__)\n"
+           "    (call self._A__x _A__k=_A__y)\n__x\n");
+    EXPECT_ERRORS("class A:\n  def f(self) -> = 1\n__x = = 2\n", "2:18", "3:7");
+}
+
 Test(parser, refused_by_name) {
     EXPECT_ERRORS("async def f():\n  pass\n", "'async' is not supported");
     EXPECT_ERRORS("match a:\n  case 1:\n    pass\n", "'match' statement is not supported");
