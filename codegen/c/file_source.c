@@ -184,10 +184,12 @@ static void print_isa(Emitter *e, const Module *module) {
 static void print_choice(Emitter *e, const Module *module, const char *name, const char *args) {
     for (int i = module->variant_count - 1; i > 0; i--) {
         print_guard(e, module, i, true);
-        emit_line(e, "if (isa() == %d) return %s%s(%s);", i, name, variant_suffix(module, i), args);
+        file_print_wrapped(e, arena_printf(module->arena, "if (isa() == %d) return %s%s(%s);", i,
+                                           name, variant_suffix(module, i), args));
         print_guard(e, module, i, false);
     }
-    emit_line(e, "return %s%s(%s);", name, variant_suffix(module, 0), args);
+    file_print_wrapped(
+        e, arena_printf(module->arena, "return %s%s(%s);", name, variant_suffix(module, 0), args));
 }
 
 static const char *call_arguments(const Module *module, FunctionKind kind) {
@@ -338,10 +340,9 @@ static void print_files(Emitter *e, const Module *module) {
               prefix, params);
     emit_line(e, "NnError message;");
     emit_line(e, "NnRange ranges[%d];", module->params.count);
-    emit_line(e,
-              "return give_error(nn_safetensors_load(path, params, tensors, %d, ranges, &message), "
-              "&message, error, error_size);",
+    emit_line(e, "bool good = nn_safetensors_load(path, params, tensors, %d, ranges, &message);",
               module->params.count);
+    emit_line(e, "return give_error(good, &message, error, error_size);");
     emit_line(e, "}");
     emit_newline(e);
     emit_line(e,
@@ -349,11 +350,9 @@ static void print_files(Emitter *e, const Module *module) {
               "{",
               prefix, params);
     emit_line(e, "NnError message;");
-    emit_line(
-        e,
-        "return give_error(nn_safetensors_save(path, params, tensors, %d, &message), &message, "
-        "error, error_size);",
-        module->params.count);
+    emit_line(e, "bool good = nn_safetensors_save(path, params, tensors, %d, &message);",
+              module->params.count);
+    emit_line(e, "return give_error(good, &message, error, error_size);");
     emit_line(e, "}");
     if (!standalone) emit_line(e, "#endif");
 }
