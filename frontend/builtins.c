@@ -214,18 +214,11 @@ BUILTIN(builtin_import) {
     return vm_import(vm, as_str(args[0])->data);
 }
 
-static Value refuse_eval(Vm *vm, const char *name) {
-    return vm_raise(vm, EXC_NotImplementedError,
-                    "%s() is not part of nnc's language: programs are compiled before they run",
-                    name);
-}
-BUILTIN(builtin_eval) {
+/* Names of Python that the language leaves out, by what the call's `data` says. */
+BUILTIN(builtin_refused) {
     (void)args, (void)nargs, (void)kwnames;
-    return refuse_eval(vm, "eval");
-}
-BUILTIN(builtin_exec) {
-    (void)args, (void)nargs, (void)kwnames;
-    return refuse_eval(vm, "exec");
+    const char *name = as_str(vm->native_data)->data;
+    return vm_raise(vm, EXC_NotImplementedError, "%s() is not part of nnc's language", name);
 }
 
 /* ---- numbers and text ---- */
@@ -366,8 +359,7 @@ static const Method functions[] = {
     {"exit", builtin_exit, 0},
     {"quit", builtin_exit, 0},
     {"__import__", builtin_import, 0},
-    {"eval", builtin_eval, 0},
-    {"exec", builtin_exec, 0},
+
     {"abs", builtin_abs, 0},
     {"divmod", builtin_divmod, 0},
     {"pow", builtin_pow, 0},
@@ -399,6 +391,17 @@ static void add_class_getitem(Vm *vm, ClassId id) {
     DROP(wrapper);
 }
 
+static void add_refused(Vm *vm) {
+    static const char *const names[] = {"eval",       "exec",    "compile",
+                                        "memoryview", "complex", "breakpoint"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        Str *name = vm_intern_text(vm, names[i]);
+        Value f = native_new(vm, names[i], builtin_refused, NULL_VALUE, FROM_OBJ(name));
+        dict_set_str(vm->builtins, name, f);
+        decref(f);
+    }
+}
+
 void builtins_init(Vm *vm) {
     static const ClassId visible[] = {
         CLS_OBJECT,    CLS_TYPE,      CLS_INT,   CLS_BOOL,     CLS_FLOAT,        CLS_STR,
@@ -420,6 +423,7 @@ void builtins_init(Vm *vm) {
     DROP(wrapper);
     add_all(vm, functions);
     add_all(vm, builtin_iteration_functions);
+    add_refused(vm);
     dict_set_str(vm->builtins, vm_intern_text(vm, "NotImplemented"), NOT_IMPLEMENTED);
     dict_set_str(vm->builtins, vm_intern_text(vm, "Ellipsis"), ELLIPSIS);
     dict_set_str(vm->builtins, vm_intern_text(vm, "__debug__"), from_bool(true));

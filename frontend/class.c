@@ -442,6 +442,9 @@ static void class_traverse(Obj *self, VisitFn visit, void *context) {
 
 static void class_clear(Obj *self) {
     Class *cls = (Class *)(void *)self;
+    Tuple *mro = cls->mro; /* it holds the class itself */
+    cls->mro = (Tuple *)(void *)NEW_REF(cls->vm->empty_tuple).o;
+    if (mro) DROP(mro);
     if (cls->dict) dict_clear(cls->dict);
 }
 

@@ -139,6 +139,19 @@ Test(vm_native, cycles_through_native_objects_are_collected) {
                   "True\n");
 }
 
+Test(vm_native, classes_made_in_a_loop_are_collected) {
+    EXPECT_OUTPUT("import gc\n"
+                  "def once():\n"
+                  "    class C:\n"
+                  "        def m(self): return C\n"
+                  "    return C().m()\n"
+                  "for i in range(100): once()\n"
+                  "before = len(object.__subclasses__())\n"
+                  "gc.collect()\n"
+                  "print(before - len(object.__subclasses__()) >= 99)\n",
+                  "True\n");
+}
+
 Test(vm_native, wrong_keywords_are_named_with_the_nearest) {
     Setup s;
     setup_open(&s);
