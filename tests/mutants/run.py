@@ -9,7 +9,8 @@ usage: run.py [--source DIR] [--work DIR] [--jobs N] [--quick] [NAME...]
     file   FILE
     old    TEXT      found exactly once in FILE ("\\n" stands for the end of a line)
     new    TEXT      put there instead
-    fails  TARGET... unit tests (test_*) or GROUPS below: one of them must fail
+    fails  TEST...   one of these must fail: a unit test's program (test_fuse), some of its tests
+                     (test_contract/pooled, * for any letters), or one of GROUPS below
 
 The copy holds what git tracks, with the changes that the working tree has. It and its Release build
 live in --work, which may be kept for the next run (default: a folder that is removed). The tests
@@ -63,8 +64,10 @@ def copy_tree(source, tree):
 class Build:
     def __init__(self, tree, work, jobs):
         self.tree, self.build, self.jobs = tree, work / "build", str(jobs)
-    def run(self, *command):
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run(self, *command, timeout=None):
+        return subprocess.run(command, cwd=self.tree, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=timeout)
 
     def configure(self):
         done = self.run("cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja",
@@ -73,13 +76,20 @@ class Build:
             sys.exit(done.stdout)
 
     def compile(self, words):
-        targets = sorted({GROUPS.get(word, (word,))[0] for word in words})
+        targets = sorted({GROUPS.get(word, (word.split("/")[0],))[0] for word in words})
         return self.run("cmake", "--build", self.build, "-j", self.jobs, "--target", *targets)
 
-    def test(self, word):
-        pattern = GROUPS[word][1] if word in GROUPS else f"^{word}$"
-        return self.run("ctest", "--test-dir", self.build, "-R", pattern, "--no-tests=error",
-                        "--timeout", str(TEST_SECONDS), "--output-on-failure")
+    def passes(self, word):
+        if "/" in word:
+            program, tests = word.split("/")
+            command = [self.build / "tests" / program, "--filter", "*/" + tests]
+        else:
+            pattern = GROUPS[word][1] if word in GROUPS else f"^{word}$"
+            command = ["ctest", "--test-dir", self.build, "-R", pattern, "--no-tests=error"]
+        try:
+            return self.run(*command, timeout=TEST_SECONDS).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
 
 
 def try_mutant(build, mutant):
@@ -94,7 +104,7 @@ def try_mutant(build, mutant):
         if done.returncode:
             return "DOES NOT BUILD\n" + done.stdout[-2000:]
         for word in mutant["fails"]:
-            if build.test(word).returncode:
+            if not build.passes(word):
                 return "killed by " + word
         return "SURVIVED"
     finally:
@@ -124,9 +134,8 @@ def main():
     if done.returncode:
         sys.exit(done.stdout[-4000:])
     for word in words:
-        done = build.test(word)
-        if done.returncode:
-            sys.exit(f"{word} fails without any fault:\n{done.stdout[-4000:]}")
+        if not build.passes(word):
+            sys.exit(f"{word} fails without any fault")
     failed = 0
     for mutant in mutants:
         result = try_mutant(build, mutant)
