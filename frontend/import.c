@@ -65,11 +65,10 @@ static void prepare_globals(Vm *vm, ModuleObj *module, const Code *code) {
 
 bool module_run(Vm *vm, ModuleObj *module, const Code *code) {
     prepare_globals(vm, module, code);
-    if (code->doc) {
-        Value doc = str_new(vm, code->doc->as.string.bytes, code->doc->as.string.length);
-        dict_set_str(module->dict, vm->names.doc_, doc);
-        decref(doc);
-    }
+    const Const *text = code->doc;
+    Value doc = text ? str_new(vm, text->as.string.bytes, text->as.string.length) : NONE;
+    dict_set_str(module->dict, vm->names.doc_, doc);
+    decref(doc);
     if (!vm_enter(vm)) return false;
     incref(FROM_OBJ(module));
     Frame *frame = frame_new(vm, NULL, module, code, false);
