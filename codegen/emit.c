@@ -17,6 +17,19 @@ static void indent(Emitter *e) {
 
 /* Text that ends lines as it says and starts them with the indentation. */
 static void put(Emitter *e, const char *text, size_t size) {
+    Buf *out = e->out;
+    if (e->in_line && out->size + size < out->capacity) {
+        /* Nearly always: a short piece within a line, with room for it. */
+        char *to = out->data + out->size;
+        size_t i = 0;
+        for (; i < size && text[i] != '\n'; i++)
+            to[i] = text[i];
+        out->size += i;
+        out->data[out->size] = '\0';
+        if (i == size) return;
+        text += i;
+        size -= i;
+    }
     const char *stop = text + size;
     while (text < stop) {
         const char *end = text;

@@ -8,7 +8,7 @@
 #include "codegen/c/print_internal.h"
 #include "support/checked.h"
 
-enum { MAX_SIZE = 7, MAX_INDEX_SIZE = 5 };
+enum { MAX_SIZE = 9, SHORT_INDEX_SIZE = 2, MAX_INDEX_SIZE = 5 };
 
 typedef struct ValueInfo {
     uint32_t uses;
@@ -72,7 +72,7 @@ static bool needs_atom(const KVal *user, const KVal *operand) {
     case KOP_CALL:
         return user->lanes > 1;
     default:
-        return op_is_macro(user) && user->op != KOP_FMA;
+        return op_is_macro(user) && user->op != KOP_FMA && user->op != KOP_SPLAT;
     }
 }
 
@@ -121,7 +121,9 @@ static void plan_let(Planner *p, const KVal *value) {
     bool fixed = value->op == KOP_VAR || value->op == KOP_COPY || value->op == KOP_LOAD_TAIL ||
                  (value->op == KOP_CALL && value->lanes > 1);
     if (fixed) return;
-    if (is_index_arithmetic(value) && info->size <= MAX_INDEX_SIZE && !info->reads_register) {
+    bool repeats =
+        info->size <= SHORT_INDEX_SIZE || (info->uses <= 2 && info->size <= MAX_INDEX_SIZE);
+    if (is_index_arithmetic(value) && repeats && !info->reads_register) {
         p->inlined[value->id] = true;
         return;
     }
