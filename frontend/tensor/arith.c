@@ -64,6 +64,10 @@ static const BinarySpec SPECS[SPEC_COUNT] = {
         {"pow", OP_pow, TYPED_PROMOTED, NULL},
 };
 
+static bool is_bool_tensor(TensorState *ts, Value v) {
+    return is_tensor(ts, v) && as_tensor(v)->type.dtype == DT_BOOL;
+}
+
 /* Operands' common dtype; false: raised. */
 static bool common_dtype(TensorState *ts, const BinarySpec *spec, Value a, Value b, DType *out) {
     Promotion p;
@@ -83,10 +87,14 @@ static bool common_dtype(TensorState *ts, const BinarySpec *spec, Value a, Value
                  dtype_long_name(dtype));
         return false;
     }
-    if (is_bool && spec->op == OP_sub) {
-        vm_raise(ts->vm, EXC_RuntimeError,
-                 "Subtraction, the `-` operator, with two bool tensors is not supported. If you "
-                 "are trying to invert a mask, use the `~` or `logical_not()` operator instead.");
+    if (spec->op == OP_sub && (is_bool || is_bool_tensor(ts, a) || is_bool_tensor(ts, b))) {
+        bool two = is_bool_tensor(ts, a) && is_bool_tensor(ts, b);
+        vm_raise(ts->vm, EXC_NotImplementedError,
+                 two ? "Subtraction, the `-` operator, with two bool tensors is not supported. Use "
+                       "the `^` or `logical_xor()` operator instead."
+                     : "Subtraction, the `-` operator, with a bool tensor is not supported. If you "
+                       "are trying to invert a mask, use the `~` or `logical_not()` operator "
+                       "instead.");
         return false;
     }
     *out = dtype;
@@ -457,7 +465,7 @@ static Value tensor_slot_unary(Vm *vm, UnaryOp op, Value a) {
         return tensor_unary(ts, OP_abs, x, "AbsBackward0");
     case UNARY_NEG:
         if (dtype == DT_BOOL)
-            return vm_raise(vm, EXC_RuntimeError,
+            return vm_raise(vm, EXC_NotImplementedError,
                             "Negation, the `-` operator, on a bool tensor is not supported. If you "
                             "are trying to invert a mask, use the `~` or `logical_not()` operator "
                             "instead.");

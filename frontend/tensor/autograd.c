@@ -58,17 +58,20 @@ static bool check_saved(TensorState *ts, const LazyNode *node) {
     for (int i = 0; i < node->saved_count; i++) {
         const SavedOperand *saved = &node->saved[i];
         if (saved->version->count == saved->count) continue;
-        Buf shape = {0};
-        shape_text(&shape, saved->type.dim, saved->type.rank);
+        Buf text = {0};
+        const char *name = saved->fn_name ? saved->fn_name : saved->version->fn_name;
+        shape_text(&text, saved->type.dim, saved->type.rank);
+        buf_putc(&text, ']');
+        if (name) buf_printf(&text, ", which is output 0 of %.*s,", (int)strcspn(name, "B"), name);
         vm_raise(ts->vm, EXC_RuntimeError,
                  "one of the variables needed for gradient computation has been modified by an "
-                 "inplace operation: [torch.%sTensor %s]%s%s is at version %u; expected version %u "
+                 "inplace operation: [torch.%sTensor %s is at version %u; expected version %u "
                  "instead. Hint: enable anomaly detection to find the operation that failed to "
-                 "compute its gradient, with torch.autograd.set_detect_anomaly(True).",
-                 dtype_long_name(saved->type.dtype), buf_text(&shape),
-                 saved->fn_name ? ", which is output 0 of " : "",
-                 saved->fn_name ? saved->fn_name : "", saved->version->count, saved->count);
-        buf_free(&shape);
+                 "compute its gradient, with torch.autograd.set_detect_anomaly(True, "
+                 "check_nan=False).",
+                 dtype_long_name(saved->type.dtype), buf_text(&text), saved->version->count,
+                 saved->count);
+        buf_free(&text);
         return false;
     }
     return true;
@@ -334,9 +337,9 @@ static bool run_function(Walk *walk, LazyNode *function, int number) {
             grads[node->index] = walk->grad.items[i];
     }
     bool ok = function_backward(ts, function, grads, function->index, results);
-    for (int k = 0; ok && k < function->input_count; k++) {
+    for (int k = 0; k < function->input_count; k++) {
         if (!results[k]) continue;
-        if (in_walk(walk, function->inputs[k]))
+        if (ok && in_walk(walk, function->inputs[k]))
             accumulate(walk, function->inputs[k], results[k]);
         else
             lazy_unref(ts, results[k]);

@@ -117,6 +117,35 @@ static Value backward_many(Vm *vm, const Value *args, int nargs, const Tuple *kw
 
 /* ---- autograd.grad ---- */
 
+/* What the last op of a gradient is called when it has a history itself. */
+static const char *gradient_name(const LazyNode *node) {
+    if (node->kind != LAZY_OP) return "CloneBackward0";
+    switch (node->op) {
+    case OP_add:
+        return "AddBackward0";
+    case OP_sub:
+        return "SubBackward0";
+    case OP_div:
+        return "DivBackward0";
+    case OP_neg:
+        return "NegBackward0";
+    case OP_dot:
+        return "MmBackward0";
+    case OP_reduce_sum:
+        return "SumBackward1";
+    case OP_expand:
+        return "ExpandBackward0";
+    case OP_reshape:
+        return "ViewBackward0";
+    case OP_permute:
+        return "PermuteBackward0";
+    case OP_where:
+        return "WhereBackward0";
+    default:
+        return "MulBackward0";
+    }
+}
+
 static Value grad_results(TensorState *ts, const Value *inputs, size_t count, LazyNode **results,
                           bool allow_unused) {
     Value tuple = tuple_new(ts->vm, count);
@@ -124,7 +153,7 @@ static Value grad_results(TensorState *ts, const Value *inputs, size_t count, La
     for (size_t i = 0; i < count; i++) {
         Value item = NONE;
         if (results[i]) {
-            item = tensor_wrap(ts, results[i], "MulBackward0");
+            item = tensor_wrap(ts, results[i], gradient_name(results[i]));
         } else if (!allow_unused && ok) {
             vm_raise(
                 ts->vm, EXC_RuntimeError,

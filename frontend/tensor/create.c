@@ -128,9 +128,13 @@ Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype)
 static Value finish(TensorState *ts, Value made, Value requires_grad) {
     bool on;
     if (is_null(made)) return made;
-    if (arg_bool(ts, requires_grad, false, &on) &&
-        (!on || tensor_set_requires_grad(ts, as_tensor(made), true)))
-        return made;
+    bool ok = arg_bool(ts, requires_grad, false, &on);
+    if (ok && on && !dtype_is_float(as_tensor(made)->type.dtype)) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "Only Tensors of floating point and complex dtype can require gradients");
+        ok = false;
+    }
+    if (ok && (!on || tensor_set_requires_grad(ts, as_tensor(made), true))) return made;
     decref(made);
     return NULL_VALUE;
 }
@@ -197,6 +201,12 @@ static bool valid_type(TensorState *ts, const Type *type) {
     return false;
 }
 
+/* The dtype that a fill value asks for. */
+static DType number_dtype(TensorState *ts, Value v) {
+    if (is_tensor(ts, v)) return as_tensor(v)->type.dtype;
+    return v.tag == TAG_BOOL ? DT_BOOL : is_int(v) ? DT_I64 : ts->default_dtype;
+}
+
 /* f(*sizes, dtype=, device=, requires_grad=, generator=, [fill_value=]) */
 bool creation_args(TensorState *ts, const char *name, bool has_value, const Value *args, int nargs,
                    const Tuple *kwnames, Type *type, Value out[3]) {
@@ -222,6 +232,7 @@ bool creation_args(TensorState *ts, const char *name, bool has_value, const Valu
         }
     }
     if (!arg_dtype(ts, v[2], &type->dtype) || !arg_device(ts, v[3])) return false;
+    if (type->dtype == DT_COUNT) type->dtype = number_dtype(ts, v[1]);
     *type = type_make(type->dtype, type->rank, type->dim);
     if (!valid_type(ts, type)) return false;
     out[0] = v[4];
@@ -245,19 +256,12 @@ static Value ones_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     return filled(vm, "ones", 1, args, nargs, kwnames);
 }
 
-/* The dtype that a fill value asks for. */
-static DType number_dtype(TensorState *ts, Value v) {
-    if (is_tensor(ts, v)) return as_tensor(v)->type.dtype;
-    return v.tag == TAG_BOOL ? DT_BOOL : is_int(v) ? DT_I64 : ts->default_dtype;
-}
-
 static Value full_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Type type = {.dtype = DT_COUNT};
     Value v[3];
     if (!creation_args(ts, "full", true, args, nargs, kwnames, &type, v)) return NULL_VALUE;
     if (is_null(v[2])) return vm_raise(vm, EXC_TypeError, "full() missing the fill_value");
-    if (type.dtype == DT_COUNT) type.dtype = number_dtype(ts, v[2]);
     if (!is_tensor(ts, v[2]) && !is_number(ts, v[2]))
         return vm_raise(vm, EXC_TypeError, "full(): fill_value must be a Number, not %s",
                         vm_class_name(vm, v[2]));

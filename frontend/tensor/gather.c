@@ -269,7 +269,9 @@ static Value take_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         !arg_tensor(ts, v[0], "take", &x))
         return NULL_VALUE;
     int64_t flat = type_numel(&x->type);
-    LazyNode *index = index_arg(ts, v[1], "take", 0, flat);
+    Tensor *at;
+    if (!arg_tensor(ts, v[1], "take", &at)) return NULL_VALUE;
+    LazyNode *index = index_wrap(ts, tensor_read(ts, at), 0, flat);
     LazyNode *node = index ? lazy_reshape(ts, tensor_read(ts, x), 1, &flat) : NULL;
     return tensor_wrap(ts, lazy_indexed(ts, OP_take, node, index, NULL, 0), "TakeBackward0");
 }

@@ -419,7 +419,7 @@ static bool set_masked(TensorState *ts, const Indexed *ix, Value value) {
     mask = lazy_expand(ts, mask, x->type.rank, x->type.dim);
     LazyNode *filler = operand_node(ts, value, x->type);
     return tensor_write(ts, x, lazy_where(ts, mask, filler, tensor_read(ts, x)),
-                        "IndexPutBackward0");
+                        "MaskedFillBackward0");
 }
 
 /* The view with the elements that index tensors name replaced (or added to). */

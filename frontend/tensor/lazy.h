@@ -26,13 +26,14 @@ typedef struct Buffer {
 /* Counts in-place writes to a storage; outlives it where a gradient has noted it. */
 typedef struct Version {
     uint32_t refs, count;
+    const char *fn_name; /* of the tensor's grad_fn now, or NULL */
 } Version;
 
 /* An operand that the gradient formula of a node will read, as it was when recorded. */
 typedef struct SavedOperand {
     Version *version;
     uint32_t count;
-    const char *fn_name; /* of its grad_fn, or NULL */
+    const char *fn_name; /* of a result: as it was then; NULL: the version's */
     Type type;
 } SavedOperand;
 enum { MAX_SAVED = 4 };

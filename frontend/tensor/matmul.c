@@ -30,11 +30,19 @@ static bool same_dtype(TensorState *ts, const Tensor *a, const Tensor *b) {
     return false;
 }
 
-static Value shapes_error(TensorState *ts, int64_t rows, int64_t inner, int64_t inner_b,
-                          int64_t columns) {
+static Value shapes_error(TensorState *ts, const char *name, int64_t rows, int64_t inner,
+                          int64_t inner_b, int64_t columns) {
     return vm_raise(ts->vm, EXC_RuntimeError,
-                    "mat1 and mat2 shapes cannot be multiplied (%lldx%lld and %lldx%lld)",
+                    "%s: mat1 and mat2 shapes cannot be multiplied (%lldx%lld and %lldx%lld)", name,
                     (long long)rows, (long long)inner, (long long)inner_b, (long long)columns);
+}
+
+static Value batch_error(TensorState *ts, const Tensor *a, const Tensor *b) {
+    return vm_raise(ts->vm, EXC_RuntimeError,
+                    "Expected size for first two dimensions of batch2 tensor to be: [%lld, %lld] "
+                    "but got: [%lld, %lld].",
+                    (long long)a->type.dim[0], (long long)a->type.dim[2], (long long)b->type.dim[0],
+                    (long long)b->type.dim[1]);
 }
 
 /* Leading dims broadcast; both at least matrices. */
@@ -84,7 +92,13 @@ Value tensor_matmul(TensorState *ts, Value av, Value bv) {
                             (long long)inner, (long long)inner_b, (long long)inner,
                             (long long)inner_b);
         int64_t rows = ra == 1 ? 1 : type_numel(&a->type) / (inner ? inner : 1);
-        return shapes_error(ts, rows, inner, inner_b, rb == 1 ? 1 : b->type.dim[rb - 1]);
+        if (ra == 2 && rb == 1)
+            return vm_raise(ts->vm, EXC_RuntimeError,
+                            "size mismatch, got input (%lld), mat (%lldx%lld), vec (%lld)",
+                            (long long)a->type.dim[0], (long long)a->type.dim[0], (long long)inner,
+                            (long long)inner_b);
+        if (ra == 3 && rb == 3 && a->type.dim[0] == b->type.dim[0]) return batch_error(ts, a, b);
+        return shapes_error(ts, "mm", rows, inner, inner_b, rb == 1 ? 1 : b->type.dim[rb - 1]);
     }
     LazyNode *node = ra == 1 && rb > 1 ? vector_by(ts, a, b)
                      : rb <= 2         ? by_matrix(ts, a, b)
@@ -120,12 +134,7 @@ static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Valu
         return vm_raise(vm, EXC_RuntimeError,
                         "%s: expected tensors with %d and %d dimensions, got %dD and %dD", name,
                         rank_a, rank_b, a->type.rank, b->type.rank);
-    if (rank_a == 3 && a->type.dim[0] != b->type.dim[0])
-        return vm_raise(vm, EXC_RuntimeError,
-                        "Expected size for first two dimensions of batch2 tensor to be: [%lld, "
-                        "%lld] but got: [%lld, %lld].",
-                        (long long)a->type.dim[0], (long long)a->type.dim[2],
-                        (long long)b->type.dim[0], (long long)b->type.dim[1]);
+    if (rank_a == 3 && a->type.dim[0] != b->type.dim[0]) return batch_error(ts, a, b);
     return tensor_matmul(ts, v[0], v[1]);
 }
 static Value mm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -199,8 +208,8 @@ static Value linear_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
                         dtype_long_name(x->type.dtype), dtype_long_name(w->type.dtype));
     }
     if (inner != w->type.dim[1])
-        return shapes_error(ts, inner ? type_numel(&x->type) / inner : 0, inner, w->type.dim[1],
-                            w->type.dim[0]);
+        return shapes_error(ts, has_bias ? "addmm" : "mm", inner ? type_numel(&x->type) / inner : 0,
+                            inner, w->type.dim[1], w->type.dim[0]);
     LazyNode *node = dot(ts, tensor_read(ts, x), tensor_read(ts, w), 0, rank - 1, 1);
     Tensor *operands[2] = {x, w};
     tensor_save(ts, node, operands, 2);

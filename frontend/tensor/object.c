@@ -197,6 +197,13 @@ static Value parameter_create(Vm *vm, Class *cls, const Value *args, int nargs,
 
 /* ---- attributes ---- */
 
+/* As detach(), but autograd does not see writes through it. */
+static Value hidden_handle(TensorState *ts, Tensor *x) {
+    Value plain = tensor_detach(ts, x);
+    as_tensor(plain)->var->hidden = true;
+    return plain;
+}
+
 #define ATTRIBUTE(name, expression)                                                                \
     static Value attribute_##name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {    \
         TensorState *ts = tensor_state(vm);                                                        \
@@ -209,7 +216,7 @@ ATTRIBUTE(dtype, dtype_value(ts, x->type.dtype))
 ATTRIBUTE(device, incref(ts->cpu))
 ATTRIBUTE(requires_grad, from_bool(tensor_requires_grad(x)))
 ATTRIBUTE(is_leaf, from_bool(tensor_is_leaf(x)))
-ATTRIBUTE(data, tensor_detach(ts, x))
+ATTRIBUTE(data, hidden_handle(ts, x))
 ATTRIBUTE(ndim, from_int(x->type.rank))
 ATTRIBUTE(version, from_int(x->var->storage->version->count))
 ATTRIBUTE(itemsize, from_int((int64_t)dtype_size(x->type.dtype)))

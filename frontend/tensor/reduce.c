@@ -83,7 +83,7 @@ static Value mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     DType dtype = r.x->type.dtype;
     if (!arg_dtype(ts, v[3], &dtype)) return NULL_VALUE;
     if (!dtype_is_float(dtype))
-        return vm_raise(vm, EXC_RuntimeError,
+        return vm_raise(vm, EXC_NotImplementedError,
                         "mean(): could not infer output dtype. Input dtype must be either a "
                         "floating point or complex dtype. Got: %s",
                         dtype_long_name(dtype));

@@ -125,7 +125,7 @@ static void add_saved(Job *job) {
     for (size_t i = 0; i < job->ops.count; i++) {
         LazyNode *node = job->ops.items[i];
         if (!node->requires_grad || node->freed) continue;
-        uint32_t reads = grad_reads(node->op);
+        uint32_t reads = node_reads(node);
         if (reads >> 31) add_target(job, node);
         for (int k = 0; k < node->input_count && k < 31; k++)
             if (reads >> k & 1) add_target(job, lazy_data(node->inputs[k]));

@@ -426,7 +426,7 @@ static Value expand_to(TensorState *ts, Tensor *x, int rank, const int64_t *size
                  "expand(%s, size=%s): the number of sizes provided (%d) must be greater or equal "
                  "to the number of dimensions in the tensor (%d)",
                  "Tensor", buf_text(&asked), rank, x->type.rank);
-    for (int i = 0; ok && i < rank; i++) {
+    for (int i = rank; ok && i-- > 0;) {
         int64_t have = i < lead ? 1 : x->type.dim[i - lead];
         dims[i] = sizes[i] == -1 && i >= lead ? have : sizes[i];
         if (dims[i] >= 0 && (have == 1 || have == dims[i])) continue;

@@ -125,7 +125,7 @@ static LazyNode *param_link(TensorState *ts, Var *var, LazyNode *data, uint32_t 
 
 /* The storage's value seen through the root, without history. */
 static LazyNode *var_data(TensorState *ts, Var *var) {
-    uint32_t count = var->storage->version->count;
+    uint32_t count = var->storage->changes;
     if (var->cache && var->cache_count == count) return lazy_ref(var->cache);
     LazyNode *data = without_grad(ts, lazy_ref(var->storage->value));
     data = view_apply(ts, var->root, data);
@@ -137,7 +137,7 @@ static LazyNode *var_data(TensorState *ts, Var *var) {
 }
 
 static LazyNode *var_read(TensorState *ts, Var *var) {
-    uint32_t count = var->storage->version->count;
+    uint32_t count = var->storage->changes;
     if (var->node && var->node_count == count) return lazy_ref(var->node);
     LazyNode *data = var_data(ts, var);
     if (!data) return NULL;
@@ -167,30 +167,44 @@ static Tensor *tensor_alloc(TensorState *ts, Var *var, ViewStep *view, Type type
     return tensor;
 }
 
-static void save_operand(LazyNode *node, const Tensor *operand, Version *version) {
+static void save_operand(LazyNode *node, const Type *type, Version *version, bool result) {
     if (node->saved_count == MAX_SAVED) return;
     if (!node->saved) node->saved = xcalloc(MAX_SAVED, sizeof *node->saved);
     version->refs++;
-    node->saved[node->saved_count++] = (SavedOperand){
-        version, version->count, operand ? tensor_fn_name(operand) : NULL, node->type};
-    if (operand) node->saved[node->saved_count - 1].type = operand->type;
+    node->saved[node->saved_count++] =
+        (SavedOperand){version, version->count, result ? version->fn_name : NULL, *type};
 }
 
-static bool bilinear(Op op) {
-    return op == OP_mul || op == OP_dot || op == OP_conv;
+/* Which operands (bit 31: the result) the gradients of the inputs that ask for one read. */
+uint32_t node_reads(const LazyNode *node) {
+    uint32_t reads = grad_reads(node->op);
+    if (node->input_count != 2 || !node->inputs) return reads;
+    bool first = node->inputs[0]->requires_grad, second = node->inputs[1]->requires_grad;
+    const uint32_t result = (uint32_t)1 << 31;
+    switch (node->op) {
+    case OP_mul:
+    case OP_dot:
+    case OP_conv:
+        return reads & (result | (second ? 1u : 0u) | (first ? 2u : 0u));
+    case OP_div:
+        return second ? reads : reads & ~(result | 1u);
+    case OP_pow:
+        return second ? reads : reads & ~result;
+    case OP_rem:
+    case OP_fmod:
+        return second ? reads : 0;
+    default:
+        return reads;
+    }
 }
 
 void tensor_save(TensorState *ts, LazyNode *node, Tensor *const *operands, int count) {
     (void)ts;
     if (!node || !node->requires_grad || node->kind != LAZY_OP) return;
-    uint32_t reads = grad_reads(node->op);
-    for (int i = 0; i < count; i++) {
-        if (!operands[i] || !(reads >> i & 1)) continue;
-        if (bilinear(node->op) && count == 2 && operands[1 - i] &&
-            !tensor_requires_grad(operands[1 - i]))
-            continue;
-        save_operand(node, operands[i], operands[i]->var->storage->version);
-    }
+    uint32_t reads = node_reads(node);
+    for (int i = 0; i < count; i++)
+        if (operands[i] && reads >> i & 1)
+            save_operand(node, &operands[i]->type, operands[i]->var->storage->version, false);
 }
 
 Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
@@ -202,10 +216,9 @@ Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
     Tensor *tensor = tensor_alloc(ts, var, NULL, type);
     if (requires_grad) {
         var->node = lazy_ref(node);
-        var->fn_name = fn_name;
-        if (node->kind == LAZY_OP && node->saved_count == 0 && grad_reads(node->op) >> 31) {
-            save_operand(node, tensor, storage->version);
-        }
+        var->fn_name = storage->version->fn_name = fn_name;
+        if (node->kind == LAZY_OP && node_reads(node) >> 31)
+            save_operand(node, &type, storage->version, true);
     }
     return FROM_OBJ(tensor);
 }
@@ -224,7 +237,7 @@ void tensor_dealloc(Obj *self) {
 
 LazyNode *tensor_read(TensorState *ts, Tensor *tensor) {
     if (!tensor->view) return var_read(ts, tensor->var);
-    uint32_t count = tensor->var->storage->version->count;
+    uint32_t count = tensor->var->storage->changes;
     if (tensor->cache && tensor->cache_count == count && tensor->cache_var == tensor->var &&
         tensor->cache->requires_grad == tensor_requires_grad(tensor))
         return lazy_ref(tensor->cache);
@@ -321,7 +334,7 @@ bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on) {
     }
     if (on && !dtype_is_float(tensor->type.dtype)) {
         vm_raise(ts->vm, EXC_RuntimeError,
-                 "only Tensors of floating point and complex dtype can require gradients");
+                 "only Tensors of floating point dtype can require gradients");
         return false;
     }
     if (on && tensor->view) { /* the view becomes a leaf of its own */
@@ -367,7 +380,7 @@ static void var_set_node(TensorState *ts, Var *var, LazyNode *node, const char *
     }
     var->node = node;
     if (!node) return;
-    var->node_count = var->storage->version->count;
+    var->node_count = var->storage->changes;
     var->fn_name = fn_name;
     if (var->retains_grad) node->retain = var;
 }
@@ -393,11 +406,14 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
         if (written) lazy_unref(ts, written);
         return false;
     }
-    storage->version->count++;
+    storage->changes++;
+    if (!var->hidden) storage->version->count++;
     storage_set(ts, storage, stored);
     if (value->requires_grad) {
-        var_set_node(ts, var, lazy_ref(value), tensor->view ? "CopySlices" : fn_name);
-        if (tensor->view) tensor->fn_name = fn_name;
+        const char *name = tensor->view ? "CopySlices" : fn_name;
+        var_set_node(ts, var, lazy_ref(value), name);
+        storage->version->fn_name = name;
+        if (tensor->view) tensor->fn_name = "AsStridedBackward0";
     } else if (ts->grad_enabled && var->node) {
         var_set_node(ts, var, NULL, NULL);
     }
@@ -405,7 +421,7 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
     if (written) {
         if (tensor->cache) lazy_unref(ts, tensor->cache);
         tensor->cache = written;
-        tensor->cache_count = storage->version->count;
+        tensor->cache_count = storage->changes;
         tensor->cache_var = var;
     }
     return true;

@@ -17,7 +17,8 @@ typedef struct Storage {
     uint32_t refs;
     Type type;
     LazyNode *value;
-    Version *version;
+    Version *version; /* what autograd checks */
+    uint32_t changes; /* of the value, the unseen ones through .data included */
 } Storage;
 
 typedef enum StepKind { STEP_RESHAPE, STEP_PERMUTE, STEP_EXPAND, STEP_SLICE } StepKind;
@@ -39,13 +40,14 @@ typedef struct Var {
     ViewStep *root;
     bool requires_grad; /* a leaf that asks for gradients */
     bool retains_grad;
+    bool hidden;         /* .data: writes don't count as versions */
     Value grad;          /* a Tensor or None */
     LazyNode *node;      /* the value with its history, when it has one... */
-    uint32_t node_count; /* ...as of this version of the storage */
+    uint32_t node_count; /* ...as of this change of the storage */
     const char *fn_name;
-    LazyNode *cache; /* what reading gave at version cache_count */
+    LazyNode *cache; /* what reading gave at change cache_count */
     uint32_t cache_count;
-    LazyNode *param; /* the LAZY_PARAM node of version param_count; not owned */
+    LazyNode *param; /* the LAZY_PARAM node of change param_count; not owned */
     uint32_t param_count;
 } Var;
 
@@ -56,7 +58,7 @@ typedef struct Tensor {
     ViewStep *view; /* relative to the var's root */
     Type type;
     const char *fn_name; /* of a view; else the var's counts */
-    LazyNode *cache;     /* views: what reading gave at version cache_count */
+    LazyNode *cache;     /* views: what reading gave at change cache_count */
     uint32_t cache_count;
     const Var *cache_var;
 } Tensor;
@@ -146,6 +148,8 @@ bool tensor_check_inplace(TensorState *ts, Tensor *tensor);
 bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
 /* Replaces the storage's value without touching history or versions: placeholders of a trace. */
 void storage_set(TensorState *ts, Storage *storage, LazyNode *node);
+/* Which operands (bit 31: the result) its gradients will read. */
+uint32_t node_reads(const LazyNode *node);
 /* Notes the operands that the gradient of `node` will read. */
 void tensor_save(TensorState *ts, LazyNode *node, Tensor *const *operands, int count);
 /* The elements, contiguous, after evaluating what is needed (a new reference). NULL: raised.

@@ -294,7 +294,7 @@ static void add_entry(TensorState *ts, const char *key, Value tensor, bool is_pa
         entry.input = trace_input(ts, storage->type, is_param ? ROLE_PARAM : ROLE_BUFFER,
                                   (int)count, entry.key);
         storage_set(ts, storage, lazy_ref(t->inputs.items[entry.input].node));
-        storage->version->count++;
+        storage->changes++;
     }
     if (is_param)
         VEC_PUSH(t->params, entry);
@@ -347,7 +347,7 @@ static void rebind(TensorState *ts, TracedEntry *items, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (items[i].tied_to >= 0) continue;
         storage_set(ts, items[i].storage, lazy_ref(ts->trace->inputs.items[items[i].input].node));
-        items[i].storage->version->count++;
+        items[i].storage->changes++;
     }
 }
 
@@ -465,13 +465,28 @@ static Value hyper_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     return tensor_wrap(ts, lazy_ref(t->inputs.items[input].node), NULL);
 }
 
-/* A real buffer, so that the first iteration's graph is that of all others. */
+/* One number repeated: NULL if the node is something else. */
+static const LazyNode *repeated_number(const LazyNode *node) {
+    while (node->kind == LAZY_OP && node->inputs &&
+           (node->op == OP_expand || node->op == OP_reshape))
+        node = lazy_data(node->inputs[0]);
+    return node->kind == LAZY_OP && node->op == OP_const && node->type.rank == 0 ? node : NULL;
+}
+
+/* Gives a repeated number its buffer at once, so that the first iteration's graph is that of all
+ * others, and without evaluating what else is recorded. */
 static Value materialized(TensorState *ts, Value tensor) {
-    LazyNode *node = tensor_read(ts, as_tensor(tensor));
-    if (!node) return NULL_VALUE;
-    bool ok = need_value(ts, lazy_data(node), "an optimizer's state");
-    lazy_unref(ts, node);
-    return ok ? incref(tensor) : NULL_VALUE;
+    LazyNode *node = lazy_data(as_tensor(tensor)->var->storage->value);
+    const LazyNode *number = node->value ? NULL : repeated_number(node);
+    if (!number) return incref(tensor);
+    const unsigned char *element = number->attrs[0].data.bytes;
+    size_t size = dtype_size(node->type.dtype), bytes = type_bytes(&node->type);
+    Buffer *buffer = buffer_new(ts, bytes);
+    for (size_t i = 0; i < bytes; i += size)
+        memcpy(buffer->bytes + i, element, size);
+    node->value = buffer;
+    node_evaluated(ts, node);
+    return incref(tensor);
 }
 
 /* state(name, param, tensor): an entry of the train step's state, all elements equal at first. */
@@ -495,7 +510,7 @@ static Value state_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     state.input = trace_input(ts, storage->type, ROLE_STATE, (int)t->states.count, state.name);
     storage->refs++;
     storage_set(ts, storage, lazy_ref(t->inputs.items[state.input].node));
-    storage->version->count++;
+    storage->changes++;
     VEC_PUSH(t->states, state);
     return incref(args[2]);
 }

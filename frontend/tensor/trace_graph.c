@@ -32,6 +32,11 @@ static bool is_cut(const Making *m, const LazyNode *node, bool data) {
     return data && node->serial <= m->job->data_before;
 }
 
+/* Numbers drawn inside a step come from its key, not from the program's seed. */
+static bool draws_from_key(const Making *m, const LazyNode *node) {
+    return node->op == OP_random_mt && m->job->data_before;
+}
+
 /* Which nodes depend on data, and which the outputs need, given that data is cut off. */
 static void mark(Making *m, const TraceOutput *outputs, int count) {
     for (size_t i = 0; i < m->leaves.count; i++)
@@ -56,6 +61,7 @@ static void mark(Making *m, const TraceOutput *outputs, int count) {
     for (size_t i = m->ops.count; i-- > 0;) {
         const LazyNode *node = m->ops.items[i];
         if (!m->op_needed[i] || is_cut(m, node, m->op_data[i])) continue;
+        if (draws_from_key(m, node)) continue; // the seed is not read
         for (int k = 0; k < node->input_count; k++) {
             const LazyNode *in = lazy_data(node->inputs[k]);
             if (is_op(in))
@@ -166,7 +172,7 @@ static bool op_node(Making *m, size_t i) {
         m->op_nodes[i] = target_input(m, node);
         return true;
     }
-    if (node->op == OP_random_mt && m->job->data_before) {
+    if (draws_from_key(m, node)) {
         m->op_nodes[i] = random_node(m, node);
         return true;
     }

@@ -217,14 +217,17 @@ static Value round_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwna
 
 /* ---- clamp ---- */
 
-/* The gradient goes to x at both bounds, as PyTorch's clamp; hence comparisons, not max and min. */
-static LazyNode *clamp_side(TensorState *ts, LazyNode *x, Value bound, Op beyond) {
+/* One bound. Gradients at it follow PyTorch: a single number lets them through, two numbers don't,
+ * a tensor shares them as maximum and minimum do. */
+static LazyNode *clamp_side(TensorState *ts, LazyNode *x, Value bound, bool is_low, bool two) {
     if (is_null(bound) || is_none(bound) || !x) return x;
     LazyNode *limit = operand_node(ts, bound, x->type);
     if (!limit) {
         lazy_unref(ts, x);
         return NULL;
     }
+    if (is_tensor(ts, bound)) return lazy_binary(ts, is_low ? OP_max : OP_min, x, limit);
+    Op beyond = is_low ? (two ? OP_le : OP_lt) : two ? OP_ge : OP_gt;
     LazyNode *outside = lazy_binary(ts, beyond, lazy_ref(x), lazy_ref(limit));
     return lazy_where(ts, outside, limit, x);
 }
@@ -248,8 +251,9 @@ static LazyNode *clamp_node(TensorState *ts, Tensor *x, Value low, Value high) {
     }
     type.dtype = promote_result(ts, &p);
     LazyNode *node = operand_node(ts, self, type);
-    node = clamp_side(ts, node, low, OP_lt);
-    return clamp_side(ts, node, high, OP_gt);
+    bool two = !is_null(low) && !is_none(low) && !is_null(high) && !is_none(high);
+    node = clamp_side(ts, node, low, true, two);
+    return clamp_side(ts, node, high, false, two);
 }
 
 static Value clamp_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
