@@ -214,10 +214,11 @@ static const char *libm_name(int64_t function) {
     return names[function];
 }
 
-/* (f32x16){...}: one expression a lane. */
+/* ((f32x16){...}): one expression a lane. The outer parentheses keep the commas of the list
+ * together in a macro's argument. */
 static void print_lanes(Printer *p, const KVal *v) {
     Emitter *e = p->e;
-    emit_text(e, "(");
+    emit_text(e, "((");
     print_type(e, v->kind, v->lanes);
     emit_text(e, "){");
     for (int l = 0; l < v->lanes; l++) {
@@ -249,7 +250,7 @@ static void print_lanes(Printer *p, const KVal *v) {
         }
         emit_text(e, "]");
     }
-    emit_text(e, "}");
+    emit_text(e, "})");
 }
 
 static void print_load(Printer *p, const KVal *v, int prec) {
@@ -375,7 +376,7 @@ static void print_integer_division(Printer *p, const KVal *v, int prec) {
 }
 
 static void print_integer_division_lanes(Printer *p, const KVal *v) {
-    emit_text(p->e, "(");
+    emit_text(p->e, "((");
     print_type(p->e, v->kind, v->lanes);
     emit_text(p->e, "){");
     for (int l = 0; l < v->lanes; l++) {
@@ -386,7 +387,7 @@ static void print_integer_division_lanes(Printer *p, const KVal *v) {
         print_value(p, v->b, PREC_ATOM);
         emit_text(p->e, "[%d])", l);
     }
-    emit_text(p->e, "}");
+    emit_text(p->e, "})");
 }
 
 static void print_integer(Printer *p, const KVal *v, int prec) {
