@@ -232,33 +232,85 @@ static void store_plane(Nest *nest, const LowerPoint *point, KVal *value) {
     k_store_strided(b, plane, index, step, k_splat(b, value, point->lanes), point->active);
 }
 
-void epilogue_tile(Nest *nest, Tile *tile) {
+/* One finished vector: added to the totals, or through the epilogue to memory. Returns what pooling
+ * reads, when there is pooling. */
+static KVal *finish_vector(Nest *nest, const int64_t *offsets, KVal *value) {
     KBuilder *b = nest->b;
     const Epilogue *e = &nest->epilogue;
-    KVal **roots = ARENA_ARRAY(b->arena, KVal *, (size_t)e->root_count + 1);
     int lanes = result_lanes(nest);
+    if (nest->phase == NEST_PART) {
+        KVal *index = total_index(nest, offsets);
+        k_store(b, nest->totals, index, k_add(b, k_load(b, nest->totals, index, lanes), value));
+        return NULL;
+    }
+    if (nest->phase == NEST_FINISH)
+        value = k_load(b, nest->totals, total_index(nest, offsets), lanes);
+    KVal **roots = ARENA_ARRAY(b->arena, KVal *, (size_t)e->root_count + 1);
+    int active = lanes == 1 ? 1 : tile_active(nest, offsets[nest->s->lane]);
+    LowerPoint point = point_at(nest, offsets, NULL, lanes, active);
+    LowerHeld held = {e->group->anchor, value};
+    lower_values(b, e->first, &point, &held, 1, roots);
+    for (int r = 0; r < e->store_count; r++)
+        lower_store(b, e->roots[r], &point, roots[r]);
+    if (e->plane) store_plane(nest, &point, roots[e->root_count - 1]);
+    return e->group->pool ? k_splat(b, roots[e->root_count - 1], lanes) : NULL;
+}
+
+/* Loops over all dims of the tile but the lane dim, for the accumulators kept in a local array:
+ * written out, the same epilogue would be most of the kernel's text. */
+static void finish_rows(Nest *nest, const Tile *tile, KVal *at, int dim) {
+    KBuilder *b = nest->b;
+    int lanes = result_lanes(nest), lane = nest->s->lane;
+    if (dim == nest->c->out_count) {
+        int64_t stride = lanes, offsets[CONTRACT_MAX_DIMS] = {0};
+        for (int d = lane + 1; d < nest->c->out_count; d++)
+            stride *= tile->count[d];
+        int64_t vectors = lane < nest->c->out_count ? tile->count[lane] : 1;
+        for (int64_t v = 0; v < vectors; v++) {
+            if (lane < nest->c->out_count) offsets[lane] = v * lanes;
+            KVal *value = NULL;
+            if (nest->phase != NEST_FINISH)
+                value = k_load(b, nest->finished, k_addi(b, at, v * stride), lanes);
+            finish_vector(nest, offsets, value);
+        }
+        return;
+    }
+    int64_t stride = lanes;
+    for (int d = dim + 1; d < nest->c->out_count; d++)
+        stride *= tile->count[d];
+    if (dim == lane) {
+        finish_rows(nest, tile, at, dim + 1);
+        return;
+    }
+    KVal *start = nest->at[dim];
+    KVal *i = k_for(b, 0, tile->count[dim], 1, 0);
+    nest->at[dim] = k_add(b, start, i);
+    finish_rows(nest, tile, k_add(b, at, k_muli(b, i, stride)), dim + 1);
+    k_end(b);
+    nest->at[dim] = start;
+}
+
+void epilogue_tile(Nest *nest, Tile *tile) {
+    KBuilder *b = nest->b;
+    int lanes = result_lanes(nest), lane = nest->s->lane;
+    bool pools = nest->epilogue.group->pool && !nest->epilogue.pool_later;
+    bool vectors = lane >= 0 && lane < nest->c->out_count;
+    int64_t rows = tile->total / (vectors ? tile->count[lane] : 1);
+    if (lane >= 0 && rows > 2 && (!pools || nest->phase == NEST_PART)) {
+        if (!nest->finished)
+            nest->finished = k_local(b, nest->c->anchor->type.dtype,
+                                     SCHEDULE_MAX_ACCUMULATORS * nest->s->lanes, "a tile's sums");
+        for (int i = 0; i < tile->total && nest->phase != NEST_FINISH; i++)
+            k_store(b, nest->finished, k_index(b, i * lanes), tile->value[i]);
+        finish_rows(nest, tile, k_index(b, 0), 0);
+        return;
+    }
     for (int i = 0; i < tile->total; i++) {
         int64_t offsets[CONTRACT_MAX_DIMS];
         tile_offsets(nest, tile, i, offsets);
-        int active =
-            nest->s->lane < 0 || lanes == 1 ? 1 : tile_active(nest, offsets[nest->s->lane]);
-        if (nest->phase == NEST_PART) {
-            KVal *index = total_index(nest, offsets);
-            KVal *sum = k_add(b, k_load(b, nest->totals, index, lanes), tile->value[i]);
-            k_store(b, nest->totals, index, sum);
-            continue;
-        }
-        if (nest->phase == NEST_FINISH)
-            tile->value[i] = k_load(b, nest->totals, total_index(nest, offsets), lanes);
-        LowerPoint point = point_at(nest, offsets, NULL, lanes, active);
-        LowerHeld held = {e->group->anchor, tile->value[i]};
-        lower_values(b, e->first, &point, &held, 1, roots);
-        for (int r = 0; r < e->store_count; r++)
-            lower_store(b, e->roots[r], &point, roots[r]);
-        if (e->plane) store_plane(nest, &point, roots[e->root_count - 1]);
-        tile->value[i] = e->group->pool ? k_splat(b, roots[e->root_count - 1], lanes) : NULL;
+        tile->value[i] = finish_vector(nest, offsets, tile->value[i]);
     }
-    if (e->group->pool && !e->pool_later && nest->phase != NEST_PART) pool_tile(nest, tile);
+    if (pools && nest->phase != NEST_PART) pool_tile(nest, tile);
 }
 
 /* Pooling from the plane buffer, one window at a time. */
