@@ -1,4 +1,4 @@
-/* Whole-file reading, mapping, and atomic writing (temporary file, fsync, rename). */
+/* Whole-file reading, mapping, and atomic writing (temporary file, rename). */
 #include "support/file.h"
 
 #include "support/checked.h"
@@ -75,7 +75,7 @@ bool file_write(const char *path, const void *bytes, size_t size, Buf *error) {
     int fd = mkstemp(name.data), code = errno;
     bool ok = fd >= 0;
     if (ok) {
-        ok = write_all(fd, bytes, size) && fchmod(fd, default_mode(path)) == 0 && fsync(fd) == 0;
+        ok = write_all(fd, bytes, size) && fchmod(fd, default_mode(path)) == 0;
         code = errno;
         if (close(fd) != 0 && ok) {
             ok = false;

@@ -9,8 +9,9 @@
 
 /* Appends the file's bytes ("-": standard input). False with a message in `error` on failure. */
 bool file_read(const char *path, Buf *out, Buf *error);
-/* Writes to a temporary file beside `path`, syncs it and renames it over ("-": standard output,
- * directly). False with a message in `error`; then `path` is as it was. */
+/* Writes to a temporary file beside `path` and renames it over ("-": standard output, directly).
+ * False with a message in `error`; then `path` is as it was. What nnc writes can be made again, so
+ * it does not wait for the disk; weights that a program saves do (runtime/safetensors.h). */
 bool file_write(const char *path, const void *bytes, size_t size, Buf *error);
 
 /* A file mapped read-only. */
