@@ -180,8 +180,14 @@ static int compile_defaults(Emitter *emitter, const FunctionDef *function) {
         flags |= 2;
     }
     count = 0;
-    for (size_t i = 0; i < named + function->has_varargs + function->has_kwargs; i++)
-        count += annotate(emitter, parameters[i].name, parameters[i].annotation);
+    size_t all = named + function->has_varargs + function->has_kwargs;
+    for (size_t i = 0; i < all;
+         i++) { /* in the order of the text: *args before keyword-only ones */
+        size_t at = i;
+        if (function->has_varargs && i >= positional && i <= named)
+            at = i == positional ? named : i - 1;
+        count += annotate(emitter, parameters[at].name, parameters[at].annotation);
+    }
     Name *result = intern_text(emitter->unit->compiler->interns, "return");
     count += annotate(emitter, result, function->returns);
     if (count) {

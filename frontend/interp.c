@@ -476,7 +476,7 @@ Value vm_run(Vm *vm, Frame *frame) {
             break;
         }
         case OP_SET: {
-            Value made = build_set(vm, sp, in->c);
+            Value made = build_set(vm, sp, in->c, in);
             if (is_null(made)) goto error;
             for (int i = 0; i < in->c; i++)
                 decref(POP());

@@ -79,7 +79,7 @@ bool spread_into(Vm *vm, Value callable, List *into, Value iterable);
 Value is_or_in(Vm *vm, int op, Value a, Value b);
 Value compare_values(Vm *vm, int op, Value a, Value b);
 bool build_map(Vm *vm, Value *sp, int count, Value *out);
-Value build_set(Vm *vm, Value *sp, int count);
+Value build_set(Vm *vm, Value *sp, int count, const Instruction *in);
 Value format_value(Vm *vm, Value v, int conversion, Value spec);
 Value join_strings(Vm *vm, const Value *parts, size_t count);
 Value raise_exception(Vm *vm, Value exception, Value cause);

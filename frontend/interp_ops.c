@@ -382,13 +382,40 @@ bool build_map(Vm *vm, Value *sp, int count, Value *out) {
     return true;
 }
 
-Value build_set(Vm *vm, Value *sp, int count) {
-    Value set = set_new(vm, vm->cls[CLS_SET]);
+static Value gather_set(Vm *vm, Class *cls, Value *sp, int count) {
+    Value set = set_new(vm, cls);
     for (int i = -count; i < 0; i++)
         if (!set_add(vm, as_set(set), sp[i])) {
             decref(set);
             return NULL_VALUE;
         }
+    return set;
+}
+
+/* A display of constants is, in CPython, a copy of a frozenset that was itself made from another:
+ * it may iterate differently from a set its items were added to. `in` is the instruction. */
+Value build_set(Vm *vm, Value *sp, int count, const Instruction *in) {
+    int needed = count; /* values that instructions further back must have pushed */
+    while (count > 2 && needed > 0) {
+        Opcode op = (Opcode)(--in)->op;
+        bool leaf = op == OP_CONST || op == OP_INT || op == OP_NONE;
+        if (!leaf && !(op >= OP_ADD && op <= OP_INVERT)) break;
+        needed += leaf ? -1 : op <= OP_XOR;
+    }
+    bool constant = needed == 0;
+    if (!constant) return gather_set(vm, vm->cls[CLS_SET], sp, count);
+    Class *frozen = vm->cls[CLS_FROZENSET];
+    Value first = gather_set(vm, frozen, sp, count), set = NULL_VALUE;
+    Value items = is_null(first) ? NULL_VALUE : list_from_iterable(vm, first);
+    if (!is_null(items)) {
+        const List *list = as_list(items);
+        Value second = gather_set(vm, frozen, list->items + list->count, (int)list->count);
+        set = set_new(vm, vm->cls[CLS_SET]);
+        set_update(vm, as_set(set), second);
+        decref(second);
+    }
+    decref(items);
+    decref(first);
     return set;
 }
 

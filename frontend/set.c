@@ -42,10 +42,12 @@ static void resize(Set *set, size_t wanted) {
     set->fill = set->used;
 }
 
-/* The key's entry, or NULL (then *raised tells why). `from` counts restarts after a change. */
-static SetEntry *find(Vm *vm, Set *set, Value key, int64_t hash, bool *raised) {
+/* The key's entry, or NULL (then *raised tells why, and *freed is the last deleted entry met on the
+ * way, NULL: none). Comparing may run code that changes the set: then the search starts again. */
+static SetEntry *find(Vm *vm, Set *set, Value key, int64_t hash, bool *raised, SetEntry **freed) {
     *raised = false;
 again:
+    *freed = NULL;
     if (!set->table) return NULL;
     size_t i = (size_t)hash & set->mask;
     uint64_t perturb = (uint64_t)hash;
@@ -55,6 +57,7 @@ again:
         for (size_t j = i; j <= last; j++) {
             SetEntry *e = &set->table[j];
             if (e->key.tag == TAG_NULL) return NULL;
+            if (e->key.tag == TAG_NOT_IMPLEMENTED) *freed = e;
             if (e->key.tag == TAG_NOT_IMPLEMENTED || e->hash != hash) continue;
             if (vm_is(e->key, key)) return e;
             Value other = incref(e->key);
@@ -74,13 +77,18 @@ again:
 
 static bool add_hashed(Vm *vm, Set *set, Value key, int64_t hash) {
     bool raised;
-    if (find(vm, set, key, hash, &raised)) return true;
+    SetEntry *freed;
+    if (find(vm, set, key, hash, &raised, &freed)) return true;
     if (raised) return false;
     if (!set->table) resize(set, 0);
-    insert_clean(set->table, set->mask, (SetEntry){hash, incref(key)});
     set->used++;
-    set->fill++;
     set->version++;
+    if (freed) {
+        *freed = (SetEntry){hash, incref(key)};
+        return true;
+    }
+    insert_clean(set->table, set->mask, (SetEntry){hash, incref(key)});
+    set->fill++;
     if (set->fill * 5 >= set->mask * 3)
         resize(set, set->used > 50000 ? set->used * 2 : set->used * 4);
     return true;
@@ -95,7 +103,7 @@ int set_contains(Vm *vm, Set *set, Value key) {
     int64_t hash;
     bool raised;
     if (!vm_hash(vm, key, &hash)) return -1;
-    SetEntry *e = find(vm, set, key, hash, &raised);
+    SetEntry *freed, *e = find(vm, set, key, hash, &raised, &freed);
     return raised ? -1 : e != NULL;
 }
 
@@ -103,7 +111,7 @@ static int discard(Vm *vm, Set *set, Value key) {
     int64_t hash;
     bool raised;
     if (!vm_hash(vm, key, &hash)) return -1;
-    SetEntry *e = find(vm, set, key, hash, &raised);
+    SetEntry *freed, *e = find(vm, set, key, hash, &raised, &freed);
     if (!e) return raised ? -1 : 0;
     Value old = e->key;
     e->key = NOT_IMPLEMENTED;
@@ -127,11 +135,18 @@ bool set_update(Vm *vm, Set *set, Value iterable) {
     if (is_set(iterable)) {
         const Set *other = as_set(iterable);
         if (other == set) return true;
-        if (set->fill == 0 && other->used > 0) { /* as many slots as CPython's copy would have */
-            if (!set->table || (set->fill + other->used) * 5 >= set->mask * 3)
-                resize(set, (set->used + other->used) * 2);
-        } else if (set->table && (set->fill + other->used) * 5 >= set->mask * 3) {
+        if (other->used == 0) return true;
+        if (!set->table) resize(set, 0);
+        if ((set->fill + other->used) * 5 >= set->mask * 3)
             resize(set, (set->used + other->used) * 2);
+        if (set->fill == 0 && set->mask == other->mask && other->fill == other->used) {
+            for (size_t i = 0; i <= other->mask; i++) { /* the very same places */
+                set->table[i] = other->table[i];
+                incref(set->table[i].key);
+            }
+            set->used = set->fill = other->used;
+            set->version++;
+            return true;
         }
         for (size_t i = 0; other->table && i <= other->mask; i++)
             if (is_live(&other->table[i]) &&
@@ -261,24 +276,36 @@ static bool select_into(Vm *vm, Set *out, const Set *a, Set *b, bool wanted) {
     return true;
 }
 
+/* Removes b's members from `set`; with `toggle`, adds those it had not. */
+static bool remove_all(Vm *vm, Set *set, const Set *b, bool toggle) {
+    size_t pos = 0;
+    Value key;
+    while (set_next(b, &pos, &key)) {
+        int removed = discard(vm, set, key);
+        if (removed < 0 || (toggle && !removed && !set_add(vm, set, key))) return false;
+    }
+    return true;
+}
+
+/* The members are visited in the order that CPython visits them in. */
 static Value combine(Vm *vm, BinaryOp op, Value a, Value b) {
     Class *cls = result_class(vm, a);
-    if (op == BINARY_OR) {
-        Value made = copy_of(vm, cls, a);
-        if (is_null(made) || set_update(vm, as_set(made), b)) return made;
-        decref(made);
-        return NULL_VALUE;
-    }
-    Value made = set_new(vm, cls);
-    Set *x = as_set(a), *y = as_set(b), *out = as_set(made);
+    Set *x = as_set(a), *y = as_set(b);
+    bool copies =
+        op == BINARY_OR || op == BINARY_XOR || (op == BINARY_SUB && x->used / 4 > y->used);
+    Value made = copies ? copy_of(vm, cls, op == BINARY_XOR ? b : a) : set_new(vm, cls);
+    if (is_null(made)) return made;
+    Set *out = as_set(made);
     bool ok;
-    if (op == BINARY_AND)
-        ok =
-            y->used > x->used ? select_into(vm, out, x, y, true) : select_into(vm, out, y, x, true);
+    if (op == BINARY_OR)
+        ok = set_update(vm, out, b);
+    else if (copies)
+        ok = op == BINARY_XOR ? remove_all(vm, out, x, true) : remove_all(vm, out, y, false);
     else if (op == BINARY_SUB)
         ok = select_into(vm, out, x, y, false);
     else
-        ok = select_into(vm, out, x, y, false) && select_into(vm, out, y, x, false);
+        ok =
+            y->used > x->used ? select_into(vm, out, x, y, true) : select_into(vm, out, y, x, true);
     if (ok) return made;
     decref(made);
     return NULL_VALUE;
@@ -313,6 +340,8 @@ static void take_table(Set *set, Value from) {
 static Value set_inplace(Vm *vm, BinaryOp op, Value a, Value b) {
     if (!is_set_op(op) || !is_set(b) || has_flag(a, CLASS_FROZENSET)) return NOT_IMPLEMENTED;
     if (op == BINARY_OR) return set_update(vm, as_set(a), b) ? incref(a) : NULL_VALUE;
+    if (op != BINARY_AND && a.o != b.o)
+        return remove_all(vm, as_set(a), as_set(b), op == BINARY_XOR) ? incref(a) : NULL_VALUE;
     Value made = combine(vm, op, a, b);
     if (is_null(made)) return made;
     take_table(as_set(a), made);
