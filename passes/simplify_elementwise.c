@@ -198,7 +198,9 @@ Node *simplify_elementwise(Graph *graph, Node *node) {
         better = a->op == OP_neg ? a->inputs[0] : NULL;
         break;
     case OP_abs:
-        better = a->op == OP_neg ? simplified_unary(graph, OP_abs, a->inputs[0]) : NULL;
+        /* |-x| = |x|, but for bytes, which wrap */
+        if (a->op == OP_neg && a->type.dtype != DT_U8)
+            better = simplified_unary(graph, OP_abs, a->inputs[0]);
         break;
     case OP_detach: /* gradients were taken before */
         better = a;

@@ -189,6 +189,29 @@ Test(idx, reads_and_refuses) {
 }
 
 /* MNIST's own files: sizes, a pixel sum and the first labels, decompressed to the last byte. */
+Test(idx, promises_what_the_file_has) {
+    char path[] = "/tmp/nnc-test-XXXXXX";
+    int place = mkstemp(path);
+    cr_assert(place >= 0);
+    static const unsigned char bytes[] = {0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3, 4};
+    static const struct {
+        size_t size;
+        const char *message;
+    } files[] = {{10, "truncated"}, {11, NULL}, {12, "too long"}};
+    for (size_t i = 0; i < 3; i++) {
+        NnIdxFile file;
+        NnError error = {.text = ""};
+        cr_assert(ftruncate(place, 0) == 0 &&
+                  pwrite(place, bytes, files[i].size, 0) == (ssize_t)files[i].size);
+        bool good = nn_idx_open(&file, path, &error);
+        cr_expect_eq(good, files[i].message == NULL);
+        if (files[i].message) cr_expect(strstr(error.text, files[i].message), "%s", error.text);
+        if (good) nn_idx_close(&file);
+    }
+    close(place);
+    unlink(path);
+}
+
 Test(idx, mnist_test_set) {
     static NnIdxFile file;
     static unsigned char images[1000][28][28], labels[10000];

@@ -1,0 +1,66 @@
+/* Sums of float32 follow the order that codegen/lower_reduce.c documents, bit for bit: results may
+ * depend on the target's lanes, never on the tier or on what else was fused. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "codegen/codegen.h"
+#include "codegen/target.h"
+#include "ir/build.h"
+
+enum { MOST = 1000 };
+
+/* Element i goes to lane i mod L of chain (i / L) mod C; then chains in pairs, then lanes by
+ * halves. */
+static float documented_sum(const float *x, int n, int lanes) {
+    float sum[4][64] = {{0}};
+    int chains = 1;
+    if (n == 1) lanes = 1;
+    while (chains < 4 && n >= 4 * lanes * chains)
+        chains *= 2;
+    for (int i = 0; i < n; i++)
+        sum[i / lanes % chains][i % lanes] += x[i];
+    for (; chains > 1; chains /= 2)
+        for (int c = 0; c < chains / 2; c++)
+            for (int l = 0; l < lanes; l++)
+                sum[c][l] = sum[2 * c][l] + sum[2 * c + 1][l];
+    for (; lanes > 1; lanes /= 2)
+        for (int l = 0; l < lanes / 2; l++)
+            sum[0][l] += sum[0][l + lanes / 2];
+    return sum[0][0];
+}
+
+static float computed_sum(const float *x, int n, const char *target) {
+    Arena arena = {0};
+    Buf error = {0};
+    Graph *graph = graph_new(&arena, "sum");
+    Type type = type_make(DT_F32, 1, (const int64_t[]){n});
+    Node *input = graph_input(graph, "x", type, ROLE_DATA, 0);
+    Attr axes = attr_ints(ATTR_axes, (const int64_t[]){0}, 1);
+    graph_output(graph, "y", build_op(graph, OP_reduce_sum, &input, 1, &axes, 1), OUT_RESULT, -1);
+    CodegenOptions options = {.vector = target};
+    Executable *executable = executable_new(graph, &options, &error);
+    cr_assert_not_null(executable, "%s", buf_text(&error));
+    float y = 0;
+    void *outputs[] = {&y};
+    cr_assert(executable_run(executable, (const void *const[]){x}, outputs, &error));
+    executable_free(executable);
+    graph_free(graph);
+    arena_free(&arena);
+    return y;
+}
+
+Test(sum_order, is_the_documented_one) {
+    static const int sizes[] = {1, 2, 7, 8, 9, 31, 32, 33, 63, 64, 100, 129, 255, 777, MOST};
+    static float x[MOST];
+    for (int i = 0; i < MOST; i++) /* of very different sizes, so that each order has its own sum */
+        x[i] = (float)(i * 7919 % 1009 - 500) * (i % 3 == 0 ? 1e4f : i % 3 == 1 ? 1.0f : 1e-3f);
+    for (const Target *const *target = target_all(); *target; target++) {
+        int lanes = target_lanes(*target, DT_F32);
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            float want = documented_sum(x, sizes[s], lanes);
+            float got = computed_sum(x, sizes[s], (*target)->name);
+            cr_expect_eq(memcmp(&want, &got, sizeof want), 0, "%s, %d elements: %.9g, got %.9g",
+                         (*target)->name, sizes[s], (double)want, (double)got);
+        }
+    }
+}
