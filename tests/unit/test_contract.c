@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "codegen/codegen.h"
 #include "codegen/contract.h"
 #include "codegen/kernel_interp.h"
 #include "codegen/schedule.h"
@@ -314,4 +315,50 @@ Test(contract, pooled) {
     check_pooled(14, 3, 2, OP_window_sum, true);
     check_pooled(16, 4, 14, OP_window_sum, false);
     check_pooled(16, 4, 14, OP_max_pool, true);
+}
+
+/* Compiled code gives the interpreting tier's bits, and both are right. */
+Test(contract, compiled, .timeout = 300) {
+    Case c = case_begin();
+    Graph *graph = case_graph(&c);
+    static const Op ops[] = {OP_conv, OP_conv_dx, OP_conv_dw};
+    for (size_t i = 0; i < 9; i++)
+        graph_output(graph, "conv", conv_node(&c, &conv_cases[i % 5], ops[i % 3]), OUT_RESULT, -1);
+    Node *a = input(&c, "a", DT_F32, 2, DIMS(33, 70));
+    Node *b = input(&c, "b", DT_F32, 2, DIMS(65, 70));
+    Node *column = input(&c, "column", DT_F32, 2, DIMS(1, 70));
+    graph_output(graph, "linear", dot(&c, a, b, NULL, 0, 1, 1), OUT_RESULT, -1);
+    graph_output(graph, "one", dot(&c, column, b, NULL, 0, 1, 1), OUT_RESULT, -1);
+    graph_output(graph, "outer", dot(&c, a, a, NULL, 0, 0, 0), OUT_RESULT, -1);
+    size_t in = graph->inputs.count, out = graph->outputs.count;
+    Tensor64 *values = ARENA_ARRAY(&c.arena, Tensor64, in);
+    Tensor64 *want = ARENA_ARRAY(&c.arena, Tensor64, out);
+    void **inputs = ARENA_ARRAY(&c.arena, void *, in);
+    void **interpreted = ARENA_ARRAY(&c.arena, void *, out);
+    void **compiled = ARENA_ARRAY(&c.arena, void *, out);
+    for (size_t i = 0; i < in; i++) {
+        values[i] = random_tensor(&c, graph->inputs.items[i].node->type);
+        inputs[i] = aligned_buffer(&c, type_bytes(&values[i].type));
+        tensor64_to_bytes(&values[i], inputs[i]);
+    }
+    for (size_t i = 0; i < out; i++) {
+        size_t bytes = type_bytes(&graph->outputs.items[i].value->type);
+        interpreted[i] = aligned_buffer(&c, bytes);
+        compiled[i] = aligned_buffer(&c, bytes);
+    }
+    Buf error = {0};
+    cr_assert(interp_run(graph, values, want, ROUND_NONE, &c.arena, &error));
+    Executable *executable = executable_new(graph, &(CodegenOptions){.level = 2}, &error);
+    cr_assert_not_null(executable, "%s", buf_text(&error));
+    const void *const *arguments = (const void *const *)inputs;
+    cr_assert(executable_run(executable, arguments, interpreted, &error));
+    cr_assert(executable_compile(executable, &error), "%s", buf_text(&error));
+    cr_assert(executable_run(executable, arguments, compiled, &error));
+    for (size_t i = 0; i < out; i++) {
+        compare(&want[i], compiled[i], &c.arena, graph->outputs.items[i].name);
+        cr_assert_arr_eq(compiled[i], interpreted[i], type_bytes(&want[i].type));
+    }
+    executable_free(executable);
+    graph_free(graph);
+    arena_free(&c.arena);
 }
