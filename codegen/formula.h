@@ -12,6 +12,8 @@
 
 /* The value of the node's op applied to the operands, in the register kind of its dtype. */
 KVal *formula_apply(KBuilder *b, const Node *node, KVal *const *operands);
+/* The value in the register kind of the dtype, with u8 and bool normalized. */
+KVal *formula_to_dtype(KBuilder *b, KVal *value, DType dtype);
 /* Whether the op must be computed in scalars: integer divisions, whose faults are per element. */
 bool formula_needs_scalars(const Node *node);
 

@@ -14,7 +14,5 @@ typedef struct FormulaCall {
 } FormulaCall;
 
 KVal *formula_call(Op op, const FormulaCall *call);
-/* The value in the register kind of the dtype, with u8 and bool normalized. */
-KVal *formula_to_dtype(KBuilder *b, KVal *value, DType dtype);
 
 #endif

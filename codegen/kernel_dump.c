@@ -17,7 +17,7 @@ const char *kkind_name(KKind kind) {
     return names[kind];
 }
 
-static const char *libm_name(int64_t function) {
+const char *klibm_name(int64_t function) {
     static const char *const names[] = {
 #define X(name, function, operands) #function,
         K_LIBM_LIST(X)
@@ -55,7 +55,7 @@ static void dump_let(Emitter *e, const KVal *value) {
         dump_access(e, value->buf, value->a, value->imm, value->stride, value->active);
         return;
     }
-    if (value->op == KOP_CALL) emit_text(e, "%s ", libm_name(value->imm));
+    if (value->op == KOP_CALL) emit_text(e, "%s ", klibm_name(value->imm));
     if (value->op == KOP_EXTRACT) emit_text(e, "%lld of ", (long long)value->imm);
     const KVal *operands[] = {value->a, value->b, value->c};
     for (int i = 0; i < 3 && operands[i]; i++) {

@@ -21,5 +21,7 @@ void kernel_drop_dead(Kernel *kernel, Arena *arena);
 void kernel_drop_buffers(Kernel *kernel, Arena *arena);
 const char *kop_name(KOp op);
 const char *kkind_name(KKind kind);
+/* The double function's name: "atan2". */
+const char *klibm_name(int64_t function);
 
 #endif

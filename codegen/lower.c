@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "codegen/formula_internal.h"
+#include "codegen/formula.h"
 #include "codegen/lower_internal.h"
 #include "support/checked.h"
 

@@ -1,6 +1,5 @@
 /* Reads at positions given by data: gather, take, pool_gather, dynamic_slice. Results are computed
  * element by element, an epilogue included; indexes are checked, and a wrong one is a fault. */
-#include "codegen/formula.h"
 #include "codegen/lower_internal.h"
 #include "support/checked.h"
 

@@ -1,7 +1,6 @@
 /* lower_group: picks the lowering of a group; the parts that anchors of GROUP_OTHER share. */
 #include "codegen/lower_internal.h"
 
-#include "codegen/formula_internal.h"
 #include "support/checked.h"
 
 Lower lower_begin(const Group *group, const Target *target, LowerContext *context) {

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "codegen/formula_internal.h"
+#include "codegen/formula.h"
 #include "support/checked.h"
 
 enum { MT_SIZE = 624, MT_SHIFT = 397 };

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "codegen/formula_internal.h"
+#include "codegen/formula.h"
 #include "codegen/lower_internal.h"
 #include "codegen/lower_mt.h"
 #include "codegen/math.h"

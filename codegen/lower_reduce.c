@@ -10,7 +10,6 @@
 #include <math.h>
 
 #include "codegen/formula.h"
-#include "codegen/formula_internal.h"
 #include "codegen/lower_internal.h"
 #include "codegen/math.h"
 #include "support/checked.h"

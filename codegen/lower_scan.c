@@ -1,6 +1,6 @@
 /* Running sums and products along an axis: one chain a row, in order; rows side by side in vectors
  * when the axis is not the last dim. */
-#include "codegen/formula_internal.h"
+#include "codegen/formula.h"
 #include "codegen/lower_internal.h"
 
 typedef struct Scan {

@@ -1,7 +1,7 @@
 /* Writes at positions given by data: scatter, scatter_add, index_add, index_put, dynamic_update.
  * The first operand is copied to the result, then the writes follow in row-major order of the
  * updates, so that the last one wins and sums have one order. */
-#include "codegen/formula_internal.h"
+#include "codegen/formula.h"
 #include "codegen/lower_internal.h"
 #include "support/checked.h"
 

@@ -4,7 +4,7 @@
  * with padding are computed in scalars, tap by tap behind a guard. */
 #include <math.h>
 
-#include "codegen/formula_internal.h"
+#include "codegen/formula.h"
 #include "codegen/lower_internal.h"
 #include "codegen/math.h"
 #include "support/checked.h"

@@ -205,15 +205,6 @@ static void print_macro(Printer *p, const KVal *v) {
     emit_text(p->e, ")");
 }
 
-static const char *libm_name(int64_t function) {
-    static const char *const names[] = {
-#define X(name, function, operands) #function,
-        K_LIBM_LIST(X)
-#undef X
-    };
-    return names[function];
-}
-
 /* ((f32x16){...}): one expression a lane. The outer parentheses keep the commas of the list
  * together in a macro's argument. */
 static void print_lanes(Printer *p, const KVal *v) {
@@ -224,7 +215,7 @@ static void print_lanes(Printer *p, const KVal *v) {
     for (int l = 0; l < v->lanes; l++) {
         if (l) emit_text(e, ", ");
         if (v->op == KOP_CALL) {
-            emit_text(e, "%s%s(", libm_name(v->imm), v->kind == K_F32 ? "f" : "");
+            emit_text(e, "%s%s(", klibm_name(v->imm), v->kind == K_F32 ? "f" : "");
             print_value(p, v->a, PREC_ATOM);
             emit_text(e, "[%d]", l);
             if (v->b) {
@@ -481,7 +472,7 @@ static void print_scalar_only(Printer *p, const KVal *v) {
         print_function(p, v, "fma");
         break;
     case KOP_CALL:
-        print_function(p, v, libm_name(v->imm));
+        print_function(p, v, klibm_name(v->imm));
         break;
     case KOP_UMULHI:
         emit_text(e, "(int32_t)(uint32_t)(((uint64_t)(uint32_t)");
