@@ -37,6 +37,11 @@ static bool draws_from_key(const Making *m, const LazyNode *node) {
     return node->op == OP_random_mt && m->job->data_before;
 }
 
+/* Random numbers drawn inside a train step come from its key, not from the seed. */
+static bool from_key(const Making *m, const LazyNode *node) {
+    return node->op == OP_random_mt && m->job->data_before;
+}
+
 /* Which nodes depend on data, and which the outputs need, given that data is cut off. */
 static void mark(Making *m, const TraceOutput *outputs, int count) {
     for (size_t i = 0; i < m->leaves.count; i++)
@@ -61,6 +66,7 @@ static void mark(Making *m, const TraceOutput *outputs, int count) {
     for (size_t i = m->ops.count; i-- > 0;) {
         const LazyNode *node = m->ops.items[i];
         if (!m->op_needed[i] || is_cut(m, node, m->op_data[i])) continue;
+        if (from_key(m, node)) continue;
         if (draws_from_key(m, node)) continue; // the seed is not read
         for (int k = 0; k < node->input_count; k++) {
             const LazyNode *in = lazy_data(node->inputs[k]);
