@@ -31,6 +31,7 @@ Buffer *buffer_new(TensorState *ts, size_t size) {
         buffer->bytes = aligned_alloc(64, rounded ? rounded : 64);
         if (!buffer->bytes) fatal_memory();
     }
+    ts->live_bytes += size;
     buffer->refs = 1;
     buffer->id = ++ts->next_buffer;
     return buffer;
@@ -38,6 +39,7 @@ Buffer *buffer_new(TensorState *ts, size_t size) {
 
 void buffer_unref(TensorState *ts, Buffer *buffer) {
     if (--buffer->refs) return;
+    ts->live_bytes -= buffer->size;
     if (buffer->size >= POOL_MIN && ts->pool.count < POOL_MAX_ITEMS &&
         ts->pool_bytes + buffer->size <= POOL_MAX_BYTES) {
         ts->pool_bytes += buffer->size;
@@ -116,6 +118,7 @@ LazyNode *lazy_data(LazyNode *node) {
 }
 
 static void lazy_free(TensorState *ts, LazyNode *node) {
+    ts->live_nodes--;
     if (node->inputs)
         for (int i = 0; i < node->input_count; i++)
             lazy_unref(ts, node->inputs[i]);
@@ -185,6 +188,7 @@ static LazyNode *node_new(TensorState *ts, LazyKind kind, Type type, LazyNode *c
     size_t attr_size = (size_t)attr_count * sizeof *attrs + attrs_size(attrs, attr_count);
     char *memory = xmalloc(sizeof(LazyNode) + inputs_size + types_size + attr_size);
     LazyNode *node = (LazyNode *)(void *)memory;
+    ts->live_nodes++;
     memset(node, 0, sizeof *node);
     node->refs = 1;
     node->kind = (uint8_t)kind;

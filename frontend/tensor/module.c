@@ -392,13 +392,16 @@ static Value result_type_call(Vm *vm, const Value *args, int nargs, const Tuple 
     return dtype_value(ts, promote_result(ts, &p));
 }
 
-/* The evaluator's counters, for tests: (evaluations, graphs, compiled, updates). */
+/* The evaluator's counters, for tests: (evaluations, graphs, compiled, updates,
+ * nodes alive, bytes of buffers alive). */
 static Value counters_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     (void)args, (void)nargs, (void)kwnames;
-    ScriptCounters c = script_counters(tensor_state(vm));
-    Value items[4] = {from_int((int64_t)c.evaluations), from_int((int64_t)c.graphs),
-                      from_int((int64_t)c.compiled), from_int((int64_t)c.updates)};
-    return tuple_from(vm, items, 4);
+    const TensorState *ts = tensor_state(vm);
+    ScriptCounters c = script_counters(ts);
+    Value items[6] = {from_int((int64_t)c.evaluations),  from_int((int64_t)c.graphs),
+                      from_int((int64_t)c.compiled),     from_int((int64_t)c.updates),
+                      from_int((int64_t)ts->live_nodes), from_int((int64_t)ts->live_bytes)};
+    return tuple_from(vm, items, 6);
 }
 
 const TensorFunction MODULE_FUNCTIONS[] = {

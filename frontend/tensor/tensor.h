@@ -102,6 +102,7 @@ struct TensorState {
     bool freeing;
     VEC(Buffer *) pool;
     size_t pool_bytes;
+    size_t live_nodes, live_bytes; /* for tests: nodes and bytes of buffers in use */
     struct PrintSettings {
         int precision, line_width, sci_mode;
         int64_t threshold, edge_items;
