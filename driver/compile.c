@@ -1,6 +1,7 @@
 /* `nnc FILE`: frontend, then every output that was asked for. Outputs are written at the end, each
  * through a temporary file, so that an error leaves none behind. */
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "codegen/codegen.h"
@@ -21,6 +22,7 @@ typedef struct Compile {
     CodegenReport report;
     Buf source, header; /* the network as C, once made */
     Buf dump;
+    VEC(const char *) written; /* outputs that are there already */
 } Compile;
 
 static const char *const suffixes[EMIT_COUNT] = {".c", ".ir", ".json", ".dot",
@@ -64,8 +66,19 @@ static const char *base_name(const char *path) {
 static bool write_output(Compile *compile, const char *path, const Buf *text) {
     Buf error = {0};
     bool good = file_write(path, text->data, text->size, &error) || fail(compile, &error);
+    if (good) VEC_PUSH(compile->written, path);
     buf_free(&error);
     return good;
+}
+
+/* After an error no output stays, whatever was written before it. */
+static void remove_outputs(const Compile *compile) {
+    for (size_t i = 0; i < compile->written.count; i++) {
+        struct stat info;
+        const char *path = compile->written.items[i];
+        if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode)) continue;
+        (void)remove(path);
+    }
 }
 
 /* Makes the C text, once. */
@@ -158,6 +171,7 @@ static bool emit_native(Compile *compile, EmitKind kind) {
         .verbose = compile->options->verbose,
     };
     good = (good && toolchain_run(&job, &error)) || fail(compile, &error);
+    if (good) VEC_PUSH(compile->written, job.output);
     // An object is for linking with a caller's program, which needs the header.
     if (good && kind == EMIT_OBJ && strcmp(job.output, "-") != 0) {
         size_t length = strlen(job.output);
@@ -269,11 +283,13 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
     if (good && (options->no_train || options->weights)) drop_training(compile.program);
     if (good && sources->warnings && sources->warnings_as_errors) good = false;
     good = good && emit_all(&compile);
+    if (!good) remove_outputs(&compile);
     if (good && options->verbose) tell_costs(&compile, start, traced, now_seconds());
     if (compile.program) program_release(compile.program);
     buf_free(&compile.source);
     buf_free(&compile.header);
     buf_free(&compile.dump);
+    VEC_FREE(compile.written);
     buf_free(&compile.report.kernels);
     return good ? EXIT_OK : EXIT_INPUT;
 }

@@ -143,6 +143,11 @@ echo junk >junk.safetensors
 try bad_weights 1 tiny.nn --weights junk.safetensors -o w.c
 absent w.c w.h
 try no_folder 1 tiny.nn -o absent/t.c
+mkdir folder.c
+try no_file 1 tiny.nn -o folder.c
+absent folder.h folder.c.*
+try second_fails 1 tiny.nn --emit=ir,obj -march=nothing -o second
+absent second.ir second.o
 try json_diagnostics 1 wrong.nn --diagnostics-format=json -o wrong.c
 python3 -c 'import json
 for line in open("err"): json.loads(line)' || fail 'no JSON a line'

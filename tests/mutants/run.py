@@ -26,7 +26,8 @@ import tempfile
 
 TEST_SECONDS = 300
 # What to build and which tests to run for a word of "fails" that is no unit test's name.
-GROUPS = {"lang": ("nnc_lang", "^lang_"), "cli": ("nnc", "^cli$"), "errors": ("nnc", "^errors$")}
+GROUPS = {"lang": ("nnc_lang", "^lang_"), "script": ("nnc", "^script_[^m]"),
+          "cli": ("nnc", "^cli$"), "errors": ("nnc", "^errors$")}
 
 
 def read_list(path):

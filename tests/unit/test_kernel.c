@@ -204,7 +204,7 @@ Test(kernel, prints_readable_c) {
     Emitter e = {.out = &text};
     print_kernel(&e, kernel_end(&b), "_x", NULL);
     cr_expect_str_eq(buf_text(&text),
-                                          "TARGET_AVX512\n"
+                     "TARGET_AVX512\n"
                      "static void k_x(float *restrict t0, float *restrict t1) {\n"
                      "    for (int64_t i0 = 0; i0 < 64; i0 += 16) {\n"
                      "        const f32x16 v1 = *(const f32x16u *)(t0 + i0);\n"
