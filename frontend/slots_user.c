@@ -276,10 +276,6 @@ static bool user_init(Vm *vm, Value self, const Value *args, int nargs, const Tu
     return ok;
 }
 
-bool instance_is_default_new(const Class *cls) {
-    return cls->slots.create != user_create;
-}
-
 static bool is_binary_name(Vm *vm, const Str *name, bool inplace) {
     for (int op = 0; op < BINARY_OP_COUNT; op++) {
         if (inplace ? vm->binary_names[op][2] == name

@@ -200,7 +200,6 @@ typedef struct Bytes {
     Obj base;
     unsigned char *data;
     size_t size;
-    bool mutable_; /* a bytearray */
 } Bytes;
 
 /* Instances of classes derived from int and float; plain numbers are never boxed. */

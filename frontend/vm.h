@@ -224,7 +224,6 @@ struct Vm {
 
     void *tensor_state;            /* the tensor library's own context */
     void (*before_effect)(Vm *vm); /* called before clock reads, writes and exit; may be NULL */
-    void (*traverse_extra)(Vm *vm, VisitFn visit, void *context);
 };
 
 /* ---- life ---- */
@@ -262,7 +261,7 @@ Span vm_current_span(Vm *vm);
 /* The innermost frame of any source, the prelude's included. */
 Span vm_innermost_span(Vm *vm);
 /* The dotted attribute path of the innermost call `self.conv1(x)` in user or prelude code, such as
- * "conv1"; NULL when the call under way has none. Valid until the arena goes. */
+ * "conv1"; NULL when the call under way has none. Valid as long as the Vm. */
 const char *vm_callee_name(Vm *vm);
 
 /* ---- classes ---- */

@@ -34,7 +34,6 @@ extern const Slots object_slots;
 extern const Method object_methods[];
 Value object_dir(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 bool getattr_is_generic(Class *cls);
-bool instance_is_default_new(const Class *cls);
 Value call_dunder(Vm *vm, Value self, Str *name, const Value *args, int nargs, bool *found);
 
 /* attr.c */
@@ -69,11 +68,9 @@ size_t str_offset(const Str *s, size_t index);
 Value str_char(Vm *vm, uint32_t code_point);
 Value sort_list(Vm *vm, List *list, Value key, bool reverse);
 bool list_extend(Vm *vm, List *list, Value iterable);
-Value list_slice_copy(Vm *vm, Value self, const Value *items, size_t count, Value key, bool tuple);
 bool set_update(Vm *vm, Set *set, Value iterable);
 int set_contains(Vm *vm, Set *set, Value key);
 bool set_next(const Set *set, size_t *pos, Value *key);
-Value item_error(Vm *vm, Value v, const char *what);
 Value iterator_over(Vm *vm, Value sequence);
 bool dict_probe_str(const Dict *dict, const Str *name, size_t *entry);
 Value file_wrap(Vm *vm, FILE *stream, const char *name, bool readable, bool writable);
@@ -173,10 +170,7 @@ Value int_from_bytes(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
 /* call.c, interp.c */
 bool vm_checkpoint(Vm *vm);
 typedef struct Generator Generator;
-Value generator_resume(Vm *vm, Generator *generator, Value sent);
 Value function_call(Vm *vm, Value self, const Value *args, int nargs, const Tuple *kwnames);
-bool bind_arguments(Vm *vm, const Function *function, const Value *args, int nargs,
-                    const Tuple *kwnames, Value *locals);
 
 /* import.c */
 bool module_run(Vm *vm, ModuleObj *module, const Code *code);
