@@ -59,6 +59,8 @@ Test(infer, windows) {
     fits(CONV("[0,0]", "f32[1,6,3,3]"));
     fits(CONV("[1,1]", "f32[1,6,4,4]"));
     refused(CONV("[0,0]", "f32[1,6,4,4]"), "f32[1,6,3,3]");
+    fits("conv(%2, %3) {stride=[2,2], lo=[1,1], hi=[0,0], dilation=[1,1], groups=1} : "
+         "f32[1,6,3,3]"); /* the last window starts too late */
     refused("conv(%2, %3) {stride=[1,1], lo=[0,0], hi=[0,0], dilation=[4,1], groups=1} : "
             "f32[1,6,1,5]",
             "the window reaches over 9");
