@@ -43,8 +43,9 @@ typedef struct StepLoad {
 typedef struct Step {
     Nest *nest;
     Tile *tile;
-    KVal *in[CONTRACT_MAX_DIMS]; /* index of each summed dim within its chunk */
-    int active;                  /* lanes, when lanes are summed */
+    KVal *in[CONTRACT_MAX_DIMS];                 /* index of each summed dim within its chunk */
+    int active;                                  /* lanes, when lanes are summed */
+    StepLoad need[2][SCHEDULE_MAX_ACCUMULATORS]; /* what each accumulator reads, without values */
     StepLoad load[2][SCHEDULE_MAX_ACCUMULATORS];
     int load_count[2];
 } Step;
@@ -75,23 +76,26 @@ static bool reads_vectors(const Nest *nest, int operand) {
     return operand == nest->s->vector_operand && nest->s->lanes > 1;
 }
 
-/* What the accumulator with those offsets needs of an operand, without its value. */
-static StepLoad step_need(const Step *step, int operand, const int64_t *offsets) {
+/* What each accumulator reads of an operand: the same in each step. */
+static void find_needs(Step *step, int operand) {
     const Nest *nest = step->nest;
-    StepLoad need = {0, 1, NULL};
-    for (int d = 0; d < nest->c->out_count; d++)
-        need.offset += offsets[d] * nest->operand[operand].inner[d];
-    if (schedule_sums_lanes(nest->c, nest->s))
-        need.active = step->active;
-    else if (reads_vectors(nest, operand))
-        need.active = tile_active(nest, offsets[nest->s->lane]);
-    return need;
+    for (int i = 0; i < step->tile->total; i++) {
+        int64_t offsets[CONTRACT_MAX_DIMS];
+        tile_offsets(nest, step->tile, i, offsets);
+        StepLoad *need = &step->need[operand][i];
+        *need = (StepLoad){0, 1, NULL};
+        for (int d = 0; d < nest->c->out_count; d++)
+            need->offset += offsets[d] * nest->operand[operand].inner[d];
+        if (reads_vectors(nest, operand) && !schedule_sums_lanes(nest->c, nest->s))
+            need->active = tile_active(nest, offsets[nest->s->lane]);
+    }
 }
 
 /* Loaded once a step. */
 static KVal *step_load(Step *step, int operand, KVal *address, StepLoad need) {
     Nest *nest = step->nest;
     KBuilder *b = nest->b;
+    if (schedule_sums_lanes(nest->c, nest->s)) need.active = step->active;
     for (int i = 0; i < step->load_count[operand]; i++) {
         StepLoad *load = &step->load[operand][i];
         if (load->offset == need.offset && load->active == need.active) return load->value;
@@ -131,16 +135,12 @@ static void emit_step(Step *step) {
     bool done[SCHEDULE_MAX_ACCUMULATORS] = {false};
     for (int first = 0; first < tile->total; first++) {
         if (done[first]) continue;
-        int64_t offsets[CONTRACT_MAX_DIMS];
-        tile_offsets(nest, tile, first, offsets);
-        StepLoad need = step_need(step, streamed, offsets);
+        StepLoad need = step->need[streamed][first];
         KVal *shared = step_load(step, streamed, address[streamed], need);
         for (int i = first; i < tile->total; i++) {
-            tile_offsets(nest, tile, i, offsets);
-            if (done[i] || step_need(step, streamed, offsets).offset != need.offset) continue;
+            if (done[i] || step->need[streamed][i].offset != need.offset) continue;
             done[i] = true;
-            StepLoad other = step_need(step, held, offsets);
-            KVal *value = step_load(step, held, address[held], other);
+            KVal *value = step_load(step, held, address[held], step->need[held][i]);
             k_set(nest->b, tile->value[i], multiply_add(nest->b, value, shared, tile->value[i]));
         }
     }
@@ -215,6 +215,8 @@ static void emit_tile(Nest *nest) {
         for (int i = 0; i < tile.total; i++)
             tile.value[i] = k_var(b, zero);
         Step step = {.nest = nest, .tile = &tile, .active = nest->s->lanes};
+        find_needs(&step, CONTRACT_A);
+        find_needs(&step, CONTRACT_B);
         emit_sums(&step, nest->c->out_count);
         bool summed = schedule_sums_lanes(nest->c, nest->s);
         for (int i = 0; i < tile.total && summed; i++)
@@ -392,7 +394,7 @@ static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue, co
     for (int operand = 0; operand < 2; operand++)
         request.prepared[operand] = context->known && context->known[c->operand[operand].node->id];
     epilogue_windows(epilogue, c, request.window);
-    if (schedule_candidates(c, &request, NULL, 0) > 0) return request;
+    if (!epilogue->group->pool || schedule_candidates(c, &request, NULL, 0) > 0) return request;
     epilogue->pool_later = true;
     epilogue_windows(epilogue, c, request.window);
     return request;
