@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/tensor/script.h"
 #include "passes/pass.h"
 
 /* ---- storages ---- */
@@ -207,6 +208,14 @@ void tensor_save(TensorState *ts, LazyNode *node, Tensor *const *operands, int c
             save_operand(node, &operands[i]->type, operands[i]->var->storage->version, false);
 }
 
+/* A program that never needs a value must not record without end. */
+enum { MAX_RECORDED = 20000 };
+
+static bool cut_long_recording(TensorState *ts) {
+    if (ts->policy.compiling || ts->next_serial - ts->evaluated_serial < MAX_RECORDED) return true;
+    return script_evaluate(ts, NULL);
+}
+
 Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
     if (!node) return NULL_VALUE;
     Type type = node->type;
@@ -220,7 +229,9 @@ Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
         if (node->kind == LAZY_OP && node_reads(node) >> 31)
             save_operand(node, &type, storage->version, true);
     }
-    return FROM_OBJ(tensor);
+    if (cut_long_recording(ts)) return FROM_OBJ(tensor);
+    DROP(tensor);
+    return NULL_VALUE;
 }
 
 Value tensor_from_buffer(TensorState *ts, Type type, Buffer *buffer) {

@@ -498,6 +498,7 @@ static Value state_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
         return NULL_VALUE;
     if (!compiling(ts)) return materialized(ts, args[2]);
     const char *name = vm_to_text(vm, args[0], "name");
+    if (name) decref(materialized(ts, args[2]));
     Buffer *buffer = name ? tensor_buffer(ts, x, "an optimizer's initial state") : NULL;
     if (!buffer) return NULL_VALUE;
     Storage *storage = x->var->storage;
