@@ -402,7 +402,7 @@ Value build_set(Vm *vm, Value *sp, int count, const Instruction *in) {
         if (!leaf && !(op >= OP_ADD && op <= OP_INVERT)) break;
         needed += leaf ? -1 : op <= OP_XOR;
     }
-    bool constant = needed == 0;
+    bool constant = needed == 0 && count > 0;
     if (!constant) return gather_set(vm, vm->cls[CLS_SET], sp, count);
     Class *frozen = vm->cls[CLS_FROZENSET];
     Value first = gather_set(vm, frozen, sp, count), set = NULL_VALUE;
