@@ -320,6 +320,30 @@ Value tensor_detach(TensorState *ts, Tensor *tensor) {
     return FROM_OBJ(tensor_alloc(ts, var_detached(tensor, root), NULL, tensor->type));
 }
 
+bool tensor_own_storage(TensorState *ts, Tensor *tensor) {
+    Var *var = tensor->var;
+    if (!tensor->view && !var->root) return true;
+    if (tensor->view && tensor_requires_grad(tensor)) return true;
+    LazyNode *node = tensor_read(ts, tensor);
+    if (!node) return false;
+    Storage *own = storage_new(ts, lazy_ref(lazy_data(node)));
+    lazy_unref(ts, node);
+    if (tensor->view) {
+        Tensor plain = {.var = var_new(own, NULL), .type = tensor->type};
+        tensor_become(ts, tensor, &plain);
+        var_unref(ts, plain.var);
+        return true;
+    }
+    storage_unref(ts, var->storage);
+    view_unref(var->root);
+    var->storage = own;
+    var->root = NULL;
+    if (var->cache) lazy_unref(ts, var->cache);
+    var->cache = NULL;
+    own->changes = var->param_count + 1; /* a node of the old storage isn't taken for its */
+    return true;
+}
+
 bool tensor_requires_grad(const Tensor *tensor) {
     return tensor->var->requires_grad || tensor->var->node;
 }

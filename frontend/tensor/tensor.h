@@ -139,6 +139,9 @@ Value tensor_view_of(TensorState *ts, Tensor *tensor, ViewStep *step, const char
 void tensor_become(TensorState *ts, Tensor *x, const Tensor *view);
 /* A handle on the same storage that has no history: detach(), .data. */
 Value tensor_detach(TensorState *ts, Tensor *tensor);
+/* Gives a view that is no part of a graph a storage of its own, with the value it shows; others
+ * are left as they are. False: raised. */
+bool tensor_own_storage(TensorState *ts, Tensor *tensor);
 bool tensor_requires_grad(const Tensor *tensor);
 bool tensor_is_leaf(const Tensor *tensor);
 const char *tensor_fn_name(const Tensor *tensor);

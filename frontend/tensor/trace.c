@@ -310,13 +310,26 @@ static Value list_of_call(Vm *vm, Value self, const char *method) {
     return list;
 }
 
+/* Entries that share a larger tensor (a transposed parameter, a viewed mask) stand alone. */
+static bool own_storages(TensorState *ts, Value list) {
+    size_t count = 0;
+    const Value *items = NULL;
+    if (!vm_items(list, &items, &count)) return false;
+    for (size_t i = 0; i < count; i++)
+        if (is_tensor(ts, items[i]) && !tensor_own_storage(ts, as_tensor(items[i]))) return false;
+    return true;
+}
+
 bool trace_bind(TensorState *ts, Value module) {
     Trace *t = ts->trace;
     Vm *vm = ts->vm;
     decref(t->module);
     t->module = incref(module);
     Value params = list_of_call(vm, module, "parameters");
-    Value state = is_null(params) ? params : vm_call_method(vm, module, "state_dict", NULL, 0);
+    Value buffers = is_null(params) ? params : list_of_call(vm, module, "buffers");
+    Value state = NULL_VALUE;
+    if (!is_null(buffers) && own_storages(ts, params) && own_storages(ts, buffers))
+        state = vm_call_method(vm, module, "state_dict", NULL, 0);
     bool ok = is_dict(state);
     size_t pos = 0, count = 0;
     const Value *items = NULL;
@@ -327,7 +340,8 @@ bool trace_bind(TensorState *ts, Value module) {
         const Tensor *x = as_tensor(tensor);
         if (x->view || x->var->root) {
             vm_raise(vm, EXC_RuntimeError,
-                     "'%s' is a view of another tensor: it can't be an entry of a compiled network",
+                     "'%s' is a view of a tensor that needs gradients: it can't be an entry of a "
+                     "compiled network",
                      as_str(key)->data);
             ok = false;
             break;
@@ -339,6 +353,7 @@ bool trace_bind(TensorState *ts, Value module) {
         add_entry(ts, as_str(key)->data, handle, is_param);
     }
     if (!is_null(params)) decref(params);
+    if (!is_null(buffers)) decref(buffers);
     if (!is_null(state)) decref(state);
     return ok;
 }
