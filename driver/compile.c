@@ -229,6 +229,8 @@ static void drop_training(Program *program) {
         FunctionKind kind = program->functions.items[i].kind;
         if (kind == FUNCTION_FORWARD || (kind == FUNCTION_INIT && !program->weights))
             program->functions.items[kept++] = program->functions.items[i];
+        else
+            graph_free(program->functions.items[i].graph);
     }
     program->functions.count = kept;
     program->states.count = program->hypers.count = program->targets.count = 0;
