@@ -7,7 +7,7 @@
  * Modes
  *   grad_enabled() -> bool; set_grad_enabled(on) and set_inference(on) -> the old mode
  *   get_default_dtype(), set_default_dtype(dtype), set_printoptions(...), manual_seed(n) ->
- *   Generator, initial_seed(), random_seed() -> what samplers seed themselves with
+ *   Generator, initial_seed(), _default_generator() -> the one that draws by default
  * Recording
  *   op(name, *tensors, grad_fn=None, **attrs)   one IR op; elementwise ops promote and broadcast;
  *       numbers become 0-d operands; attrs are ints, floats, lists of ints, dtypes or strings
@@ -24,8 +24,8 @@
  *   leave_module(module)                        Module.__call__, after forward
  *   zero_grad_mark(), step_mark()               Optimizer.zero_grad, the end of Optimizer.step
  * Functions and methods: the tables of arith.c, unary.c, reduce.c, shape.c, index.c, gather.c,
- *   create.c, random.c, matmul.c, join.c, repr.c, backward.c and object.c, each entry saying
- * whether it is a function of the module, a method or attribute of Tensor, or both. */
+ *   create.c, random.c, generator.c, matmul.c, join.c, repr.c, backward.c and object.c, each entry
+ * saying whether it is a function of the module, a method or attribute of Tensor, or both. */
 // clang-format on
 #include <stddef.h>
 #include <stdlib.h>
@@ -390,9 +390,10 @@ const TensorFunction MODULE_FUNCTIONS[] = {
 /* ---- registering ---- */
 
 static const TensorFunction *const TABLES[] = {
-    ARITH_FUNCTIONS,  UNARY_FUNCTIONS,    REDUCE_FUNCTIONS, VIEW_FUNCTIONS,   INDEX_FUNCTIONS,
-    GATHER_FUNCTIONS, CREATE_FUNCTIONS,   RANDOM_FUNCTIONS, MATMUL_FUNCTIONS, REPR_FUNCTIONS,
-    JOIN_FUNCTIONS,   AUTOGRAD_FUNCTIONS, OBJECT_FUNCTIONS, TRACE_FUNCTIONS,  MODULE_FUNCTIONS,
+    ARITH_FUNCTIONS,  UNARY_FUNCTIONS,  REDUCE_FUNCTIONS, VIEW_FUNCTIONS,      INDEX_FUNCTIONS,
+    GATHER_FUNCTIONS, CREATE_FUNCTIONS, RANDOM_FUNCTIONS, GENERATOR_FUNCTIONS, BATCH_FUNCTIONS,
+    MATMUL_FUNCTIONS, REPR_FUNCTIONS,   JOIN_FUNCTIONS,   AUTOGRAD_FUNCTIONS,  OBJECT_FUNCTIONS,
+    TRACE_FUNCTIONS,  MODULE_FUNCTIONS,
 };
 enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
 

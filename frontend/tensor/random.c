@@ -6,33 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/tensor/tensor.h"
+#include "frontend/tensor/generator.h"
 #include "ir/graph.h"
-#include "ir/random.h"
-
-struct Generator {
-    Obj base;
-    Mt19937 mt;
-    uint64_t seed;
-    uint64_t draws; /* 32-bit numbers taken since the seed */
-};
-
-static void reseed(Generator *g, uint64_t seed) {
-    mt_seed(&g->mt, seed);
-    g->seed = seed;
-    g->draws = 0;
-}
-
-static const uint64_t DEFAULT_SEED = 67280421310721u;
-
-/* The one named by `generator=`, else the default one; NULL: raised. */
-static Generator *generator_of(TensorState *ts, Value v) {
-    if (is_null(v) || is_none(v)) return ts->generator;
-    if (v.tag == TAG_OBJ && v.o->cls == ts->generator_class) return (Generator *)(void *)v.o;
-    vm_raise(ts->vm, EXC_TypeError, "generator must be a torch.Generator, not %s",
-             vm_class_name(ts->vm, v));
-    return NULL;
-}
 
 /* ---- drawing ---- */
 
@@ -77,7 +52,7 @@ static LazyNode *recorded_draw(TensorState *ts, Generator *g, Dist dist, Type ty
 static LazyNode *draw_node(TensorState *ts, Generator *g, Dist dist, Type type, double low,
                            double high) {
     LazyNode *recorded = NULL;
-    if (ts->policy.compiling && g == ts->generator) {
+    if (ts->policy.compiling && g == ts->generator && !g->entered) {
         recorded = recorded_draw(ts, g, dist, type, low, high);
         recorded = lazy_cast(ts, recorded, type.dtype);
         if (!recorded) return NULL;
@@ -160,12 +135,14 @@ static Value randn_like_call(Vm *vm, const Value *args, int nargs, const Tuple *
 
 /* ---- integers ---- */
 
-static Value integers(TensorState *ts, Generator *g, Type type, int64_t low, int64_t high,
-                      Value requires_grad) {
-    if (low >= high)
-        return vm_raise(ts->vm, EXC_RuntimeError,
-                        "random_ expects 'from' to be less than 'to', but got from=%lld >= to=%lld",
-                        (long long)low, (long long)high);
+/* Whole numbers in low <= n < high as a node; NULL: raised. */
+static LazyNode *integers(TensorState *ts, Generator *g, Type type, int64_t low, int64_t high) {
+    if (low >= high) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "random_ expects 'from' to be less than 'to', but got from=%lld >= to=%lld",
+                 (long long)low, (long long)high);
+        return NULL;
+    }
     int64_t count = type_numel(&type);
     int64_t *drawn = xcalloc((size_t)count + 1, sizeof *drawn);
     g->draws += mt_randint_draws(count, low, high);
@@ -175,7 +152,7 @@ static Value integers(TensorState *ts, Generator *g, Type type, int64_t low, int
     for (int64_t i = 0; i < count; i++)
         element_store(type.dtype, buffer->bytes + (size_t)i * size, (double)drawn[i], drawn[i]);
     free(drawn);
-    return finish(ts, lazy_leaf(ts, type, buffer), requires_grad);
+    return lazy_leaf(ts, type, buffer);
 }
 
 /* randint([low,] high, size) */
@@ -196,7 +173,7 @@ static Value randint_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
         !arg_dtype(ts, v[3], &type.dtype))
         return NULL_VALUE;
     if (!type_valid(&type)) return vm_raise(vm, EXC_RuntimeError, "randint: invalid size");
-    return integers(ts, g, type, low, high, v[5]);
+    return finish(ts, integers(ts, g, type, low, high), v[5]);
 }
 
 static Value randint_like_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -217,7 +194,7 @@ static Value randint_like_call(Vm *vm, const Value *args, int nargs, const Tuple
     Type type = x->type;
     Generator *g = generator_of(ts, v[4]);
     if (!g || !arg_dtype(ts, v[3], &type.dtype)) return NULL_VALUE;
-    return integers(ts, g, type, low, high, NULL_VALUE);
+    return finish(ts, integers(ts, g, type, low, high), NULL_VALUE);
 }
 
 static Value randperm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -341,90 +318,224 @@ static Value bernoulli_fill(Vm *vm, const Value *args, int nargs, const Tuple *k
                        nargs, kwnames);
 }
 
-/* ---- seeds ---- */
+/* One element of random_() without a range: every value of the type, of a float every integer that
+ * it counts exactly. */
+static int64_t random_whole(Generator *g, DType dtype) {
+    bool wide = dtype == DT_I64 || dtype == DT_F64;
+    g->draws += wide ? 2 : 1;
+    switch (dtype) {
+    case DT_BOOL:
+        return (int64_t)(mt_next32(&g->mt) & 1);
+    case DT_U8:
+        return (int64_t)(mt_next32(&g->mt) & 0xFF);
+    case DT_I32:
+        return (int64_t)(mt_next32(&g->mt) & INT32_MAX);
+    case DT_F32:
+        return (int64_t)(mt_next32(&g->mt) % ((UINT64_C(1) << 24) + 1));
+    case DT_F64:
+        return (int64_t)(mt_next64(&g->mt) % ((UINT64_C(1) << 53) + 1));
+    default:
+        return mt_random_int64(&g->mt);
+    }
+}
 
-static Value manual_seed_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+/* random_(), random_(to), random_(from, to) */
+static Value random_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    int64_t seed;
-    if (!vm_args_simple(vm, "manual_seed", nargs, kwnames, 1, 1) ||
-        !vm_to_index(vm, args[0], &seed))
+    Value v[4];
+    int64_t low = 0, high = 0;
+    if (!vm_args(vm, "random_", "self from? to? * generator?", args, nargs, kwnames, v))
         return NULL_VALUE;
-    reseed(ts->generator, (uint64_t)seed);
-    return NEW_REF(ts->generator);
-}
-
-static Value initial_seed_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)args, (void)nargs, (void)kwnames;
-    return from_int((int64_t)tensor_state(vm)->generator->seed);
-}
-
-static Value generator_seed(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    int64_t seed;
-    if (!vm_args_simple(vm, "manual_seed", nargs, kwnames, 2, 2) ||
-        !vm_to_index(vm, args[1], &seed))
+    Tensor *x = as_tensor(v[0]);
+    Generator *g = generator_of(ts, v[3]);
+    if (!g || !tensor_check_inplace(ts, x) || !arg_int(ts, v[1], 0, &low) ||
+        !arg_int(ts, v[2], 0, &high))
         return NULL_VALUE;
-    reseed((Generator *)(void *)args[0].o, (uint64_t)seed);
-    return incref(args[0]);
+    if (is_null(v[1]) && is_null(v[2])) {
+        Buffer *buffer = buffer_new(ts, type_bytes(&x->type));
+        size_t size = dtype_size(x->type.dtype);
+        for (int64_t i = 0; i < type_numel(&x->type); i++) {
+            int64_t drawn = random_whole(g, x->type.dtype);
+            element_store(x->type.dtype, buffer->bytes + (size_t)i * size, (double)drawn, drawn);
+        }
+        return tensor_write(ts, x, lazy_leaf(ts, x->type, buffer), NULL) ? incref(v[0])
+                                                                         : NULL_VALUE;
+    }
+    if (is_null(v[2])) {
+        high = low;
+        low = 0;
+    }
+    LazyNode *node = integers(ts, g, x->type, low, high);
+    return node && tensor_write(ts, x, node, NULL) ? incref(v[0]) : NULL_VALUE;
 }
 
-static Value generator_initial_seed(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)vm, (void)nargs, (void)kwnames;
-    return from_int((int64_t)((Generator *)(void *)args[0].o)->seed);
-}
+/* ---- exponential and multinomial ---- */
 
-/* torch.empty((), dtype=int64).random_(): what samplers seed their generators with. */
-static Value random_seed_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)args, (void)nargs, (void)kwnames;
-    Generator *g = tensor_state(vm)->generator;
+static double draw_exponential(Generator *g, double rate) {
+    double unit;
+    mt_uniform(&g->mt, DT_F64, &unit, 1, 0, 1);
     g->draws += 2;
-    return from_int(mt_random_int64(&g->mt));
+    return -1 / rate * log1p(-unit);
 }
 
-static Value generator_create(Vm *vm, Class *cls, const Value *args, int nargs,
-                              const Tuple *kwnames) {
-    Value v[1];
-    if (!vm_args(vm, "Generator", "device?", args, nargs, kwnames, v)) return NULL_VALUE;
-    Generator *g = (Generator *)(void *)vm_alloc(vm, cls);
-    reseed(g, DEFAULT_SEED);
-    return FROM_OBJ(g);
+static Value exponential_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    double rate = 1;
+    if (!vm_args(vm, "exponential_", "self lambd? * generator?", args, nargs, kwnames, v))
+        return NULL_VALUE;
+    Tensor *x = as_tensor(v[0]);
+    Generator *g = generator_of(ts, v[2]);
+    if (!g || !tensor_check_inplace(ts, x) || (!is_null(v[1]) && !vm_to_double(vm, v[1], &rate)))
+        return NULL_VALUE;
+    if (!dtype_is_float(x->type.dtype))
+        return vm_raise(vm, EXC_RuntimeError,
+                        "Exponential distribution is a continuous probability distribution. dtype "
+                        "must be a floating point but you specified %s",
+                        dtype_long_name(x->type.dtype));
+    if (!(rate > 0))
+        return vm_raise(vm, EXC_RuntimeError,
+                        "exponential_ expects lambda > 0.0, but found lambda=%g", rate);
+    Buffer *buffer = buffer_new(ts, type_bytes(&x->type));
+    size_t size = dtype_size(x->type.dtype);
+    for (int64_t i = 0; i < type_numel(&x->type); i++)
+        element_store(x->type.dtype, buffer->bytes + (size_t)i * size, draw_exponential(g, rate),
+                      0);
+    return tensor_write(ts, x, lazy_leaf(ts, x->type, buffer), NULL) ? incref(v[0]) : NULL_VALUE;
 }
 
-static const Method GENERATOR_METHODS[] = {
-    {"manual_seed", generator_seed, 0},
-    {"initial_seed", generator_initial_seed, 0},
-    {NULL, NULL, 0},
-};
-
-void generator_init(TensorState *ts) {
-    NativeClass spec = {.name = "torch.Generator",
-                        .size = sizeof(Generator),
-                        .flags = CLASS_UNTRACKED,
-                        .slots = {.create = generator_create},
-                        .methods = GENERATOR_METHODS};
-    ts->generator_class = vm_native_class(ts->vm, &spec);
-    ts->generator = (Generator *)(void *)vm_alloc(ts->vm, ts->generator_class);
-    reseed(ts->generator, DEFAULT_SEED);
+/* A row's samples without replacement: the largest of p / e, e being exponential numbers. */
+static void sample_distinct(double *p, int64_t count, int64_t *out, int64_t samples) {
+    for (int64_t i = 0; i < samples; i++) {
+        int64_t best = 0;
+        for (int64_t k = 1; k < count; k++)
+            if (p[k] > p[best]) best = k;
+        out[i] = best;
+        p[best] = -1;
+    }
 }
 
-void generator_free(TensorState *ts) {
-    DROP(ts->generator);
+/* With replacement: where uniform numbers fall among the sums of probabilities, which are kept in
+ * the row's type. */
+static void sample_repeated(Generator *g, DType dtype, double *p, int64_t count, int64_t *out,
+                            int64_t samples) {
+    double sum = 0;
+    for (int64_t k = 0; k < count; k++) {
+        sum = dtype == DT_F32 ? (double)((float)sum + (float)p[k]) : sum + p[k];
+        p[k] = sum;
+    }
+    for (int64_t k = 0; k < count; k++)
+        p[k] = dtype == DT_F32 ? (double)((float)p[k] / (float)sum) : p[k] / sum;
+    for (int64_t i = 0; i < samples; i++) {
+        double unit;
+        mt_uniform(&g->mt, DT_F64, &unit, 1, 0, 1);
+        g->draws += 2;
+        int64_t left = 0, right = count;
+        while (left < right) {
+            int64_t middle = left + (right - left) / 2;
+            if (p[middle] < unit)
+                left = middle + 1;
+            else
+                right = middle;
+        }
+        out[i] = left < count ? left : count - 1;
+    }
+}
+
+static bool check_probabilities(Vm *vm, const double *p, int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (!(p[i] >= 0 && p[i] < INFINITY)) {
+            vm_raise(vm, EXC_RuntimeError,
+                     "probability tensor contains either `inf`, `nan` or element < 0");
+            return false;
+        }
+        sum += p[i];
+    }
+    if (sum > 0) return true;
+    vm_raise(vm, EXC_RuntimeError, "invalid multinomial distribution (sum of probabilities <= 0)");
+    return false;
+}
+
+static bool check_multinomial(Vm *vm, const Tensor *x, int64_t samples, bool replacement) {
+    int rank = x->type.rank;
+    const char *problem = NULL;
+    if (!dtype_is_float(x->type.dtype)) {
+        vm_raise(vm, EXC_RuntimeError,
+                 "multinomial only supports floating-point dtypes for input, got: %s",
+                 dtype_long_name(x->type.dtype));
+        return false;
+    }
+    if (rank != 1 && rank != 2)
+        problem = "prob_dist must be 1 or 2 dim";
+    else if (samples <= 0)
+        problem = "cannot sample n_sample <= 0 samples";
+    else if (!replacement && samples > x->type.dim[rank - 1])
+        problem = "cannot sample n_sample > prob_dist.size(-1) samples without replacement";
+    if (problem) vm_raise(vm, EXC_RuntimeError, "%s", problem);
+    return !problem;
+}
+
+/* Samples of every row. Distinct ones take an exponential number for each probability first, of all
+ * rows in order. */
+static bool sample_rows(TensorState *ts, Generator *g, const Tensor *x, const Buffer *from,
+                        int64_t *out, int64_t samples, bool distinct) {
+    DType dtype = x->type.dtype;
+    size_t size = dtype_size(dtype);
+    int64_t count = x->type.dim[x->type.rank - 1], total = type_numel(&x->type);
+    double *p = xcalloc((size_t)total + 1, sizeof *p);
+    bool ok = true;
+    for (int64_t i = 0; i < total; i++)
+        p[i] = element_double(dtype, from->bytes + (size_t)i * size);
+    for (int64_t i = 0; ok && i < total; i += count)
+        ok = check_probabilities(ts->vm, p + i, count);
+    for (int64_t i = 0; ok && distinct && i < total; i++) {
+        double drawn = draw_exponential(g, 1);
+        p[i] = dtype == DT_F32 ? (double)((float)p[i] / (float)drawn) : p[i] / drawn;
+    }
+    for (int64_t i = 0; ok && i < total; i += count, out += samples) {
+        if (distinct)
+            sample_distinct(p + i, count, out, samples);
+        else
+            sample_repeated(g, dtype, p + i, count, out, samples);
+    }
+    free(p);
+    return ok;
+}
+
+static Value multinomial_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    Tensor *x;
+    int64_t samples;
+    bool replacement;
+    if (!vm_args(vm, "multinomial", "input num_samples replacement? * generator?", args, nargs,
+                 kwnames, v) ||
+        !arg_tensor(ts, v[0], "multinomial", &x) || !arg_int(ts, v[1], 0, &samples) ||
+        !arg_bool(ts, v[2], false, &replacement) || !check_multinomial(vm, x, samples, replacement))
+        return NULL_VALUE;
+    Generator *g = generator_of(ts, v[3]);
+    Buffer *from = g ? tensor_buffer(ts, x, "multinomial()") : NULL;
+    if (!from) return NULL_VALUE;
+    Type type = {.dtype = DT_I64, .rank = x->type.rank};
+    type.dim[0] = x->type.dim[0];
+    type.dim[type.rank - 1] = samples;
+    Buffer *to = buffer_new(ts, type_bytes(&type));
+    bool ok = sample_rows(ts, g, x, from, (int64_t *)(void *)to->bytes, samples,
+                          !replacement || samples == 1);
+    buffer_unref(ts, from);
+    if (ok) return tensor_from_buffer(ts, type, to);
+    buffer_unref(ts, to);
+    return NULL_VALUE;
 }
 
 const TensorFunction RANDOM_FUNCTIONS[] = {
-    {"manual_seed", manual_seed_call, FN_FUNCTION},
-    {"initial_seed", initial_seed_call, FN_FUNCTION},
-    {"random_seed", random_seed_call, FN_FUNCTION},
-    {"rand", rand_call, FN_FUNCTION},
-    {"randn", randn_call, FN_FUNCTION},
-    {"rand_like", rand_like_call, FN_FUNCTION},
-    {"randn_like", randn_like_call, FN_FUNCTION},
-    {"randint", randint_call, FN_FUNCTION},
-    {"randint_like", randint_like_call, FN_FUNCTION},
-    {"randperm", randperm_call, FN_FUNCTION},
-    {"normal", normal_call, FN_FUNCTION},
-    {"bernoulli", bernoulli_call, FN_BOTH},
-    {"normal_", normal_fill, FN_METHOD},
-    {"uniform_", uniform_fill, FN_METHOD},
-    {"bernoulli_", bernoulli_fill, FN_METHOD},
-    {NULL, NULL, 0},
+    {"rand", rand_call, FN_FUNCTION},           {"randn", randn_call, FN_FUNCTION},
+    {"rand_like", rand_like_call, FN_FUNCTION}, {"randn_like", randn_like_call, FN_FUNCTION},
+    {"randint", randint_call, FN_FUNCTION},     {"randint_like", randint_like_call, FN_FUNCTION},
+    {"randperm", randperm_call, FN_FUNCTION},   {"normal", normal_call, FN_FUNCTION},
+    {"bernoulli", bernoulli_call, FN_BOTH},     {"normal_", normal_fill, FN_METHOD},
+    {"uniform_", uniform_fill, FN_METHOD},      {"bernoulli_", bernoulli_fill, FN_METHOD},
+    {"random_", random_fill, FN_METHOD},        {"exponential_", exponential_fill, FN_METHOD},
+    {"multinomial", multinomial_call, FN_BOTH}, {NULL, NULL, 0},
 };

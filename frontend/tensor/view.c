@@ -139,9 +139,10 @@ static bool unit_steps(const ViewStep *step) {
 }
 
 /* Whether a slice's starts are operands of the graph: so that walking over a data set by batches
- * meets one graph. Only data asks for it; slices of computed values stay foldable. */
+ * meets one graph. Only data asks for it; slices of what is still to be computed stay foldable. */
 static bool starts_vary(TensorState *ts, const ViewStep *step, const LazyNode *node) {
-    return !ts->policy.compiling && node->kind == LAZY_LEAF && unit_steps(step);
+    bool data = node->kind == LAZY_LEAF || (node->value && !node->requires_grad);
+    return !ts->policy.compiling && data && unit_steps(step);
 }
 
 static LazyNode *apply_slice(TensorState *ts, const ViewStep *step, LazyNode *node) {

@@ -1,0 +1,20 @@
+/* torch.Generator: a stream of PyTorch's CPU random numbers. */
+#ifndef NNC_FRONTEND_TENSOR_GENERATOR_H
+#define NNC_FRONTEND_TENSOR_GENERATOR_H
+
+#include "frontend/tensor/tensor.h"
+#include "ir/random.h"
+
+struct Generator {
+    Obj base;
+    Mt19937 mt;
+    uint64_t seed;
+    uint64_t draws; /* 32-bit numbers taken since the seed */
+    bool entered;   /* its state was set: the seed alone doesn't tell what comes */
+};
+
+void generator_seed(Generator *g, uint64_t seed);
+/* The one named by `generator=`, else the default one; NULL: raised. */
+Generator *generator_of(TensorState *ts, Value v);
+
+#endif
