@@ -29,6 +29,7 @@ enum {
     TRAIT_RANDOM = 256,
     TRAIT_COMPOSITE = 512,           /* has a decomposition */
     TRAIT_PIECEWISE_CONSTANT = 1024, /* its gradient is zero wherever it exists */
+    TRAIT_EXACT = 2048, /* computes, and every target gets the reference's bits: may be folded */
 };
 
 typedef enum AttrKind {
@@ -115,6 +116,7 @@ typedef struct OpInfo {
     const char *attrs;  /* names in storage order, space separated */
     int results;
     uint32_t traits;
+    int cost;
     bool (*infer)(struct InferContext *context); /* writes the result types or an error message */
     void (*eval)(struct EvalContext *context);   /* reference evaluation, in double */
     const char *grad;      /* a formula per input separated by ';', NO_GRAD or ZERO_GRAD */

@@ -1,6 +1,6 @@
 /* Constant folding: the reference interpreter, rounding to types, evaluates small nodes over
- * constants. Only ops that every target rounds alike are folded: arithmetic and comparisons, not
- * exp and its like, so that folding changes no bits. */
+ * constants. Only ops that every target rounds alike (TRAIT_EXACT) are folded: arithmetic and
+ * comparisons, not exp and its like, so that folding changes no bits. */
 #include <string.h>
 
 #include "ir/build.h"
@@ -10,54 +10,9 @@
 
 enum { FOLD_LIMIT = 256 }; /* elements of an operand or the result */
 
-static bool rounds_alike(const Node *node) {
-    switch (node->op) {
-    case OP_neg:
-    case OP_abs:
-    case OP_sign:
-    case OP_floor:
-    case OP_ceil:
-    case OP_round:
-    case OP_trunc:
-    case OP_sqrt:
-    case OP_relu:
-    case OP_not:
-    case OP_isnan:
-    case OP_isinf:
-    case OP_cast:
-    case OP_add:
-    case OP_sub:
-    case OP_mul:
-    case OP_div:
-    case OP_max:
-    case OP_min:
-    case OP_and:
-    case OP_or:
-    case OP_xor:
-    case OP_shl:
-    case OP_shr:
-    case OP_eq:
-    case OP_ne:
-    case OP_lt:
-    case OP_le:
-    case OP_gt:
-    case OP_ge:
-    case OP_where:
-    case OP_reshape:
-    case OP_permute:
-    case OP_slice:
-    case OP_flip:
-    case OP_pad:
-    case OP_concat:
-        return true;
-    case OP_floor_div:
-    case OP_trunc_div:
-    case OP_rem:
-    case OP_fmod:
-        return dtype_is_float(node->type.dtype);
-    default:
-        return false;
-    }
+/* An expand is what fold_uniform makes. */
+static bool rounds_alike(Op op) {
+    return op != OP_expand && op_info(op)->traits & (TRAIT_EXACT | TRAIT_MOVEMENT);
 }
 
 /* A constant whose elements have all the same bits is one element, repeated. */
@@ -94,7 +49,7 @@ static Node *evaluate(Graph *graph, const Node *node) {
 
 Node *fold_constant(Graph *graph, Node *node) {
     if (node->op == OP_const) return fold_uniform(graph, node);
-    if (!rounds_alike(node) || type_numel(&node->type) > FOLD_LIMIT) return NULL;
+    if (!rounds_alike(node->op) || type_numel(&node->type) > FOLD_LIMIT) return NULL;
     for (int i = 0; i < node->input_count; i++)
         if (node->inputs[i]->op != OP_const || type_numel(&node->inputs[i]->type) > FOLD_LIMIT)
             return NULL;

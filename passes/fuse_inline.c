@@ -35,47 +35,6 @@ typedef struct Inliner {
     Reader *readers;
 } Inliner;
 
-static int cost_of(Op op) {
-    switch (op) {
-    case OP_cast:
-    case OP_detach:
-    case OP_neg:
-    case OP_abs:
-    case OP_sign:
-    case OP_relu:
-    case OP_not:
-    case OP_floor:
-    case OP_ceil:
-    case OP_round:
-    case OP_trunc:
-    case OP_isnan:
-    case OP_add:
-    case OP_sub:
-    case OP_mul:
-    case OP_max:
-    case OP_min:
-    case OP_and:
-    case OP_or:
-    case OP_xor:
-    case OP_shl:
-    case OP_shr:
-    case OP_eq:
-    case OP_ne:
-    case OP_lt:
-    case OP_le:
-    case OP_gt:
-    case OP_ge:
-    case OP_where:
-        return 1;
-    case OP_div:
-    case OP_sqrt:
-    case OP_rsqrt:
-        return 4;
-    default:
-        return 10;
-    }
-}
-
 static bool is_elementwise(const Node *node) {
     return op_info(node->op)->traits & TRAIT_ELEMENTWISE;
 }
@@ -138,7 +97,7 @@ static bool contains(Node *const *nodes, int count, const Node *node) {
  * need something stored that is not. */
 static bool find_closure(const Inliner *inliner, Node *value, Closure *closure) {
     const Fuser *fuser = inliner->fuser;
-    *closure = (Closure){.nodes = {value}, .count = 1, .cost = cost_of(value->op)};
+    *closure = (Closure){.nodes = {value}, .count = 1, .cost = op_info(value->op)->cost};
     for (int at = 0; at < closure->count; at++) {
         const Node *node = closure->nodes[at];
         for (int i = 0; i < node->input_count; i++) {
@@ -151,12 +110,12 @@ static bool find_closure(const Inliner *inliner, Node *value, Closure *closure) 
             bool is_stored = base->op == OP_input || fuser->stored[base->id];
             bool stays = base->op == OP_input || inliner->pinned[base->id];
             bool grow = is_elementwise(base) && !stays && !fuser->copied[base->id] &&
-                        !(is_stored && (cost_of(base->op) > 1 || closure->count >= CHEAP));
+                        !(is_stored && (op_info(base->op)->cost > 1 || closure->count >= CHEAP));
             if (!grow && !is_stored) return false;
             if (grow && closure->count == LARGEST_CLOSURE) return false;
             if (grow) {
                 closure->nodes[closure->count++] = base;
-                closure->cost += cost_of(base->op);
+                closure->cost += op_info(base->op)->cost;
             } else {
                 closure->leaves[closure->leaf_count++] = base;
             }

@@ -27,6 +27,7 @@ Test(ops, no_field_is_missing) {
         cr_expect_eq(word_count(info->inputs), info->arity < 0 ? 1 : info->arity, "%s", info->name);
         cr_expect((info->kernel != NULL) == ((info->traits & TRAIT_ELEMENTWISE) != 0), "%s",
                   info->name);
+        cr_expect((info->cost > 0) == (info->kernel != NULL), "%s", info->name);
         cr_expect((info->decompose != NULL) == ((info->traits & TRAIT_COMPOSITE) != 0), "%s",
                   info->name);
         cr_expect((info->arity == 0) == ((info->traits & TRAIT_LEAF) != 0), "%s", info->name);

@@ -11,7 +11,7 @@ static const char PATH[] = "docs/ops.md";
 
 static const char *const TRAITS[] = {
     "leaf",   "elementwise", "commutes", "movement",  "reduction",         "contraction",
-    "window", "indexed",     "random",   "composite", "piecewise constant"};
+    "window", "indexed",     "random",   "composite", "piecewise constant", "exact"};
 
 static const char INTRO[] =
     "# Ops\n\n"
