@@ -89,11 +89,20 @@ static Node *simplify_logic(Node *node, Node *a, Node *b) {
     return NULL;
 }
 
+/* where(a > d, a, max(a, d)) is max(a, d), and so for min: what a clamp records. */
+static bool is_nearer(const Node *c, const Node *a, const Node *b) {
+    if (c->op != OP_gt && c->op != OP_lt) return false;
+    if (b->op != (c->op == OP_gt ? OP_max : OP_min) || c->inputs[0] != a) return false;
+    const Node *limit = b->inputs[0] == a ? b->inputs[1] : b->inputs[0];
+    return limit == c->inputs[1] && (b->inputs[0] == a || b->inputs[1] == a);
+}
+
 static Node *simplify_where(Graph *graph, Node *node) {
     Node *c = node->inputs[0], *a = node->inputs[1], *b = node->inputs[2];
     double value;
     if (node_is_const(c, &value)) return value != 0 ? a : b;
     if (a == b) return a;
+    if (is_nearer(c, a, b)) return b;
     /* where(not c, a, b) = where(c, b, a) */
     if (c->op == OP_not) return simplified_where(graph, c->inputs[0], b, a);
     /* Under a condition that is known to hold, or not to. */
@@ -161,56 +170,53 @@ static bool is_idempotent(Op op) {
            op == OP_trunc || op == OP_sign;
 }
 
-Node *simplify_elementwise(Graph *graph, Node *node) {
-    Node *a = node->inputs[0], *b = node->input_count > 1 ? node->inputs[1] : NULL;
-    Node *better = NULL;
+static Node *simplify_one(Graph *graph, Node *node, Node *x) {
     switch (node->op) {
-    case OP_add:
-        better = simplify_add(graph, a, b);
-        break;
-    case OP_sub:
-        better = simplify_sub(graph, a, b);
-        break;
-    case OP_mul:
-        better = simplify_mul(graph, a, b);
-        break;
-    case OP_div:
-        better = simplify_div(graph, a, b);
-        break;
-    case OP_pow:
-        better = simplify_pow(graph, a, b);
-        break;
-    case OP_and:
-    case OP_or:
-        better = simplify_logic(node, a, b);
-        break;
-    case OP_max:
-    case OP_min:
-        better = a == b ? a : NULL;
-        break;
-    case OP_where:
-        better = simplify_where(graph, node);
-        break;
     case OP_not:
-        better = simplify_not(graph, a);
-        break;
+        return simplify_not(graph, x);
     case OP_neg:
-        better = a->op == OP_neg ? a->inputs[0] : NULL;
-        break;
+        return x->op == OP_neg ? x->inputs[0] : NULL;
     case OP_abs:
         /* |-x| = |x|, but for bytes, which wrap */
-        if (a->op == OP_neg && a->type.dtype != DT_U8)
-            better = simplified_unary(graph, OP_abs, a->inputs[0]);
-        break;
-    case OP_detach: /* gradients were taken before */
-        better = a;
+        if (x->op == OP_neg && x->type.dtype != DT_U8)
+            return simplified_unary(graph, OP_abs, x->inputs[0]);
         break;
     case OP_cast:
-        better = simplify_cast(graph, node);
-        break;
+        return simplify_cast(graph, node);
     default:
         break;
     }
-    if (better == NULL && is_idempotent(node->op) && a->op == node->op) better = a;
+    return is_idempotent(node->op) && x->op == node->op ? x : NULL;
+}
+
+static Node *simplify_two(Graph *graph, Node *node, Node *a, Node *b) {
+    switch (node->op) {
+    case OP_add:
+        return simplify_add(graph, a, b);
+    case OP_sub:
+        return simplify_sub(graph, a, b);
+    case OP_mul:
+        return simplify_mul(graph, a, b);
+    case OP_div:
+        return simplify_div(graph, a, b);
+    case OP_pow:
+        return simplify_pow(graph, a, b);
+    case OP_and:
+    case OP_or:
+        return simplify_logic(node, a, b);
+    case OP_max:
+    case OP_min:
+        return a == b ? a : NULL;
+    default:
+        return NULL;
+    }
+}
+
+Node *simplify_elementwise(Graph *graph, Node *node) {
+    Node *const *inputs = node->inputs;
+    if (node->op == OP_detach) return inputs[0]; /* gradients were taken before */
+    Node *better = node->input_count == 1   ? simplify_one(graph, node, inputs[0])
+                   : node->input_count == 2 ? simplify_two(graph, node, inputs[0], inputs[1])
+                                            : simplify_where(graph, node);
     return better != NULL ? better : pull_expand(graph, node);
 }

@@ -160,15 +160,14 @@ static bool write_result(TensorState *ts, Tensor *x, LazyNode *node, const char 
         return false;
     }
     DType to = x->type.dtype, from = node->type.dtype;
-    bool loses = (dtype_is_float(from) && !dtype_is_float(to)) || (to == DT_BOOL && from != to);
-    if (loses) {
+    if (to == DT_BOOL && from != to) {
         vm_raise(ts->vm, EXC_RuntimeError,
                  "result type %s can't be cast to the desired output type %s",
                  dtype_long_name(from), dtype_long_name(to));
         lazy_unref(ts, node);
         return false;
     }
-    return tensor_write(ts, x, lazy_cast(ts, node, to), fn_name);
+    return tensor_write_result(ts, x, node, fn_name);
 }
 
 static Value inplace_result(TensorState *ts, Value self, LazyNode *node, const char *fn_name) {
@@ -280,8 +279,8 @@ static LazyNode *pow_node(TensorState *ts, Value a, Value b) {
         LazyNode *node = simple_power(ts, x, is_int(b) ? (double)as_int(b) : as_float(b));
         lazy_unref(ts, x);
         if (node || vm_failed(ts->vm)) {
-            Tensor *operands[2] = {as_tensor(a), as_tensor(a)};
-            if (node && node->op == OP_mul) tensor_save(ts, node, operands, 2);
+            Tensor *base = as_tensor(a);
+            if (node && node->op == OP_mul) tensor_save(ts, node, &base, 1);
             return node;
         }
         if (is_int(b) && as_int(b) < 0 && !dtype_is_float(dtype)) {

@@ -319,11 +319,20 @@ static Value std_mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
     return variance(vm, "std_mean", true, true, args, nargs, kwnames);
 }
 
+/* A root's operand: as in PyTorch no gradient passes where it is 0. */
+static LazyNode *rooted(TensorState *ts, LazyNode *sum) {
+    if (!sum || !sum->requires_grad) return sum;
+    LazyNode *zero = lazy_zeros(ts, sum->type);
+    LazyNode *is_zero = lazy_binary(ts, OP_eq, lazy_ref(sum), lazy_ref(zero));
+    return lazy_where(ts, is_zero, zero, sum);
+}
+
 static LazyNode *power_sum(TensorState *ts, const Reduction *r, double p) {
     LazyNode *size = lazy_unary(ts, OP_abs, tensor_read(ts, r->x));
     if (!size) return NULL;
     LazyNode *exponent = lazy_full(ts, size->type, from_float(p));
-    LazyNode *sum = reduce(ts, r, OP_reduce_sum, lazy_binary(ts, OP_pow, size, exponent));
+    LazyNode *sum =
+        rooted(ts, reduce(ts, r, OP_reduce_sum, lazy_binary(ts, OP_pow, size, exponent)));
     if (!sum) return NULL;
     return lazy_binary(ts, OP_pow, sum, lazy_full(ts, sum->type, from_float(1 / p)));
 }
@@ -343,7 +352,7 @@ static Value norm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     if (p == 2) {
         LazyNode *x = tensor_read(ts, r.x);
         LazyNode *squares = x ? lazy_binary(ts, OP_mul, lazy_ref(x), x) : NULL;
-        node = lazy_unary(ts, OP_sqrt, reduce(ts, &r, OP_reduce_sum, squares));
+        node = lazy_unary(ts, OP_sqrt, rooted(ts, reduce(ts, &r, OP_reduce_sum, squares)));
     } else if (p == 1 || isinf(p)) {
         Op op = p == 1 ? OP_reduce_sum : p > 0 ? OP_reduce_max : OP_reduce_min;
         node = reduce(ts, &r, op, lazy_unary(ts, OP_abs, tensor_read(ts, r.x)));

@@ -462,6 +462,35 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
     return true;
 }
 
+/* An operation in place keeps a copy of what it overwrites, where its gradient reads that. */
+static void forget_overwritten(LazyNode *node) {
+    bool reads_it = node->kind == LAZY_OP && node_reads(node) & 1;
+    if (!reads_it || node->saved_count == 0) return;
+    if (--node->saved[0].version->refs == 0) free(node->saved[0].version);
+    node->saved_count--;
+    memmove(node->saved, node->saved + 1, (size_t)node->saved_count * sizeof *node->saved);
+}
+
+bool tensor_write_result(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name) {
+    Type type = tensor->type;
+    if (!node) return false;
+    if (dtype_is_float(node->type.dtype) && !dtype_is_float(type.dtype)) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "result type %s can't be cast to the desired output type %s",
+                 dtype_long_name(node->type.dtype), dtype_long_name(type.dtype));
+        lazy_unref(ts, node);
+        return false;
+    }
+    forget_overwritten(node);
+    bool ok = tensor_write(ts, tensor, lazy_cast(ts, lazy_ref(node), type.dtype), fn_name);
+    if (ok && node->requires_grad && node->kind == LAZY_OP && node_reads(node) >> 31) {
+        save_operand(node, &type, tensor->var->storage->version, true);
+        node->saved[node->saved_count - 1].fn_name = fn_name;
+    }
+    lazy_unref(ts, node);
+    return ok;
+}
+
 /* ---- values ---- */
 
 static void gather_bytes(const Tensor *tensor, const unsigned char *from, unsigned char *to) {

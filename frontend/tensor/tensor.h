@@ -150,6 +150,9 @@ bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on);
 bool tensor_check_inplace(TensorState *ts, Tensor *tensor);
 /* Replaces the tensor's elements by `node` (consumed; same shape and type), in place. */
 bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
+/* As tensor_write, for the result of an operation in place on the tensor (its first operand), cast
+ * to the tensor's type. */
+bool tensor_write_result(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
 /* Replaces the storage's value without touching history or versions: placeholders of a trace. */
 void storage_set(TensorState *ts, Storage *storage, LazyNode *node);
 /* Which operands (bit 31: the result) its gradients will read. */

@@ -85,17 +85,7 @@ Value tensor_unary(TensorState *ts, Op op, Tensor *x, const char *fn_name) {
 }
 
 static Value write_back(TensorState *ts, Value self, LazyNode *node, const char *fn_name) {
-    Tensor *x = as_tensor(self);
-    if (!node) return NULL_VALUE;
-    if (dtype_is_float(node->type.dtype) && !dtype_is_float(x->type.dtype)) {
-        vm_raise(ts->vm, EXC_RuntimeError,
-                 "result type %s can't be cast to the desired output type %s",
-                 dtype_long_name(node->type.dtype), dtype_long_name(x->type.dtype));
-        lazy_unref(ts, node);
-        return NULL_VALUE;
-    }
-    if (!tensor_write(ts, x, lazy_cast(ts, node, x->type.dtype), fn_name)) return NULL_VALUE;
-    return incref(self);
+    return tensor_write_result(ts, as_tensor(self), node, fn_name) ? incref(self) : NULL_VALUE;
 }
 
 static Value unary_call(Vm *vm, const UnarySpec *spec, bool inplace, const Value *args, int nargs,
@@ -217,19 +207,20 @@ static Value round_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwna
 
 /* ---- clamp ---- */
 
-/* One bound. Gradients at it follow PyTorch: a single number lets them through, two numbers don't,
- * a tensor shares them as maximum and minimum do. */
-static LazyNode *clamp_side(TensorState *ts, LazyNode *x, Value bound, bool is_low, bool two) {
+/* One bound. As in PyTorch gradients pass inside a number's bounds only, not at them nor at NaN; a
+ * tensor shares them as maximum and minimum do. */
+static LazyNode *clamp_side(TensorState *ts, LazyNode *x, Value bound, bool is_low) {
     if (is_null(bound) || is_none(bound) || !x) return x;
+    Op nearer = is_low ? OP_max : OP_min;
     LazyNode *limit = operand_node(ts, bound, x->type);
     if (!limit) {
         lazy_unref(ts, x);
         return NULL;
     }
-    if (is_tensor(ts, bound)) return lazy_binary(ts, is_low ? OP_max : OP_min, x, limit);
-    Op beyond = is_low ? (two ? OP_le : OP_lt) : two ? OP_ge : OP_gt;
-    LazyNode *outside = lazy_binary(ts, beyond, lazy_ref(x), lazy_ref(limit));
-    return lazy_where(ts, outside, limit, x);
+    if (is_tensor(ts, bound) || !x->requires_grad) return lazy_binary(ts, nearer, x, limit);
+    LazyNode *inside = lazy_binary(ts, is_low ? OP_gt : OP_lt, lazy_ref(x), lazy_ref(limit));
+    LazyNode *fixed = lazy_binary(ts, nearer, lazy_unary(ts, OP_detach, lazy_ref(x)), limit);
+    return lazy_where(ts, inside, x, fixed);
 }
 
 static LazyNode *clamp_node(TensorState *ts, Tensor *x, Value low, Value high) {
@@ -251,9 +242,7 @@ static LazyNode *clamp_node(TensorState *ts, Tensor *x, Value low, Value high) {
     }
     type.dtype = promote_result(ts, &p);
     LazyNode *node = operand_node(ts, self, type);
-    bool two = !is_null(low) && !is_none(low) && !is_null(high) && !is_none(high);
-    node = clamp_side(ts, node, low, true, two);
-    return clamp_side(ts, node, high, false, two);
+    return clamp_side(ts, clamp_side(ts, node, low, true), high, false);
 }
 
 static Value clamp_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {

@@ -10,7 +10,7 @@
 static const char PATH[] = "docs/ops.md";
 
 static const char *const TRAITS[] = {
-    "leaf",   "elementwise", "commutes", "movement",  "reduction",         "contraction",
+    "leaf",   "elementwise", "commutes", "movement",  "reduction",          "contraction",
     "window", "indexed",     "random",   "composite", "piecewise constant", "exact"};
 
 static const char INTRO[] =
