@@ -102,7 +102,10 @@ bool executable_run(Executable *executable, const void *const *inputs, void *con
                     : interpret(executable, inputs, outputs);
     if (fault == 0) return true;
     const Kernel *kernel = executable->plan->run.items[fault - 1].kernel;
-    buf_printf(error, "index out of range in %s", kernel->name);
+    if (kernel->divides)
+        buf_puts(error, "ZeroDivisionError");
+    else
+        buf_printf(error, "index out of range in %s", kernel->name);
     executable->fault = kernel->span;
     return false;
 }

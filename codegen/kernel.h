@@ -200,6 +200,7 @@ typedef struct Kernel {
     KBlock *body;
     int value_count;      /* ids are below this */
     bool faults;          /* holds a KSTMT_FAULT: the C function returns int, 1 on a fault */
+    bool divides;         /* its faults are integer divisions by zero */
     bool calls;           /* calls libm */
     double flops;         /* multiplications and additions of a run, for reports */
     const char *schedule; /* how it was tiled, for reports; may be NULL */

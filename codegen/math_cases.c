@@ -13,7 +13,10 @@ static KVal *safe_divisor(KBuilder *b, KVal *y) {
     int64_t c;
     if (k_is_const(y, &c) && c != 0) return y;
     KVal *zero = k_eq(b, y, number(b, y, 0));
-    if (y->lanes == 1) k_fault_if(b, zero);
+    if (y->lanes == 1) {
+        k_fault_if(b, zero);
+        b->kernel->divides = true;
+    }
     return k_select(b, zero, number(b, y, 1), y);
 }
 

@@ -1,6 +1,7 @@
 /* Arguments of native functions: matching positional and keyword arguments with a written list of
  * parameters, and Python's messages when they don't. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "frontend/vm_internal.h"
 
@@ -9,6 +10,8 @@ enum { MAX_PARAMETERS = 32 };
 typedef struct Parameter {
     const char *name;
     size_t size;
+    const char *alias; /* another spelling, or NULL */
+    size_t alias_size;
     bool optional, positional_only, keyword_only;
 } Parameter;
 
@@ -17,7 +20,7 @@ typedef struct Parameters {
     int count, positional, required;
 } Parameters;
 
-/* "a b? / c? * d?" */
+/* "a b? / c? * d|alias?" */
 static void parse_parameters(const char *spec, Parameters *out) {
     bool keyword_only = false;
     out->count = out->positional = out->required = 0;
@@ -34,8 +37,16 @@ static void parse_parameters(const char *spec, Parameters *out) {
         } else {
             NNC_CHECK(out->count < MAX_PARAMETERS, "too many parameters in '%s'", spec);
             bool optional = p[n - 1] == '?';
-            out->items[out->count++] =
-                (Parameter){p, optional ? n - 1 : n, optional, false, keyword_only};
+            size_t size = optional ? n - 1 : n;
+            Parameter *parameter = &out->items[out->count++];
+            *parameter = (Parameter){
+                .name = p, .size = size, .optional = optional, .keyword_only = keyword_only};
+            const char *bar = memchr(p, '|', size);
+            if (bar) {
+                parameter->size = (size_t)(bar - p);
+                parameter->alias = bar + 1;
+                parameter->alias_size = size - parameter->size - 1;
+            }
             if (!keyword_only) out->positional++;
             if (!keyword_only && !optional) out->required++;
         }
@@ -60,6 +71,12 @@ static bool unexpected(Vm *vm, const char *function, const Parameters *ps, const
     return false;
 }
 
+static bool is_named(const Parameter *p, const Str *key) {
+    if (p->positional_only) return false;
+    if (p->size == key->size && memcmp(p->name, key->data, key->size) == 0) return true;
+    return p->alias && p->alias_size == key->size && memcmp(p->alias, key->data, key->size) == 0;
+}
+
 bool vm_args(Vm *vm, const char *function, const char *spec, const Value *args, int nargs,
              const Tuple *kwnames, Value *out) {
     Parameters ps;
@@ -81,9 +98,7 @@ bool vm_args(Vm *vm, const char *function, const char *spec, const Value *args, 
         const Str *key = as_str(kwnames->items[k]);
         int at = -1;
         for (int i = 0; i < ps.count && at < 0; i++)
-            if (!ps.items[i].positional_only && ps.items[i].size == key->size &&
-                memcmp(ps.items[i].name, key->data, key->size) == 0)
-                at = i;
+            if (is_named(&ps.items[i], key)) at = i;
         if (at < 0) return unexpected(vm, function, &ps, key);
         if (!is_null(out[at])) {
             vm_raise(vm, EXC_TypeError, "argument for %s() given by name ('%s') and position (%d)",

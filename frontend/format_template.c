@@ -56,9 +56,9 @@ static bool percent_value(Vm *vm, char type, Value v, const char *flags, int64_t
             shown = type == 's' || type == 'c' ? vm_str(vm, v) : vm_repr(vm, v);
         if (precision >= 0) buf_printf(&spec, ".%lld", (long long)precision);
     } else if (is_whole) {
-        if (is_float(v) && strchr("diu", type)) {
-            Value whole = vm_call1(vm, FROM_OBJ(vm->cls[CLS_INT]), v);
-            shown = whole;
+        bool whole = is_float(v) || (v.tag == TAG_OBJ && v.o->cls->slots.to_int);
+        if (whole && strchr("diu", type)) {
+            shown = vm_call1(vm, FROM_OBJ(vm->cls[CLS_INT]), v);
         } else if (is_int(v)) {
             shown = from_int(as_int(v));
         } else {

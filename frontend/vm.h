@@ -296,8 +296,9 @@ Value vm_import(Vm *vm, const char *name);
 
 /* ---- arguments ----
  * `spec` names the parameters: "x y? / *rest"-like words separated by spaces: a `?` at the end
- * makes one optional, "/" ends the positional-only ones, "*" starts the keyword-only ones. `out`
- * gets one borrowed Value each, NULL_VALUE when absent. Errors are Python's TypeErrors. */
+ * makes one optional, `a|b` gives it two spellings, "/" ends the positional-only ones, "*" starts
+ * the keyword-only ones. `out` gets one borrowed Value each, NULL_VALUE when absent. Errors are
+ * Python's TypeErrors. */
 bool vm_args(Vm *vm, const char *function, const char *spec, const Value *args, int nargs,
              const Tuple *kwnames, Value *out);
 /* No keywords, between `min` and `max` positional arguments (-1: any number). */

@@ -64,8 +64,38 @@ static const BinarySpec SPECS[SPEC_COUNT] = {
         {"pow", OP_pow, TYPED_PROMOTED, NULL},
 };
 
-static bool is_bool_tensor(TensorState *ts, Value v) {
-    return is_tensor(ts, v) && as_tensor(v)->type.dtype == DT_BOOL;
+static bool is_bool_operand(TensorState *ts, Value v) {
+    return v.tag == TAG_BOOL || (is_tensor(ts, v) && as_tensor(v)->type.dtype == DT_BOOL);
+}
+
+/* Whether the op is defined for two bools; false: raised. */
+static bool bools_allowed(TensorState *ts, Op op) {
+    const char *kernel = op == OP_floor_div   ? "div_floor_cpu"
+                         : op == OP_trunc_div ? "div_trunc_cpu"
+                         : op == OP_rem       ? "remainder_cpu"
+                         : op == OP_fmod      ? "fmod_cpu"
+                         : op == OP_pow       ? "pow"
+                                              : NULL;
+    if (kernel)
+        vm_raise(ts->vm, EXC_NotImplementedError, "\"%s\" not implemented for 'Bool'", kernel);
+    return !kernel;
+}
+
+/* Division of integers by a zero that is known now is an error now; others fault when they run. */
+static bool divisor_allowed(TensorState *ts, const BinarySpec *spec, Value b, DType dtype) {
+    bool divides = spec->op == OP_floor_div || spec->op == OP_trunc_div || spec->op == OP_rem ||
+                   spec->op == OP_fmod;
+    if (!divides || dtype_is_float(dtype)) return true;
+    bool zero = is_int(b) && as_int(b) == 0;
+    if (is_tensor(ts, b) && !as_tensor(b)->view && !as_tensor(b)->var->root) {
+        const LazyNode *node = lazy_data(as_tensor(b)->var->storage->value);
+        int64_t count = node->value ? type_numel(&node->type) : 0;
+        size_t size = dtype_size(node->type.dtype);
+        for (int64_t i = 0; i < count && !zero; i++)
+            zero = element_int(node->type.dtype, node->value->bytes + (size_t)i * size) == 0;
+    }
+    if (zero) vm_raise(ts->vm, EXC_RuntimeError, "ZeroDivisionError");
+    return !zero;
 }
 
 /* Operands' common dtype; false: raised. */
@@ -83,12 +113,13 @@ static bool common_dtype(TensorState *ts, const BinarySpec *spec, Value a, Value
     if (spec->typing == TYPED_FLOAT && !dtype_is_float(dtype)) dtype = ts->default_dtype;
     if (spec->typing == TYPED_BOOL) dtype = DT_BOOL;
     if (spec->typing == TYPED_BITS && dtype_is_float(dtype)) {
-        vm_raise(ts->vm, EXC_RuntimeError, "\"%s_cpu\" not implemented for '%s'", spec->name,
+        vm_raise(ts->vm, EXC_NotImplementedError, "\"%s_cpu\" not implemented for '%s'", spec->name,
                  dtype_long_name(dtype));
         return false;
     }
-    if (spec->op == OP_sub && (is_bool || is_bool_tensor(ts, a) || is_bool_tensor(ts, b))) {
-        bool two = is_bool_tensor(ts, a) && is_bool_tensor(ts, b);
+    if (is_bool && !bools_allowed(ts, spec->op)) return false;
+    if (spec->op == OP_sub && (is_bool_operand(ts, a) || is_bool_operand(ts, b))) {
+        bool two = is_bool_operand(ts, a) && is_bool_operand(ts, b);
         vm_raise(ts->vm, EXC_NotImplementedError,
                  two ? "Subtraction, the `-` operator, with two bool tensors is not supported. Use "
                        "the `^` or `logical_xor()` operator instead."
@@ -122,8 +153,9 @@ static bool both_shapes(TensorState *ts, Value a, Value b, DType dtype, Type *ou
 static LazyNode *binary_node(TensorState *ts, const BinarySpec *spec, Value a, Value b) {
     DType dtype;
     Type type;
-    if (!common_dtype(ts, spec, a, b, &dtype) || !both_shapes(ts, a, b, dtype, &type)) return NULL;
-    if (spec->op == OP_pow && dtype == DT_BOOL) type.dtype = DT_I64;
+    if (!common_dtype(ts, spec, a, b, &dtype) || !both_shapes(ts, a, b, dtype, &type) ||
+        !divisor_allowed(ts, spec, b, dtype))
+        return NULL;
     LazyNode *x = operand_node(ts, a, type);
     LazyNode *y = x ? operand_node(ts, b, type) : NULL;
     LazyNode *node;
@@ -176,7 +208,9 @@ static Value inplace_result(TensorState *ts, Value self, LazyNode *node, const c
 
 static Value binary_inplace(TensorState *ts, const BinarySpec *spec, Value a, Value b) {
     Tensor *x;
-    if (!arg_tensor(ts, a, spec->name, &x) || !tensor_check_inplace(ts, x)) return NULL_VALUE;
+    if (!arg_tensor(ts, a, spec->name, &x) || !tensor_check_inplace(ts, x) ||
+        (is_tensor(ts, b) && !tensor_check_overlap(ts, x, as_tensor(b))))
+        return NULL_VALUE;
     return inplace_result(ts, a, binary_node(ts, spec, a, b), spec->fn_name);
 }
 
@@ -427,6 +461,7 @@ static bool operand(TensorState *ts, Value v) {
 static Value tensor_slot_binary(Vm *vm, BinaryOp op, Value a, Value b, bool reflected) {
     TensorState *ts = tensor_state(vm);
     if (!operand(ts, a) || !operand(ts, b) || op == BINARY_DIVMOD) return NOT_IMPLEMENTED;
+    if (op == BINARY_MATMUL && (!is_tensor(ts, a) || !is_tensor(ts, b))) return NOT_IMPLEMENTED;
     if (op == BINARY_MATMUL) return tensor_matmul(ts, a, b);
     if (op == BINARY_POW) return tensor_wrap(ts, pow_node(ts, a, b), pow_fn_name(ts, a, b));
     const BinarySpec *spec = &SPECS[OPERATORS[op].spec];
@@ -463,11 +498,6 @@ static Value tensor_slot_unary(Vm *vm, UnaryOp op, Value a) {
     case UNARY_ABS:
         return tensor_unary(ts, OP_abs, x, "AbsBackward0");
     case UNARY_NEG:
-        if (dtype == DT_BOOL)
-            return vm_raise(vm, EXC_NotImplementedError,
-                            "Negation, the `-` operator, on a bool tensor is not supported. If you "
-                            "are trying to invert a mask, use the `~` or `logical_not()` operator "
-                            "instead.");
         return tensor_unary(ts, OP_neg, x, "NegBackward0");
     case UNARY_INVERT:
         break;
@@ -513,6 +543,14 @@ static Value equal_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
 static LazyNode *close_node(TensorState *ts, Value a, Value b, const Value *v) {
     DType dtype;
     Type type;
+    Tensor *first, *second;
+    if (!arg_tensor(ts, a, "isclose", &first) || !arg_tensor(ts, b, "isclose", &second))
+        return NULL;
+    if (first->type.dtype != second->type.dtype) {
+        vm_raise(ts->vm, EXC_RuntimeError, "%s did not match %s",
+                 dtype_long_name(first->type.dtype), dtype_long_name(second->type.dtype));
+        return NULL;
+    }
     if (!common_dtype(ts, &SPECS[SPEC_true_divide], a, b, &dtype) ||
         !both_shapes(ts, a, b, dtype, &type))
         return NULL;

@@ -48,7 +48,8 @@ static bool survey(TensorState *ts, Value v, int depth, Reading *r) {
                                        : -1;
         if (dtype < 0) {
             if (is_str(v))
-                vm_raise(vm, EXC_TypeError, "new(): invalid data type 'str'");
+                vm_raise(vm, depth ? EXC_ValueError : EXC_TypeError,
+                         depth ? "too many dimensions 'str'" : "new(): invalid data type 'str'");
             else
                 vm_raise(vm, EXC_RuntimeError, "Could not infer dtype of %s", vm_class_name(vm, v));
             return false;

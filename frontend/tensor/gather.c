@@ -6,11 +6,16 @@
 
 /* The index argument as i64 (a new reference), which must not be negative: checked now where its
  * values are known, else when the graph runs. NULL: raised. */
-static LazyNode *index_arg(TensorState *ts, Value v, const char *name, int dim, int64_t size) {
+static LazyNode *index_arg(TensorState *ts, Value v, const char *name, bool flat, int dim,
+                           int64_t size) {
     Tensor *index;
     if (!arg_tensor(ts, v, name, &index)) return NULL;
+    if (flat && index->type.rank > 1) {
+        vm_raise(ts->vm, EXC_IndexError, "%s(): Index is supposed to be a vector", name);
+        return NULL;
+    }
     if (index->type.dtype != DT_I64 && index->type.dtype != DT_I32) {
-        vm_raise(ts->vm, EXC_RuntimeError, "%s(): Expected dtype int64 for index", name);
+        vm_raise(ts->vm, EXC_RuntimeError, "%s(): Expected dtype int32/int64 for index", name);
         return NULL;
     }
     LazyNode *node = lazy_cast(ts, tensor_read(ts, index), DT_I64);
@@ -19,9 +24,12 @@ static LazyNode *index_arg(TensorState *ts, Value v, const char *name, int dim, 
     for (int64_t i = 0; i < count; i++) {
         int64_t at = ((const int64_t *)(const void *)data->value->bytes)[i];
         if (at >= 0 && at < size) continue;
-        vm_raise(ts->vm, EXC_RuntimeError,
-                 "index %lld is out of bounds for dimension %d with size %lld", (long long)at, dim,
-                 (long long)size);
+        if (flat)
+            vm_raise(ts->vm, EXC_IndexError, "index out of range in self");
+        else
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "index %lld is out of bounds for dimension %d with size %lld", (long long)at,
+                     dim, (long long)size);
         lazy_unref(ts, node);
         return NULL;
     }
@@ -46,7 +54,7 @@ static bool place_args(TensorState *ts, const char *name, Value input, Value dim
     if (!arg_tensor(ts, input, name, &p->x) || !arg_dim(ts, dim, p->x->type.rank, &p->dim))
         return false;
     int64_t size = p->x->type.rank ? p->x->type.dim[p->dim] : 1;
-    p->index = index_arg(ts, index, name, p->dim, size);
+    p->index = index_arg(ts, index, name, flat, p->dim, size);
     p->node = p->index ? tensor_read(ts, p->x) : NULL;
     if (!p->node) {
         place_free(ts, p);
@@ -60,10 +68,7 @@ static bool place_args(TensorState *ts, const char *name, Value input, Value dim
     if (p->index->type.rank == 0) p->index = lazy_reshape(ts, p->index, 1, (int64_t[]){1});
     if (p->index->type.rank == want) return true;
     vm_raise(ts->vm, EXC_RuntimeError,
-             flat ? "%s(): Index is supposed to be a vector"
-                  : "Index tensor must have the same number of "
-                    "dimensions as input tensor: %s()",
-             name);
+             "Index tensor must have the same number of dimensions as input tensor");
     place_free(ts, p);
     return false;
 }
@@ -72,7 +77,7 @@ static Value gather_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     TensorState *ts = tensor_state(vm);
     Value v[4];
     Place p;
-    if (!vm_args(vm, "gather", "input dim index * sparse_grad?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "gather", "input dim|axis index * sparse_grad?", args, nargs, kwnames, v) ||
         !place_args(ts, "gather", v[0], v[1], v[2], false, &p))
         return NULL_VALUE;
     const Type *a = &p.node->type, *b = &p.index->type;
@@ -164,12 +169,41 @@ static Value put(TensorState *ts, Value self, bool inplace, LazyNode *node, cons
     return tensor_write(ts, x, node, fn_name) ? incref(self) : NULL_VALUE;
 }
 
+/* reduce='multiply': where an element is named several times all factors count, so the elements are
+ * taken, multiplied and put back one slice of the index after the other. */
+static Value scatter_product(TensorState *ts, Value self, Value dim, Value index, Value src,
+                             bool inplace) {
+    Vm *vm = ts->vm;
+    Value result = inplace ? incref(self) : vm_call_method(vm, self, "clone", NULL, 0);
+    Tensor *at = as_tensor(index);
+    int axis = 0;
+    if (is_null(result) || !arg_dim(ts, dim, at->type.rank, &axis)) return NULL_VALUE;
+    int64_t steps = at->type.rank ? at->type.dim[axis] : 1;
+    for (int64_t i = 0; i < steps && !vm_failed(vm); i++) {
+        bool whole = at->type.rank == 0;
+        Value place = whole ? incref(index) : tensor_narrow(ts, at, axis, i, 1, 1, NULL);
+        Value factor = whole || !is_tensor(ts, src) || as_tensor(src)->type.rank == 0
+                           ? incref(src)
+                           : tensor_narrow(ts, as_tensor(src), axis, i, 1, 1, NULL);
+        Value args[3] = {dim, place, NULL_VALUE};
+        Value old = vm_call_method(vm, result, "gather", args, 2);
+        args[2] = is_null(old) ? old : tensor_binary(ts, OP_mul, old, factor, NULL);
+        Value done = is_null(args[2]) ? args[2] : vm_call_method(vm, result, "scatter_", args, 3);
+        Value used[] = {place, factor, old, args[2], done};
+        for (size_t k = 0; k < sizeof used / sizeof *used; k++)
+            if (!is_null(used[k])) decref(used[k]);
+    }
+    if (!vm_failed(vm)) return result;
+    decref(result);
+    return NULL_VALUE;
+}
+
 static Value scatter_any(Vm *vm, const char *name, Op op, bool inplace, const Value *args,
                          int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[6];
     Place p;
-    if (!vm_args(vm, name, "input dim index src? * value? reduce?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, "input dim|axis index src? * value? reduce?", args, nargs, kwnames, v) ||
         !place_args(ts, name, v[0], v[1], v[2], false, &p))
         return NULL_VALUE;
     if (inplace && !tensor_check_inplace(ts, p.x)) {
@@ -177,10 +211,22 @@ static Value scatter_any(Vm *vm, const char *name, Op op, bool inplace, const Va
         return NULL_VALUE;
     }
     Value src = is_null(v[3]) ? v[4] : v[3];
-    if (is_str(v[5]) && strcmp(as_str(v[5])->data, "add") == 0) op = OP_scatter_add;
-    if (is_null(src)) {
+    const char *problem = NULL;
+    bool multiply = is_str(v[5]) && str_equals(as_str(v[5]), "multiply");
+    if (is_str(v[5]) && str_equals(as_str(v[5]), "add"))
+        op = OP_scatter_add;
+    else if (!is_null(v[5]) && !multiply)
+        problem = "reduce argument must be either add or multiply.";
+    if (is_null(src)) problem = "scatter() missing the source";
+    if (is_tensor(ts, src) && as_tensor(src)->type.dtype != p.x->type.dtype)
+        problem = "scatter(): Expected self.dtype to be equal to src.dtype";
+    if (problem) {
         place_free(ts, &p);
-        return vm_raise(vm, EXC_TypeError, "%s() missing the source", name);
+        return vm_raise(vm, EXC_RuntimeError, "%s", problem);
+    }
+    if (multiply) {
+        place_free(ts, &p);
+        return scatter_product(ts, v[0], v[1], v[2], src, inplace);
     }
     const char *fn_name = op == OP_scatter_add ? "ScatterAddBackward0"
                           : is_tensor(ts, src) ? "ScatterBackward0"
@@ -206,7 +252,7 @@ static Value index_select_call(Vm *vm, const Value *args, int nargs, const Tuple
     TensorState *ts = tensor_state(vm);
     Value v[3];
     Place p;
-    if (!vm_args(vm, "index_select", "input dim index", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "index_select", "input dim|axis index", args, nargs, kwnames, v) ||
         !place_args(ts, "index_select", v[0], v[1], v[2], true, &p))
         return NULL_VALUE;
     LazyNode *node = lazy_indexed(ts, OP_take, p.node, p.index, NULL, p.dim);
@@ -219,8 +265,8 @@ static Value index_write(Vm *vm, const char *name, Op op, bool inplace, const ch
     TensorState *ts = tensor_state(vm);
     Value v[5];
     Place p;
-    const char *spec = "input dim index source * alpha?";
-    if (strncmp(name, "index_fill", 10) == 0) spec = "input dim index value * alpha?";
+    const char *spec = "input dim|axis index source * alpha?";
+    if (strncmp(name, "index_fill", 10) == 0) spec = "input dim|axis index value * alpha?";
     if (!vm_args(vm, name, spec, args, nargs, kwnames, v) ||
         !place_args(ts, name, v[0], v[1], v[2], true, &p))
         return NULL_VALUE;
@@ -272,6 +318,7 @@ static Value take_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     Tensor *at;
     if (!arg_tensor(ts, v[1], "take", &at)) return NULL_VALUE;
     LazyNode *index = index_wrap(ts, tensor_read(ts, at), 0, flat);
+    if (!index) return NULL_VALUE;
     LazyNode *node = index ? lazy_reshape(ts, tensor_read(ts, x), 1, &flat) : NULL;
     return tensor_wrap(ts, lazy_indexed(ts, OP_take, node, index, NULL, 0), "TakeBackward0");
 }
@@ -283,7 +330,7 @@ static Value repeat_interleave_call(Vm *vm, const Value *args, int nargs, const 
     Tensor *x;
     int64_t n;
     int dim = 0;
-    if (!vm_args(vm, "repeat_interleave", "input repeats dim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "repeat_interleave", "input repeats dim|axis?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "repeat_interleave", &x) || !arg_int(ts, v[1], 1, &n))
         return NULL_VALUE;
     LazyNode *node = tensor_read(ts, x);
@@ -344,7 +391,7 @@ static Value sort_any(Vm *vm, bool only_indexes, const Value *args, int nargs,
     Tensor *x;
     int dim;
     bool descending;
-    if (!vm_args(vm, "sort", "input dim? descending? stable?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "sort", "input dim|axis? descending? stable?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "sort", &x) ||
         !arg_dim(ts, is_null(v[1]) ? from_int(-1) : v[1], x->type.rank, &dim) ||
         !arg_bool(ts, v[2], false, &descending))
@@ -376,7 +423,7 @@ static Value topk_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     int dim;
     int64_t k;
     bool largest;
-    if (!vm_args(vm, "topk", "input k dim? largest? sorted?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "topk", "input k dim|axis? largest? sorted?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "topk", &x) || !arg_int(ts, v[1], 1, &k) ||
         !arg_dim(ts, is_null(v[2]) ? from_int(-1) : v[2], x->type.rank, &dim) ||
         !arg_bool(ts, v[3], true, &largest))

@@ -10,7 +10,8 @@ typedef struct Indexed {
     int dims[MAX_RANK];        /* its dims that index tensors stand at */
     LazyNode *items[MAX_RANK]; /* i64, checked as far as their values are known; owned */
     int count;
-    Tensor *mask; /* setting: the only advanced index is this bool mask at mask_dim; borrowed */
+    int source_dim; /* of the tensor: how many dims the items so far have used up */
+    Tensor *mask;   /* setting: the only advanced index is this bool mask at mask_dim; borrowed */
     int mask_dim;
 } Indexed;
 
@@ -68,7 +69,7 @@ LazyNode *index_wrap(TensorState *ts, LazyNode *node, int dim, int64_t size) {
 
 static bool add_item(TensorState *ts, Indexed *ix, LazyNode *node, int dim) {
     Tensor *x = as_tensor(ix->view);
-    node = node ? index_wrap(ts, node, dim, x->type.dim[dim]) : NULL;
+    node = node ? index_wrap(ts, node, ix->count, x->type.dim[dim]) : NULL; /* errors count items */
     if (!node) return false;
     ix->dims[ix->count] = dim;
     ix->items[ix->count++] = node;
@@ -146,7 +147,7 @@ static bool is_mask(TensorState *ts, Value v) {
 
 /* Dims of the tensor that a key item uses up. */
 static int dims_used(TensorState *ts, Value v) {
-    if (is_none(v) || v.tag == TAG_ELLIPSIS) return 0;
+    if (is_none(v) || v.tag == TAG_ELLIPSIS || v.tag == TAG_BOOL) return 0;
     return is_mask(ts, v) ? as_tensor(v)->type.rank : 1;
 }
 
@@ -183,6 +184,19 @@ static bool insert_dim(TensorState *ts, Indexed *ix, int dim) {
     return set_view(ix, tensor_view_of(ts, x, step, "UnsqueezeBackward0"));
 }
 
+/* x[True] and x[False]: a new dim of one or no elements, which only reading in front allows. */
+static bool apply_bool(TensorState *ts, Indexed *ix, bool on, int *dim) {
+    if (!insert_dim(ts, ix, *dim)) return false;
+    int64_t none[1] = {0};
+    Buffer *buffer = buffer_new(ts, sizeof none);
+    memset(buffer->bytes, 0, sizeof none);
+    int64_t count = on ? 1 : 0;
+    LazyNode *item = lazy_leaf(ts, type_make(DT_I64, 1, &count), buffer);
+    ix->dims[ix->count] = (*dim)++;
+    ix->items[ix->count++] = item;
+    return true;
+}
+
 /* One item at dim; moves dim past what it leaves. Tensors made from lists are released at once. */
 static bool apply_item(TensorState *ts, Indexed *ix, Value item, int *dim, bool only_mask) {
     Vm *vm = ts->vm;
@@ -192,20 +206,23 @@ static bool apply_item(TensorState *ts, Indexed *ix, Value item, int *dim, bool 
         return ok;
     }
     if (is_none(item)) return insert_dim(ts, ix, (*dim)++);
-    if (item.tag == TAG_BOOL) {
-        vm_raise(vm, EXC_IndexError, "indexing with a bool is not supported: use a mask tensor");
-        return false;
-    }
+    if (item.tag == TAG_BOOL) return apply_bool(ts, ix, item.i != 0, dim);
     if (!is_tensor(ts, item) && !is_list(item) && !is_tuple(item)) {
         int64_t index;
         if (!vm_to_index(vm, item, &index)) {
             vm_catch(vm, EXC_TypeError);
+            if (is_str(item)) {
+                vm_raise(vm, EXC_TypeError, "new(): invalid data type 'str'");
+                return false;
+            }
             vm_raise(vm, EXC_IndexError,
                      "only integers, slices (`:`), ellipsis (`...`), None and long or byte "
                      "Variables are valid indices (got %s)",
                      vm_class_name(vm, item));
             return false;
         }
+        int64_t size = as_tensor(ix->view)->type.dim[*dim];
+        if (index < -size || index >= size) return out_of_bounds(ts, index, ix->source_dim, size);
         return set_view(ix, tensor_select(ts, as_tensor(ix->view), *dim, index));
     }
     Value made = is_tensor(ts, item) ? incref(item) : tensor_from_data(ts, item, false, DT_I64);
@@ -259,10 +276,13 @@ static bool parse_key(TensorState *ts, Value self, Value key, bool setting, Inde
     }
     bool only_mask = setting && advanced_count(ts, items, count) == 1;
     for (size_t i = 0; i < count; i++) {
-        if (items[i].tag == TAG_ELLIPSIS)
+        if (items[i].tag == TAG_ELLIPSIS) {
             dim += x->type.rank - used;
-        else if (!apply_item(ts, ix, items[i], &dim, only_mask))
+            ix->source_dim += x->type.rank - used;
+        } else if (!apply_item(ts, ix, items[i], &dim, only_mask)) {
             return false;
+        }
+        ix->source_dim += dims_used(ts, items[i]);
     }
     return true;
 }
@@ -283,9 +303,17 @@ static bool merge_shapes(TensorState *ts, const Indexed *ix, Merge *m) {
     m->shape = ix->items[0]->type;
     for (int i = 1; i < ix->count; i++)
         if (!broadcast_shapes(ts, &m->shape, &ix->items[i]->type, &m->shape)) {
+            Buf shapes = {0};
+            for (int k = 0; k < ix->count; k++) {
+                if (k) buf_puts(&shapes, ", ");
+                shape_text(&shapes, ix->items[k]->type.dim, ix->items[k]->type.rank);
+            }
             if (vm_catch(ts->vm, EXC_RuntimeError))
                 vm_raise(ts->vm, EXC_IndexError,
-                         "shape mismatch: indexing tensors could not be broadcast together");
+                         "shape mismatch: indexing tensors could not be broadcast together with "
+                         "shapes %s",
+                         buf_text(&shapes));
+            buf_free(&shapes);
             return false;
         }
     return true;
@@ -369,30 +397,31 @@ Value tensor_getitem(Vm *vm, Value self, Value key) {
 
 /* ---- writing ---- */
 
+/* An in-place result of another shape than its target. */
+static bool shape_unlike(TensorState *ts, const Type *target, const Type *got) {
+    Buf text = {0};
+    buf_puts(&text, "output with shape ");
+    shape_text(&text, target->dim, target->rank);
+    buf_puts(&text, " doesn't match the broadcast shape ");
+    shape_text(&text, got->dim, got->rank);
+    vm_raise(ts->vm, EXC_RuntimeError, "%s", buf_text(&text));
+    buf_free(&text);
+    return false;
+}
+
 bool tensor_copy(TensorState *ts, Tensor *to, Value from, const char *fn_name) {
-    if (!tensor_check_inplace(ts, to)) return false;
+    bool allowed = is_tensor(ts, from) ? tensor_check_inplace(ts, to) : tensor_check_leaf(ts, to);
+    if (!allowed) return false;
     Type type = to->type;
     if (is_tensor(ts, from)) { /* leading ones are dropped when it has more dims */
         Tensor *t = as_tensor(from);
+        if (!tensor_check_overlap(ts, to, t)) return false;
         int extra = t->type.rank - to->type.rank, lead = 0;
         while (lead < extra && t->type.dim[lead] == 1)
             lead++;
         Type rest = type_make(t->type.dtype, t->type.rank - lead, t->type.dim + lead), out = rest;
-        bool fits =
-            broadcast_shapes(ts, &to->type, &rest, &out) && type_same_shape(&out, &to->type);
-        if (!fits) {
-            if (vm_failed(ts->vm)) decref(vm_take_raised(ts->vm));
-            Buf a = {0}, b = {0};
-            shape_text(&a, to->type.dim, to->type.rank);
-            shape_text(&b, t->type.dim, t->type.rank);
-            vm_raise(ts->vm, EXC_RuntimeError,
-                     "shape mismatch: value tensor of shape %s cannot be broadcast to indexing "
-                     "result of shape %s",
-                     buf_text(&b), buf_text(&a));
-            buf_free(&a);
-            buf_free(&b);
-            return false;
-        }
+        if (!broadcast_shapes(ts, &to->type, &rest, &out)) return false;
+        if (!type_same_shape(&out, &to->type)) return shape_unlike(ts, &to->type, &out);
         LazyNode *node = lazy_cast(ts, tensor_read(ts, t), to->type.dtype);
         node = lazy_reshape(ts, node, rest.rank, rest.dim);
         return tensor_write(ts, to, lazy_broadcast(ts, node, type.rank, type.dim), fn_name);
@@ -466,30 +495,40 @@ static bool unfold_mask(TensorState *ts, Indexed *ix) {
     return !ix->mask || add_mask(ts, ix, ix->mask, ix->mask_dim);
 }
 
+/* Whether a value can be expanded to what it is assigned to; false: raised. */
+static bool fits_view(TensorState *ts, Tensor *to, Value value) {
+    if (!is_tensor(ts, value)) return true;
+    const Type *have = &as_tensor(value)->type;
+    int lead = 0;
+    while (lead < have->rank - to->type.rank && have->dim[lead] == 1)
+        lead++;
+    Type rest = type_make(have->dtype, have->rank - lead, have->dim + lead);
+    return expand_fits(ts, &rest, to->type.rank, to->type.dim);
+}
+
 bool tensor_setitem(Vm *vm, Value self, Value key, Value value) {
     TensorState *ts = tensor_state(vm);
     if (is_null(value)) {
         vm_raise(vm, EXC_TypeError, "cannot delete items of a tensor");
         return false;
     }
+    if (!is_tensor(ts, value) && !is_number(ts, value)) {
+        vm_raise(vm, EXC_TypeError, "can't assign a %s to a torch.%sTensor",
+                 vm_class_name(vm, value), dtype_long_name(as_tensor(self)->type.dtype));
+        return false;
+    }
     Indexed ix;
-    Value made = is_tensor(ts, value) || is_number(ts, value)
-                     ? incref(value)
-                     : tensor_from_data(ts, value, true, as_tensor(self)->type.dtype);
-    bool ok = !is_null(made) && parse_key(ts, self, key, true, &ix);
-    if (is_null(made)) return false;
+    bool ok = parse_key(ts, self, key, true, &ix);
     if (ok) {
-        bool one = !is_tensor(ts, made) || type_numel(&as_tensor(made)->type) == 1;
-        if (ix.mask && one && (!is_tensor(ts, made) || as_tensor(made)->type.rank == 0)) {
-            ok = set_masked(ts, &ix, made);
-        } else if (ix.mask || ix.count) {
-            ok = unfold_mask(ts, &ix) && index_put_into(ts, &ix, made, false);
-        } else {
-            ok = tensor_copy(ts, as_tensor(ix.view), made, "CopyBackwards");
-        }
+        if (ix.mask && (!is_tensor(ts, value) || as_tensor(value)->type.rank == 0))
+            ok = set_masked(ts, &ix, value);
+        else if (ix.mask || ix.count)
+            ok = unfold_mask(ts, &ix) && index_put_into(ts, &ix, value, false);
+        else
+            ok = fits_view(ts, as_tensor(ix.view), value) &&
+                 tensor_copy(ts, as_tensor(ix.view), value, "CopyBackwards");
     }
     indexed_free(ts, &ix);
-    decref(made);
     return ok;
 }
 
@@ -523,20 +562,19 @@ static Value index_put_inplace(Vm *vm, const Value *args, int nargs, const Tuple
     return index_put_call(vm, true, args, nargs, kwnames);
 }
 
-static Value nonzero_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
-    Value v[2];
-    Tensor *x;
-    bool as_tuple_;
+Value tensor_nonzero(TensorState *ts, Tensor *x, bool as_columns) {
     LazyNode *items[MAX_RANK];
     int64_t found;
-    if (!vm_args(vm, "nonzero", "input * as_tuple?", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], "nonzero", &x) || !arg_bool(ts, v[1], false, &as_tuple_) ||
-        !nonzero_nodes(ts, x, items, &found))
-        return NULL_VALUE;
+    if (as_columns && x->type.rank == 0) {
+        Value row = tensor_reshape(ts, x, 1, (int64_t[]){1}, NULL);
+        Value result = is_null(row) ? row : tensor_nonzero(ts, as_tensor(row), true);
+        if (!is_null(row)) decref(row);
+        return result;
+    }
+    if (!nonzero_nodes(ts, x, items, &found)) return NULL_VALUE;
     int rank = x->type.rank;
-    if (as_tuple_) {
-        Value parts = tuple_new(vm, (size_t)rank);
+    if (as_columns) {
+        Value parts = tuple_new(ts->vm, (size_t)rank);
         for (int i = 0; i < rank; i++)
             as_tuple(parts)->items[i] = tensor_wrap(ts, items[i], NULL);
         return parts;
@@ -551,6 +589,76 @@ static Value nonzero_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
         lazy_unref(ts, items[d]);
     }
     return tensor_from_buffer(ts, type_make(DT_I64, 2, dims), buffer);
+}
+
+static Value nonzero_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x;
+    bool as_columns;
+    if (!vm_args(vm, "nonzero", "input * as_tuple?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "nonzero", &x) || !arg_bool(ts, v[1], false, &as_columns))
+        return NULL_VALUE;
+    return tensor_nonzero(ts, x, as_columns);
+}
+
+static Value argwhere_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[1];
+    Tensor *x;
+    if (!vm_args(vm, "argwhere", "input", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "argwhere", &x))
+        return NULL_VALUE;
+    return tensor_nonzero(ts, x, false);
+}
+
+/* masked_scatter(x, mask, source): the places where mask holds get source's elements in order. */
+static Value masked_scatter_any(Vm *vm, bool inplace, const Value *args, int nargs,
+                                const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    Tensor *x, *mask, *source;
+    if (!vm_args(vm, "masked_scatter", "input mask source", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "masked_scatter", &x) ||
+        !arg_tensor(ts, v[1], "masked_scatter", &mask) ||
+        !arg_tensor(ts, v[2], "masked_scatter", &source))
+        return NULL_VALUE;
+    if (mask->type.dtype != DT_BOOL || !expand_fits(ts, &mask->type, x->type.rank, x->type.dim))
+        return vm_failed(vm) ? NULL_VALUE
+                             : vm_raise(vm, EXC_RuntimeError,
+                                        "masked_scatter_ only supports boolean masks, but got mask "
+                                        "with dtype %s",
+                                        dtype_long_name(mask->type.dtype));
+    Value wide = tensor_view_of(ts, mask, view_expand(mask, x->type.rank, x->type.dim), NULL);
+    Value row =
+        tensor_reshape(ts, source, 1, (int64_t[]){type_numel(&source->type)}, "ViewBackward0");
+    Value target =
+        inplace ? incref(v[0]) : tensor_wrap(ts, tensor_read(ts, x), "MaskedScatterBackward0");
+    LazyNode *items[MAX_RANK];
+    int64_t found = 0;
+    bool ok = !is_null(wide) && !is_null(row) && !is_null(target) &&
+              nonzero_nodes(ts, as_tensor(wide), items, &found);
+    for (int i = 0; ok && i < x->type.rank; i++)
+        lazy_unref(ts, items[i]);
+    if (ok && found > type_numel(&source->type)) {
+        vm_raise(vm, EXC_RuntimeError, "Number of elements of source < number of ones in mask");
+        ok = false;
+    }
+    Value part =
+        ok ? tensor_narrow(ts, as_tensor(row), 0, 0, found, 1, "SliceBackward0") : NULL_VALUE;
+    ok = ok && !is_null(part) && tensor_setitem(vm, target, wide, part);
+    Value used[] = {wide, row, part};
+    for (int i = 0; i < 3; i++)
+        if (!is_null(used[i])) decref(used[i]);
+    if (ok) return target;
+    if (!is_null(target)) decref(target);
+    return NULL_VALUE;
+}
+static Value masked_scatter_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return masked_scatter_any(vm, false, args, nargs, kwnames);
+}
+static Value masked_scatter_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return masked_scatter_any(vm, true, args, nargs, kwnames);
 }
 
 static Value masked_select_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -574,6 +682,9 @@ const TensorFunction INDEX_FUNCTIONS[] = {
     {"index_put", index_put_new, FN_BOTH},
     {"index_put_", index_put_inplace, FN_METHOD},
     {"nonzero", nonzero_call, FN_BOTH},
+    {"argwhere", argwhere_call, FN_BOTH},
+    {"masked_scatter", masked_scatter_call, FN_BOTH},
+    {"masked_scatter_", masked_scatter_call_, FN_METHOD},
     {"masked_select", masked_select_call, FN_BOTH},
     {NULL, NULL, 0},
 };

@@ -81,7 +81,7 @@ static Value cat_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames
     const Value *items;
     size_t count;
     int dim = 0;
-    if (!vm_args(vm, "cat", "tensors dim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "cat", "tensors dim|axis?", args, nargs, kwnames, v) ||
         !tensors_of(ts, "cat", v[0], &items, &count))
         return NULL_VALUE;
     int rank = as_tensor(items[0])->type.rank;
@@ -99,7 +99,7 @@ static Value stack_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     const Value *items;
     size_t count;
     int dim = 0;
-    if (!vm_args(vm, "stack", "tensors dim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "stack", "tensors dim|axis?", args, nargs, kwnames, v) ||
         !tensors_of(ts, "stack", v[0], &items, &count))
         return NULL_VALUE;
     const Type *first = &as_tensor(items[0])->type;

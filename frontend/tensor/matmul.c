@@ -21,12 +21,10 @@ static LazyNode *dot(TensorState *ts, LazyNode *a, LazyNode *b, int batch, int c
 }
 
 static bool same_dtype(TensorState *ts, const Tensor *a, const Tensor *b) {
-    static const char *const names[] = {"bool",     "unsigned char", "int",
-                                        "long int", "float",         "double"};
     if (a->type.dtype == b->type.dtype) return true;
     vm_raise(ts->vm, EXC_RuntimeError,
-             "expected m1 and m2 to have the same dtype, but got: %s != %s", names[a->type.dtype],
-             names[b->type.dtype]);
+             "expected m1 and m2 to have the same dtype, but got: %s != %s",
+             dtype_c_name(a->type.dtype), dtype_c_name(b->type.dtype));
     return false;
 }
 
@@ -121,6 +119,20 @@ static Value matmul_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     return tensor_matmul(tensor_state(vm), v[0], v[1]);
 }
 
+static Value wrong_ranks(TensorState *ts, const char *name, const Tensor *a, const Tensor *b) {
+    int ra = a->type.rank, rb = b->type.rank;
+    if (strcmp(name, "bmm") == 0)
+        return vm_raise(ts->vm, EXC_RuntimeError, "batch%d must be a 3D tensor", ra == 3 ? 2 : 1);
+    if (strcmp(name, "dot") == 0)
+        return vm_raise(ts->vm, EXC_RuntimeError,
+                        "1D tensors expected, but got %dD and %dD tensors", ra, rb);
+    if (strcmp(name, "mv") == 0)
+        return vm_raise(ts->vm, EXC_RuntimeError,
+                        "vector + matrix @ vector expected, got 1, %d, %d", ra, rb);
+    return vm_raise(ts->vm, EXC_RuntimeError, "%s: mat%d must be a matrix, got %d-D tensor", name,
+                    ra == 2 ? 2 : 1, ra == 2 ? rb : ra);
+}
+
 /* mm, bmm, mv and dot: matmul of given ranks. */
 static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Value *args, int nargs,
                     const Tuple *kwnames) {
@@ -130,10 +142,7 @@ static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Valu
     if (!vm_args(vm, name, "input mat2", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], name, &a) || !arg_tensor(ts, v[1], name, &b))
         return NULL_VALUE;
-    if (a->type.rank != rank_a || b->type.rank != rank_b)
-        return vm_raise(vm, EXC_RuntimeError,
-                        "%s: expected tensors with %d and %d dimensions, got %dD and %dD", name,
-                        rank_a, rank_b, a->type.rank, b->type.rank);
+    if (a->type.rank != rank_a || b->type.rank != rank_b) return wrong_ranks(ts, name, a, b);
     if (rank_a == 3 && a->type.dim[0] != b->type.dim[0]) return batch_error(ts, a, b);
     return tensor_matmul(ts, v[0], v[1]);
 }
@@ -177,6 +186,11 @@ static Value addmm_any(Vm *vm, const char *name, const char *fn_name, const Valu
     if (!vm_args(vm, name, "input mat1 mat2 * beta? alpha?", args, nargs, kwnames, v))
         return NULL_VALUE;
     TensorState *ts = tensor_state(vm);
+    Tensor *a, *b;
+    if (!arg_tensor(ts, v[1], name, &a) || !arg_tensor(ts, v[2], name, &b)) return NULL_VALUE;
+    if (a->type.rank == 2 && b->type.rank == 2 && a->type.dim[1] != b->type.dim[0])
+        return shapes_error(ts, name, a->type.dim[0], a->type.dim[1], b->type.dim[0],
+                            b->type.dim[1]);
     return add_scaled(ts, v[0], tensor_matmul(ts, v[1], v[2]), v[3], v[4], fn_name);
 }
 static Value addmm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

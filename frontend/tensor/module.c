@@ -24,8 +24,9 @@
  *   leave_module(module)                        Module.__call__, after forward
  *   zero_grad_mark(), step_mark()               Optimizer.zero_grad, the end of Optimizer.step
  * Functions and methods: the tables of arith.c, unary.c, reduce.c, shape.c, index.c, gather.c,
- *   create.c, random.c, generator.c, matmul.c, join.c, repr.c, backward.c and object.c, each entry
- * saying whether it is a function of the module, a method or attribute of Tensor, or both. */
+ *   create.c, random.c, generator.c, matmul.c, join.c, repr.c, strided.c, backward.c and object.c,
+ * each entry saying whether it is a function of the module, a method or attribute of Tensor, or
+ * both. */
 // clang-format on
 #include <stddef.h>
 #include <stdlib.h>
@@ -352,6 +353,19 @@ static Value promote_types_call(Vm *vm, const Value *args, int nargs, const Tupl
     return dtype_value(ts, promote_types(a, b));
 }
 
+static Value can_cast_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    DType from = DT_F32, to = DT_F32;
+    Value v[2];
+    if (!vm_args(vm, "can_cast", "from_ to", args, nargs, kwnames, v) ||
+        !arg_dtype(ts, v[0], &from) || !arg_dtype(ts, v[1], &to))
+        return NULL_VALUE;
+    bool loses = (dtype_is_float(from) && !dtype_is_float(to)) ||
+                 (from != DT_BOOL && to == DT_BOOL) ||
+                 (!dtype_is_float(from) && from != DT_BOOL && from != DT_U8 && to == DT_U8);
+    return from_bool(!loses);
+}
+
 static Value result_type_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Promotion p;
@@ -382,6 +396,7 @@ const TensorFunction MODULE_FUNCTIONS[] = {
     {"get_default_dtype", get_default_dtype_call, FN_FUNCTION},
     {"set_default_dtype", set_default_dtype_call, FN_FUNCTION},
     {"promote_types", promote_types_call, FN_FUNCTION},
+    {"can_cast", can_cast_call, FN_FUNCTION},
     {"result_type", result_type_call, FN_FUNCTION},
     {"counters", counters_call, FN_FUNCTION},
     {NULL, NULL, 0},
@@ -390,10 +405,10 @@ const TensorFunction MODULE_FUNCTIONS[] = {
 /* ---- registering ---- */
 
 static const TensorFunction *const TABLES[] = {
-    ARITH_FUNCTIONS,  UNARY_FUNCTIONS,  REDUCE_FUNCTIONS, VIEW_FUNCTIONS,      INDEX_FUNCTIONS,
-    GATHER_FUNCTIONS, CREATE_FUNCTIONS, RANDOM_FUNCTIONS, GENERATOR_FUNCTIONS, BATCH_FUNCTIONS,
-    MATMUL_FUNCTIONS, REPR_FUNCTIONS,   JOIN_FUNCTIONS,   AUTOGRAD_FUNCTIONS,  OBJECT_FUNCTIONS,
-    TRACE_FUNCTIONS,  MODULE_FUNCTIONS,
+    ARITH_FUNCTIONS,  UNARY_FUNCTIONS,   REDUCE_FUNCTIONS, VIEW_FUNCTIONS,      INDEX_FUNCTIONS,
+    GATHER_FUNCTIONS, CREATE_FUNCTIONS,  RANDOM_FUNCTIONS, GENERATOR_FUNCTIONS, BATCH_FUNCTIONS,
+    MATMUL_FUNCTIONS, REPR_FUNCTIONS,    JOIN_FUNCTIONS,   AUTOGRAD_FUNCTIONS,  OBJECT_FUNCTIONS,
+    TRACE_FUNCTIONS,  STRIDED_FUNCTIONS, MODULE_FUNCTIONS,
 };
 enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
 

@@ -117,8 +117,16 @@ static bool object_hash(Vm *vm, Value self, int64_t *out) {
     return true;
 }
 
+/* The element that int() and float() convert. */
+static Value only_item(Vm *vm, Value self) {
+    if (type_numel(&as_tensor(self)->type) != 1)
+        return vm_raise(vm, EXC_ValueError,
+                        "only one element tensors can be converted to Python scalars");
+    return tensor_item(tensor_state(vm), as_tensor(self));
+}
+
 static Value object_to_int(Vm *vm, Value self) {
-    Value item = tensor_item(tensor_state(vm), as_tensor(self));
+    Value item = only_item(vm, self);
     if (item.tag == TAG_BOOL) return from_int(item.i);
     if (item.tag != TAG_FLOAT) return item;
     if (!(item.f > -9.3e18 && item.f < 9.3e18))
@@ -127,7 +135,7 @@ static Value object_to_int(Vm *vm, Value self) {
 }
 
 static Value object_to_float(Vm *vm, Value self) {
-    Value item = tensor_item(tensor_state(vm), as_tensor(self));
+    Value item = only_item(vm, self);
     return is_int(item) ? from_float((double)as_int(item)) : item;
 }
 
@@ -139,19 +147,34 @@ static Value object_to_index(Vm *vm, Value self) {
     return object_to_int(vm, self);
 }
 
-/* torch.Tensor(2, 3) and torch.Tensor([...]): always the default float. */
-static Value object_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
+/* torch.LongTensor(2, 3) and torch.LongTensor([...]). */
+static Value typed_tensor(Vm *vm, DType dtype, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     const Value *items;
     size_t count;
-    (void)cls;
     if (!vm_args_simple(vm, "Tensor", nargs, kwnames, 0, -1)) return NULL_VALUE;
     if (nargs == 1 && (vm_items(args[0], &items, &count) || is_tensor(ts, args[0])))
-        return tensor_from_data(ts, args[0], true, ts->default_dtype);
-    Type type = {.dtype = ts->default_dtype};
+        return tensor_from_data(ts, args[0], true, dtype);
+    Type type = {.dtype = dtype};
     if (!arg_sizes(ts, args, nargs, "Tensor", type.dim, &type.rank)) return NULL_VALUE;
     if (nargs == 0) type.rank = 1;
     return tensor_wrap(ts, lazy_zeros(ts, type), NULL);
+}
+
+#define TYPED(name, dtype)                                                                         \
+    static Value name##_tensor(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {       \
+        return typed_tensor(vm, dtype, args, nargs, kwnames);                                      \
+    }
+TYPED(bool, DT_BOOL)
+TYPED(byte, DT_U8)
+TYPED(int, DT_I32)
+TYPED(long, DT_I64)
+TYPED(double, DT_F64)
+
+/* torch.Tensor(...): always the default float. */
+static Value object_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)cls;
+    return typed_tensor(vm, tensor_state(vm)->default_dtype, args, nargs, kwnames);
 }
 
 static bool object_init(Vm *vm, Value self, const Value *args, int nargs, const Tuple *kwnames) {
@@ -405,9 +428,13 @@ static Value copy_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
 static Value fill_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[2];
-    if (!vm_args(vm, "fill_", "self value", args, nargs, kwnames, v) ||
-        !tensor_copy(ts, as_tensor(v[0]), v[1], "FillBackward0"))
-        return NULL_VALUE;
+    if (!vm_args(vm, "fill_", "self value", args, nargs, kwnames, v)) return NULL_VALUE;
+    if (is_tensor(ts, v[1]) && as_tensor(v[1])->type.rank)
+        return vm_raise(vm, EXC_RuntimeError,
+                        "fill_ only supports 0-dimension value tensor but got tensor with %d "
+                        "dimensions.",
+                        as_tensor(v[1])->type.rank);
+    if (!tensor_copy(ts, as_tensor(v[0]), v[1], "FillBackward0")) return NULL_VALUE;
     return incref(v[0]);
 }
 
@@ -477,6 +504,11 @@ const TensorFunction OBJECT_FUNCTIONS[] = {
     {"numpy", no_numpy, FN_METHOD},
     {"data_ptr", no_data_ptr, FN_METHOD},
     {"is_tensor", is_tensor_call, FN_FUNCTION},
+    {"BoolTensor", bool_tensor, FN_FUNCTION},
+    {"ByteTensor", byte_tensor, FN_FUNCTION},
+    {"IntTensor", int_tensor, FN_FUNCTION},
+    {"LongTensor", long_tensor, FN_FUNCTION},
+    {"DoubleTensor", double_tensor, FN_FUNCTION},
     {NULL, NULL, 0},
 };
 

@@ -272,3 +272,9 @@ const char *dtype_long_name(DType dtype) {
     static const char *const names[] = {"Bool", "Byte", "Int", "Long", "Float", "Double"};
     return names[dtype];
 }
+
+const char *dtype_c_name(DType dtype) {
+    static const char *const names[] = {"bool",     "unsigned char", "int",
+                                        "long int", "float",         "double"};
+    return names[dtype];
+}

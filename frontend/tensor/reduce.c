@@ -57,7 +57,7 @@ static Value sum_like(Vm *vm, const char *name, Op op, const char *fn_all, const
     TensorState *ts = tensor_state(vm);
     Value v[4];
     Reduction r;
-    if (!vm_args(vm, name, "input dim? keepdim? * dtype?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, "input dim|axis? keepdim|keepdims? * dtype?", args, nargs, kwnames, v) ||
         !reduction_args(ts, name, v[0], v[1], v[2], &r))
         return NULL_VALUE;
     DType dtype = dtype_is_float(r.x->type.dtype) ? r.x->type.dtype : DT_I64;
@@ -77,7 +77,8 @@ static Value mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     TensorState *ts = tensor_state(vm);
     Value v[4];
     Reduction r;
-    if (!vm_args(vm, "mean", "input dim? keepdim? * dtype?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "mean", "input dim|axis? keepdim|keepdims? * dtype?", args, nargs, kwnames,
+                 v) ||
         !reduction_args(ts, "mean", v[0], v[1], v[2], &r))
         return NULL_VALUE;
     DType dtype = r.x->type.dtype;
@@ -146,10 +147,14 @@ Value pair_new(TensorState *ts, PairKind kind, Value values, Value indices) {
 
 static bool not_empty(TensorState *ts, const Reduction *r, const char *name) {
     if (reduced_count(r) > 0) return true;
-    vm_raise(ts->vm, EXC_RuntimeError,
-             "%s(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-             "reduction dim with the 'dim' argument.",
-             name);
+    bool is_arg = strncmp(name, "arg", 3) == 0;
+    if (!r->all)
+        vm_raise(ts->vm, EXC_IndexError, "%s(): Expected reduction dim %lld to have non-zero size.",
+                 name, (long long)r->axes[0]);
+    else
+        vm_raise(ts->vm, is_arg ? EXC_IndexError : EXC_RuntimeError,
+                 "%s(): Expected reduction dim to be specified for input.numel() == 0.%s", name,
+                 is_arg ? "" : " Specify the reduction dim with the 'dim' argument.");
     return false;
 }
 
@@ -190,7 +195,7 @@ static Value extreme(Vm *vm, bool is_max, const Value *args, int nargs, const Tu
     Op op = is_max ? OP_reduce_max : OP_reduce_min;
     Value v[4];
     Reduction r;
-    if (!vm_args(vm, name, "input dim? keepdim? * other?", args, nargs, kwnames, v))
+    if (!vm_args(vm, name, "input dim|axis? keepdim|keepdims? * other?", args, nargs, kwnames, v))
         return NULL_VALUE;
     Value other = is_tensor(ts, v[1]) ? v[1] : v[3];
     if (!is_null(other))
@@ -214,7 +219,7 @@ static Value amax_like(Vm *vm, bool is_max, const Value *args, int nargs, const 
     const char *name = is_max ? "amax" : "amin";
     Value v[3];
     Reduction r;
-    if (!vm_args(vm, name, "input dim? keepdim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, "input dim|axis? keepdim|keepdims?", args, nargs, kwnames, v) ||
         !reduction_args(ts, name, v[0], v[1], v[2], &r) || !not_empty(ts, &r, name))
         return NULL_VALUE;
     return tensor_wrap(ts,
@@ -233,10 +238,12 @@ static Value arg_like(Vm *vm, bool is_max, const Value *args, int nargs, const T
     const char *name = is_max ? "argmax" : "argmin";
     Value v[3];
     Reduction r;
-    if (!vm_args(vm, name, "input dim? keepdim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, "input dim|axis? keepdim|keepdims?", args, nargs, kwnames, v) ||
         !reduction_args(ts, name, v[0], v[1], v[2], &r) || !not_empty(ts, &r, name))
         return NULL_VALUE;
     Tensor *x = r.x;
+    if (x->type.dtype == DT_BOOL)
+        return vm_raise(vm, EXC_NotImplementedError, "%s(): does not support bool input", name);
     if (x->type.rank == 0) return tensor_wrap(ts, lazy_zeros(ts, type_scalar(DT_I64)), NULL);
     if (r.all) {
         int64_t flat = type_numel(&x->type), ones[MAX_RANK];
@@ -283,7 +290,8 @@ static Value variance(Vm *vm, const char *name, bool root, bool both, const Valu
     TensorState *ts = tensor_state(vm);
     Value v[5];
     Reduction r;
-    if (!vm_args(vm, name, "input dim? unbiased? keepdim? * correction?", args, nargs, kwnames, v))
+    if (!vm_args(vm, name, "input dim|axis? unbiased? keepdim|keepdims? * correction?", args, nargs,
+                 kwnames, v))
         return NULL_VALUE;
     if (v[1].tag == TAG_BOOL) { /* var(x, unbiased) */
         v[2] = v[1];
@@ -296,7 +304,7 @@ static Value variance(Vm *vm, const char *name, bool root, bool both, const Valu
     if (!unbiased) correction = 0;
     if (!is_null(v[4]) && !is_none(v[4]) && !vm_to_double(vm, v[4], &correction)) return NULL_VALUE;
     if (!dtype_is_float(r.x->type.dtype))
-        return vm_raise(vm, EXC_RuntimeError,
+        return vm_raise(vm, EXC_NotImplementedError,
                         "std and var only support floating point and complex dtypes");
     LazyNode *node = var_node(ts, &r, correction);
     if (root) node = lazy_unary(ts, OP_sqrt, node);
@@ -342,7 +350,8 @@ static Value norm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     Value v[5];
     Reduction r;
     double p = 2;
-    if (!vm_args(vm, "norm", "input p? dim? keepdim? dtype?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "norm", "input p? dim|axis? keepdim|keepdims? dtype?", args, nargs, kwnames,
+                 v) ||
         !reduction_args(ts, "norm", v[0], v[2], v[3], &r))
         return NULL_VALUE;
     bool named = is_str(v[1]); /* 'fro' */
@@ -369,11 +378,12 @@ static Value truth(Vm *vm, const char *name, Op op, const Value *args, int nargs
     TensorState *ts = tensor_state(vm);
     Value v[3];
     Reduction r;
-    if (!vm_args(vm, name, "input dim? keepdim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, "input dim|axis? keepdim|keepdims?", args, nargs, kwnames, v) ||
         !reduction_args(ts, name, v[0], v[1], v[2], &r))
         return NULL_VALUE;
     LazyNode *node = lazy_cast(ts, tensor_read(ts, r.x), DT_BOOL);
     node = reduce(ts, &r, op, node);
+    if (r.x->type.dtype == DT_U8) node = lazy_cast(ts, node, DT_U8);
     return tensor_wrap(ts, node, NULL);
 }
 static Value any_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -387,7 +397,7 @@ static Value count_nonzero_call(Vm *vm, const Value *args, int nargs, const Tupl
     TensorState *ts = tensor_state(vm);
     Value v[2];
     Reduction r;
-    if (!vm_args(vm, "count_nonzero", "input dim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "count_nonzero", "input dim|axis?", args, nargs, kwnames, v) ||
         !reduction_args(ts, "count_nonzero", v[0], v[1], NULL_VALUE, &r))
         return NULL_VALUE;
     LazyNode *node = lazy_cast(ts, lazy_cast(ts, tensor_read(ts, r.x), DT_BOOL), DT_I64);
@@ -402,7 +412,7 @@ static Value scan(Vm *vm, const char *name, Op op, const char *fn_name, const Va
     Value v[3];
     Tensor *x;
     int dim;
-    if (!vm_args(vm, name, "input dim * dtype?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, "input dim|axis * dtype?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], name, &x) || !arg_dim(ts, v[1], x->type.rank, &dim))
         return NULL_VALUE;
     DType dtype = dtype_is_float(x->type.dtype) ? x->type.dtype : DT_I64;
@@ -427,7 +437,7 @@ static Value softmax_like(Vm *vm, const char *name, Op op, const char *fn_name, 
     Value v[4];
     Tensor *x;
     int dim;
-    if (!vm_args(vm, name, "input dim dtype? * _stacklevel?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, "input dim|axis dtype? * _stacklevel?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], name, &x) || !arg_dim(ts, v[1], x->type.rank, &dim))
         return NULL_VALUE;
     DType dtype = x->type.dtype;
@@ -457,7 +467,7 @@ static Value logsumexp_call(Vm *vm, const Value *args, int nargs, const Tuple *k
     TensorState *ts = tensor_state(vm);
     Value v[3];
     Reduction r;
-    if (!vm_args(vm, "logsumexp", "input dim keepdim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "logsumexp", "input dim|axis keepdim|keepdims?", args, nargs, kwnames, v) ||
         !reduction_args(ts, "logsumexp", v[0], v[1], v[2], &r))
         return NULL_VALUE;
     LazyNode *x = tensor_read(ts, r.x);

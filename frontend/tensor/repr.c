@@ -147,10 +147,8 @@ static Value set_printoptions_call(Vm *vm, const Value *args, int nargs, const T
         !arg_int(ts, v[3], ts->print.line_width, &n))
         return NULL_VALUE;
     ts->print.line_width = (int)n;
-    if (!is_null(v[5])) {
-        if (!arg_bool(ts, v[5], false, &sci)) return NULL_VALUE;
-        ts->print.sci_mode = is_none(v[5]) ? -1 : sci;
-    }
+    if (!arg_bool(ts, v[5], false, &sci)) return NULL_VALUE;
+    ts->print.sci_mode = is_null(v[5]) || is_none(v[5]) ? -1 : sci;
     return NONE;
 }
 

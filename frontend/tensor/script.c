@@ -362,7 +362,8 @@ static CachedGraph *find_graph(TensorState *ts, Job *job) {
 
 /* The operation that failed was recorded before: its line is where the error is. */
 static void raise_fault(TensorState *ts, Span span, const char *message) {
-    vm_raise(ts->vm, EXC_IndexError, "%s", message);
+    bool division = strcmp(message, "ZeroDivisionError") == 0;
+    vm_raise(ts->vm, division ? EXC_RuntimeError : EXC_IndexError, "%s", message);
     Exception *exception = as_exception(ts->vm->raised);
     if (span.file) VEC_PUSH(exception->trace, (TraceEntry){.span = span});
 }

@@ -39,10 +39,15 @@ Value tensor_narrow(TensorState *ts, Tensor *x, int axis, int64_t start, int64_t
 
 Value tensor_select(TensorState *ts, Tensor *x, int axis, int64_t index) {
     int64_t size = x->type.dim[axis];
-    if (index < -size || index >= size)
-        return vm_raise(ts->vm, EXC_IndexError,
-                        "index %lld is out of bounds for dimension %d with size %lld",
-                        (long long)index, axis, (long long)size);
+    if (index < -size || index >= size) {
+        Buf shape = {0};
+        shape_text(&shape, x->type.dim, x->type.rank);
+        vm_raise(ts->vm, EXC_IndexError,
+                 "select(): index %lld out of range for tensor of size %s at dimension %d",
+                 (long long)index, buf_text(&shape), axis);
+        buf_free(&shape);
+        return NULL_VALUE;
+    }
     if (index < 0) index += size;
     Value part = tensor_narrow(ts, x, axis, index, 1, 1, NULL);
     if (is_null(part)) return part;
@@ -199,7 +204,7 @@ static Value unflatten_call(Vm *vm, const Value *args, int nargs, const Tuple *k
     Tensor *x;
     int dim, count;
     int64_t sizes[MAX_RANK], dims[2 * MAX_RANK];
-    if (!vm_args(vm, "unflatten", "input dim sizes", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "unflatten", "input dim|axis sizes", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "unflatten", &x) || !arg_dim(ts, v[1], x->type.rank, &dim) ||
         !arg_ints(ts, v[2], "sizes", sizes, MAX_RANK, &count))
         return NULL_VALUE;
@@ -233,7 +238,7 @@ static Value unsqueeze_any(Vm *vm, bool inplace, const Value *args, int nargs,
     Value v[2];
     Tensor *x;
     int dim;
-    if (!vm_args(vm, "unsqueeze", "input dim", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "unsqueeze", "input dim|axis", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "unsqueeze", &x) || !arg_dim(ts, v[1], x->type.rank + 1, &dim))
         return NULL_VALUE;
     if (x->type.rank == MAX_RANK) return vm_raise(vm, EXC_RuntimeError, "too many dimensions");
@@ -255,7 +260,7 @@ static Value squeeze_any(Vm *vm, bool inplace, const Value *args, int nargs, con
     Tensor *x;
     int64_t picked[MAX_RANK], dims[MAX_RANK];
     int count, rank = 0;
-    if (!vm_args(vm, "squeeze", "input dim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "squeeze", "input dim|axis?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "squeeze", &x) || !arg_dims(ts, v[1], x->type.rank, picked, &count))
         return NULL_VALUE;
     for (int i = 0, p = 0; i < x->type.rank; i++) {
@@ -415,32 +420,45 @@ static Value attribute_mT(Vm *vm, const Value *args, int nargs, const Tuple *kwn
 
 /* ---- expansion ---- */
 
-static Value expand_to(TensorState *ts, Tensor *x, int rank, const int64_t *sizes) {
-    int64_t dims[MAX_RANK];
-    int lead = rank - x->type.rank;
-    Buf asked = {0};
+bool expand_fits(TensorState *ts, const Type *type, int rank, const int64_t *sizes) {
+    int lead = rank - type->rank;
+    Buf asked = {0}, shape = {0};
     shape_text(&asked, sizes, rank);
+    shape_text(&shape, type->dim, type->rank);
     bool ok = lead >= 0;
     if (!ok)
         vm_raise(ts->vm, EXC_RuntimeError,
-                 "expand(%s, size=%s): the number of sizes provided (%d) must be greater or equal "
-                 "to the number of dimensions in the tensor (%d)",
-                 "Tensor", buf_text(&asked), rank, x->type.rank);
+                 "expand(torch.%sTensor{%s}, size=%s): the number of sizes provided (%d) must be "
+                 "greater or equal to the number of dimensions in the tensor (%d)",
+                 dtype_long_name(type->dtype), buf_text(&shape), buf_text(&asked), rank,
+                 type->rank);
     for (int i = rank; ok && i-- > 0;) {
-        int64_t have = i < lead ? 1 : x->type.dim[i - lead];
-        dims[i] = sizes[i] == -1 && i >= lead ? have : sizes[i];
-        if (dims[i] >= 0 && (have == 1 || have == dims[i])) continue;
-        Buf shape = {0};
-        shape_text(&shape, x->type.dim, x->type.rank);
-        vm_raise(ts->vm, EXC_RuntimeError,
-                 "The expanded size of the tensor (%lld) must match the existing size (%lld) at "
-                 "non-singleton dimension %d.  Target sizes: %s.  Tensor sizes: %s",
-                 (long long)dims[i], (long long)have, i, buf_text(&asked), buf_text(&shape));
-        buf_free(&shape);
-        ok = false;
+        int64_t have = i < lead ? 1 : type->dim[i - lead];
+        if (sizes[i] == -1 && i < lead) {
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "The expanded size of the tensor (-1) isn't allowed in a leading, "
+                     "non-existing dimension %d",
+                     i);
+            ok = false;
+        } else if (sizes[i] != -1 && sizes[i] != have && (have != 1 || sizes[i] < 0)) {
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "The expanded size of the tensor (%lld) must match the existing size (%lld) "
+                     "at non-singleton dimension %d.  Target sizes: %s.  Tensor sizes: %s",
+                     (long long)sizes[i], (long long)have, i, buf_text(&asked), buf_text(&shape));
+            ok = false;
+        }
     }
     buf_free(&asked);
-    return ok ? tensor_view_of(ts, x, view_expand(x, rank, dims), "ExpandBackward0") : NULL_VALUE;
+    buf_free(&shape);
+    return ok;
+}
+
+static Value expand_to(TensorState *ts, Tensor *x, int rank, const int64_t *sizes) {
+    int64_t dims[MAX_RANK];
+    if (!expand_fits(ts, &x->type, rank, sizes)) return NULL_VALUE;
+    for (int i = 0; i < rank; i++)
+        dims[i] = sizes[i] == -1 ? x->type.dim[i - (rank - x->type.rank)] : sizes[i];
+    return tensor_view_of(ts, x, view_expand(x, rank, dims), "ExpandBackward0");
 }
 
 static Value expand_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -535,7 +553,7 @@ static Value narrow_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     Tensor *x;
     int dim;
     int64_t start, length;
-    if (!vm_args(vm, "narrow", "input dim start length", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "narrow", "input dim|axis start length", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "narrow", &x) || !arg_dim(ts, v[1], x->type.rank, &dim) ||
         !arg_int(ts, v[2], 0, &start) || !arg_int(ts, v[3], 0, &length))
         return NULL_VALUE;
@@ -554,7 +572,7 @@ static Value select_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     Tensor *x;
     int dim;
     int64_t index;
-    if (!vm_args(vm, "select", "input dim index", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "select", "input dim|axis index", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "select", &x) || !arg_dim(ts, v[1], x->type.rank, &dim) ||
         !arg_int(ts, v[2], 0, &index))
         return NULL_VALUE;
@@ -585,27 +603,37 @@ static Value split_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     Tensor *x;
     int dim = 0, count;
     int64_t sizes[1024];
-    if (!vm_args(vm, "split", "tensor split_size_or_sections dim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "split", "tensor split_size_or_sections dim|axis?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "split", &x) ||
         (!is_null(v[2]) && !arg_dim(ts, v[2], x->type.rank, &dim)) ||
         !arg_ints(ts, v[1], "split", sizes, 1024, &count))
         return NULL_VALUE;
     int64_t total = x->type.dim[dim], sum = 0;
     if (is_int(v[1])) {
-        if (sizes[0] <= 0)
+        if (sizes[0] < 0)
             return vm_raise(vm, EXC_RuntimeError,
                             "split expects split_size be non-negative, but got split_size=%lld",
                             (long long)sizes[0]);
+        if (sizes[0] == 0 && total)
+            return vm_raise(vm, EXC_RuntimeError,
+                            "split_size can only be 0 if dimension size is 0, but got dimension "
+                            "size of %lld",
+                            (long long)total);
         int64_t n = total ? (total + sizes[0] - 1) / sizes[0] : 1;
         return parts_of(ts, x, dim, NULL, sizes[0], n);
     }
     for (int i = 0; i < count; i++)
         sum += sizes[i];
-    if (sum != total)
-        return vm_raise(vm, EXC_RuntimeError,
-                        "split_with_sizes expects split_sizes to sum exactly to %lld (input "
-                        "tensor's size at dimension %d), but got split_sizes summing to %lld",
-                        (long long)total, dim, (long long)sum);
+    if (sum != total) {
+        Buf text = {0};
+        shape_text(&text, sizes, count);
+        vm_raise(vm, EXC_RuntimeError,
+                 "split_with_sizes expects split_sizes to sum exactly to %lld (input tensor's "
+                 "size at dimension %d), but got split_sizes=%s",
+                 (long long)total, dim, buf_text(&text));
+        buf_free(&text);
+        return NULL_VALUE;
+    }
     return parts_of(ts, x, dim, sizes, 0, count);
 }
 
@@ -615,7 +643,7 @@ static Value chunk_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     Tensor *x;
     int dim = 0;
     int64_t chunks;
-    if (!vm_args(vm, "chunk", "input chunks dim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "chunk", "input chunks dim|axis?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "chunk", &x) || !arg_int(ts, v[1], 1, &chunks) ||
         (!is_null(v[2]) && !arg_dim(ts, v[2], x->type.rank, &dim)))
         return NULL_VALUE;
@@ -632,7 +660,7 @@ static Value unbind_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     Value v[2];
     Tensor *x;
     int dim = 0;
-    if (!vm_args(vm, "unbind", "input dim?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "unbind", "input dim|axis?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "unbind", &x) ||
         (!is_null(v[1]) && !arg_dim(ts, v[1], x->type.rank, &dim)))
         return NULL_VALUE;

@@ -385,7 +385,7 @@ bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on) {
 
 /* ---- writing ---- */
 
-bool tensor_check_inplace(TensorState *ts, Tensor *tensor) {
+bool tensor_check_leaf(TensorState *ts, const Tensor *tensor) {
     if (ts->grad_enabled && tensor->var->requires_grad) {
         vm_raise(ts->vm, EXC_RuntimeError,
                  tensor->view ? "a view of a leaf Variable that requires grad is being used in an "
@@ -394,6 +394,11 @@ bool tensor_check_inplace(TensorState *ts, Tensor *tensor) {
                                 "operation.");
         return false;
     }
+    return true;
+}
+
+bool tensor_check_inplace(TensorState *ts, Tensor *tensor) {
+    if (!tensor_check_leaf(ts, tensor)) return false;
     int64_t strides[MAX_RANK], offset;
     tensor_strides(tensor, strides, &offset);
     for (int i = 0; i < tensor->type.rank; i++) {
@@ -405,6 +410,40 @@ bool tensor_check_inplace(TensorState *ts, Tensor *tensor) {
         return false;
     }
     return true;
+}
+
+/* Whether the elements fill a range of the storage, each once. */
+static bool is_dense(const Tensor *tensor) {
+    int64_t strides[MAX_RANK], offset, expected = 1;
+    bool used[MAX_RANK] = {0};
+    tensor_strides(tensor, strides, &offset);
+    for (int left = tensor->type.rank; left > 0; left--) {
+        int next = -1;
+        for (int i = 0; i < tensor->type.rank; i++)
+            if (!used[i] && (tensor->type.dim[i] == 1 || strides[i] == expected)) next = i;
+        if (next < 0) return false;
+        used[next] = true;
+        expected *= tensor->type.dim[next];
+    }
+    return true;
+}
+
+bool tensor_check_overlap(TensorState *ts, const Tensor *to, const Tensor *from) {
+    int64_t a[MAX_RANK], b[MAX_RANK], start, other;
+    if (to == from || to->var->storage != from->var->storage) return true;
+    int64_t count = type_numel(&to->type), other_count = type_numel(&from->type);
+    if (count == 0 || other_count == 0 || !is_dense(to) || !is_dense(from)) return true;
+    tensor_strides(to, a, &start);
+    tensor_strides(from, b, &other);
+    if (start == other && count == other_count && to->type.rank == from->type.rank &&
+        memcmp(a, b, (size_t)to->type.rank * sizeof *a) == 0)
+        return true;
+    if (start >= other + other_count || other >= start + count) return true;
+    vm_raise(ts->vm, EXC_RuntimeError,
+             "unsupported operation: some elements of the input tensor and the written-to tensor "
+             "refer to a single memory location. Please clone() the tensor before performing the "
+             "operation.");
+    return false;
 }
 
 /* The var's history after a write: the new value's, or none. */

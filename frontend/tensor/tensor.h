@@ -21,7 +21,13 @@ typedef struct Storage {
     uint32_t changes; /* of the value, the unseen ones through .data included */
 } Storage;
 
-typedef enum StepKind { STEP_RESHAPE, STEP_PERMUTE, STEP_EXPAND, STEP_SLICE } StepKind;
+typedef enum StepKind {
+    STEP_RESHAPE,
+    STEP_PERMUTE,
+    STEP_EXPAND,
+    STEP_SLICE,
+    STEP_STRIDED /* any strides: a diagonal, sliding windows */
+} StepKind;
 
 /* One step of a view; `parent` NULL: applied to the base. */
 typedef struct ViewStep {
@@ -30,7 +36,8 @@ typedef struct ViewStep {
     struct ViewStep *parent;
     Type from, type;                         /* before and after */
     int64_t perm[MAX_RANK];                  /* STEP_PERMUTE */
-    int64_t start[MAX_RANK], step[MAX_RANK]; /* STEP_SLICE */
+    int64_t start[MAX_RANK], step[MAX_RANK]; /* STEP_SLICE; STEP_STRIDED: start[0] and the strides
+                                                among the source's elements in row-major order */
     int64_t strides[MAX_RANK], offset;       /* of the result, in elements of the storage */
 } ViewStep;
 
@@ -148,6 +155,10 @@ const char *tensor_fn_name(const Tensor *tensor);
 bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on);
 /* Raises PyTorch's errors for in-place writes that autograd can't follow. */
 bool tensor_check_inplace(TensorState *ts, Tensor *tensor);
+/* Of these only the ones that hold for any write, a fill with one number included. */
+bool tensor_check_leaf(TensorState *ts, const Tensor *tensor);
+/* Raises PyTorch's error when what is read overlaps what is written but isn't the same. */
+bool tensor_check_overlap(TensorState *ts, const Tensor *to, const Tensor *from);
 /* Replaces the tensor's elements by `node` (consumed; same shape and type), in place. */
 bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
 /* As tensor_write, for the result of an operation in place on the tensor (its first operand), cast
@@ -184,11 +195,18 @@ ViewStep *view_permute(const Tensor *x, const int64_t *perm);
 ViewStep *view_expand(const Tensor *x, int rank, const int64_t *dims);
 ViewStep *view_slice(const Tensor *x, const int64_t *start, const int64_t *size,
                      const int64_t *step);
+/* An axis of a strided view: its size, and how far each of x's dims moves with its index. */
+typedef struct ViewAxis {
+    int64_t size, along[MAX_RANK];
+} ViewAxis;
+ViewStep *view_strided(const Tensor *x, int rank, const ViewAxis *axes, const int64_t *start);
 Value tensor_select(TensorState *ts, Tensor *x, int axis, int64_t index);
 Value tensor_narrow(TensorState *ts, Tensor *x, int axis, int64_t start, int64_t size, int64_t step,
                     const char *fn_name);
 Value tensor_reshape(TensorState *ts, Tensor *x, int rank, const int64_t *dims,
                      const char *fn_name); /* a view where possible */
+/* Whether expand() may give the sizes (-1: kept); false: raised PyTorch's error. */
+bool expand_fits(TensorState *ts, const Type *type, int rank, const int64_t *sizes);
 Value tensor_transpose(TensorState *ts, Tensor *x, int a, int b, const char *fn_name);
 
 /* ---- arguments (promote.c) ---- */
@@ -227,6 +245,7 @@ Value shape_value(TensorState *ts, const Type *type); /* a torch.Size */
 Value dtype_value(TensorState *ts, DType dtype);
 void shape_text(Buf *out, const int64_t *dims, int rank); /* "[2, 3]" */
 const char *dtype_long_name(DType dtype);                 /* "Float", as errors say */
+const char *dtype_c_name(DType dtype);                    /* "long int", as others say */
 
 /* ---- operations ---- */
 Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_name);
@@ -243,6 +262,8 @@ Value tensor_getitem(Vm *vm, Value self, Value key);
 bool tensor_setitem(Vm *vm, Value self, Value key, Value value);
 /* An index as non-negative i64; checked where its values are known. Consumes the node. */
 LazyNode *index_wrap(TensorState *ts, LazyNode *node, int dim, int64_t size);
+/* Where elements aren't zero: one row each, or as a tuple of columns. */
+Value tensor_nonzero(TensorState *ts, Tensor *x, bool as_tuple);
 bool nonzero_nodes(TensorState *ts, Tensor *x, LazyNode **out, int64_t *found);
 Value tensor_contiguous(TensorState *ts, Tensor *x);
 Value tensor_where(TensorState *ts, Value c, Value a, Value b);
@@ -301,7 +322,7 @@ extern const TensorFunction ARITH_FUNCTIONS[], UNARY_FUNCTIONS[], REDUCE_FUNCTIO
     VIEW_FUNCTIONS[], INDEX_FUNCTIONS[], GATHER_FUNCTIONS[], CREATE_FUNCTIONS[], RANDOM_FUNCTIONS[],
     GENERATOR_FUNCTIONS[], BATCH_FUNCTIONS[], MATMUL_FUNCTIONS[], REPR_FUNCTIONS[],
     AUTOGRAD_FUNCTIONS[], OBJECT_FUNCTIONS[], TRACE_FUNCTIONS[], JOIN_FUNCTIONS[],
-    MODULE_FUNCTIONS[];
+    STRIDED_FUNCTIONS[], MODULE_FUNCTIONS[];
 extern const Slots TENSOR_SLOTS;
 
 /* Registers `_nnc`, makes the state and hangs it on the Vm. */

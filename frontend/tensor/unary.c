@@ -59,10 +59,43 @@ static bool rounds(Op op) {
     return op == OP_floor || op == OP_ceil || op == OP_trunc || op == OP_round;
 }
 
+/* Whether the op is defined for bools; false: raised. */
+static bool bools_allowed(TensorState *ts, Op op) {
+    switch (op) {
+    case OP_neg:
+        vm_raise(ts->vm, EXC_NotImplementedError,
+                 "Negation, the `-` operator, on a bool tensor is not supported. If you are trying "
+                 "to invert a mask, use the `~` or `logical_not()` operator instead.");
+        return false;
+    case OP_abs:
+        vm_raise(ts->vm, EXC_NotImplementedError, "\"abs_cpu\" not implemented for 'Bool'");
+        return false;
+    case OP_relu:
+        vm_raise(ts->vm, EXC_NotImplementedError, "Boolean inputs not supported for relu");
+        return false;
+    case OP_floor:
+    case OP_ceil:
+    case OP_trunc:
+    case OP_round:
+        vm_raise(ts->vm, EXC_NotImplementedError, "\"%s_vml_cpu\" not implemented for 'Bool'",
+                 op_info(op)->name);
+        return false;
+    default:
+        return true;
+    }
+}
+
 static LazyNode *unary_node(TensorState *ts, Op op, Tensor *x, bool to_float) {
+    if (x->type.dtype == DT_BOOL && !bools_allowed(ts, op)) return NULL;
+    if (op == OP_not && dtype_is_float(x->type.dtype)) {
+        vm_raise(ts->vm, EXC_NotImplementedError, "\"bitwise_not_cpu\" not implemented for '%s'",
+                 dtype_long_name(x->type.dtype));
+        return NULL;
+    }
     LazyNode *node = tensor_read(ts, x);
     bool is_float = dtype_is_float(x->type.dtype);
     if (!is_float && rounds(op)) return node;
+    if (x->type.dtype == DT_BOOL && op == OP_sign) return node;
     if (!is_float && to_float) node = lazy_cast(ts, node, ts->default_dtype);
     if (!is_float && (op == OP_isnan || op == OP_isinf)) {
         if (node) lazy_unref(ts, node);
@@ -125,6 +158,7 @@ static LazyNode *record_reciprocal(TensorState *ts, LazyNode *x) {
     return lazy_binary(ts, OP_div, number_like(ts, x, 1), x);
 }
 static LazyNode *record_square(TensorState *ts, LazyNode *x) {
+    if (x->type.dtype == DT_BOOL) x = lazy_cast(ts, x, DT_I64);
     return lazy_binary(ts, OP_mul, lazy_ref(x), x);
 }
 static LazyNode *record_frac(TensorState *ts, LazyNode *x) {
@@ -187,6 +221,7 @@ static Value round_any(Vm *vm, bool inplace, const Value *args, int nargs, const
     if (!vm_args(vm, "round", "input * decimals?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "round", &x) || !arg_int(ts, v[1], 0, &decimals))
         return NULL_VALUE;
+    if (x->type.dtype == DT_BOOL && !bools_allowed(ts, OP_round)) return NULL_VALUE;
     LazyNode *node = tensor_read(ts, x);
     if (node && dtype_is_float(x->type.dtype)) {
         double scale = pow(10, (double)(decimals < 0 ? -decimals : decimals));
@@ -328,11 +363,16 @@ static Value where_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     Tensor *c;
     if (!vm_args(vm, "where", "condition input? other?", args, nargs, kwnames, v))
         return NULL_VALUE;
-    if (is_null(v[2])) {
-        return vm_raise(vm, EXC_TypeError,
-                        "where() needs the condition, input and other; use nonzero() for indexes");
-    }
     if (!arg_tensor(ts, v[0], "where", &c)) return NULL_VALUE;
+    if (is_null(v[1]) && is_null(v[2])) return tensor_nonzero(ts, c, true);
+    if (is_null(v[2]))
+        return vm_raise(vm, EXC_TypeError,
+                        "where() takes the condition alone, or the condition, input and other");
+    if (c->type.dtype != DT_BOOL && c->type.dtype != DT_U8)
+        return vm_raise(vm, EXC_RuntimeError,
+                        "where expected condition to be a boolean tensor, but got a tensor with "
+                        "dtype %s",
+                        dtype_long_name(c->type.dtype));
     return tensor_where(ts, v[0], v[1], v[2]);
 }
 
@@ -349,7 +389,7 @@ static LazyNode *masked_fill_node(TensorState *ts, Tensor *x, Value mask, Value 
     if (m->type.dtype != DT_BOOL) {
         vm_raise(ts->vm, EXC_RuntimeError,
                  "masked_fill_ only supports boolean masks, but got mask with dtype %s",
-                 dtype_torch_name(m->type.dtype));
+                 dtype_c_name(m->type.dtype));
         return NULL;
     }
     Type type = x->type;

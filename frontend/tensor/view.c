@@ -1,5 +1,5 @@
-/* View steps: reshape, permute, expand and strided slice, each with its reading, its writing (the
- * inverse) and the strides that PyTorch would report. */
+/* View steps: reshape, permute, expand, strided slice and any strides, each with its reading, its
+ * writing (the inverse) and the strides that PyTorch would report. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,7 +130,54 @@ ViewStep *view_slice(const Tensor *x, const int64_t *start, const int64_t *size,
     return view;
 }
 
+ViewStep *view_strided(const Tensor *x, int rank, const ViewAxis *axes, const int64_t *start) {
+    int64_t dims[MAX_RANK], strides[MAX_RANK], rows[MAX_RANK] = {0}, offset;
+    for (int i = 0; i < rank; i++)
+        dims[i] = axes[i].size;
+    ViewStep *view = step_new(x, STEP_STRIDED, rank, dims);
+    tensor_strides(x, strides, &offset);
+    type_strides(&x->type, rows);
+    for (int i = 0; i < MAX_RANK; i++)
+        view->step[i] = view->strides[i] = 0;
+    for (int d = 0; d < x->type.rank; d++) {
+        view->start[0] += start[d] * rows[d];
+        view->offset += start[d] * strides[d];
+        for (int i = 0; i < rank; i++) {
+            view->step[i] += axes[i].along[d] * rows[d];
+            view->strides[i] += axes[i].along[d] * strides[d];
+        }
+    }
+    return view;
+}
+
 /* ---- reading ---- */
+
+/* The places of a strided step's elements among its source's, row by row. */
+static LazyNode *strided_places(TensorState *ts, const ViewStep *step) {
+    int64_t count = type_numel(&step->type), index[MAX_RANK] = {0}, at = step->start[0];
+    int64_t *places = xcalloc((size_t)count + 1, sizeof *places);
+    for (int64_t n = 0; n < count; n++) {
+        places[n] = at;
+        for (int d = step->type.rank; d-- > 0;) {
+            at += step->step[d];
+            if (++index[d] < step->type.dim[d]) break;
+            at -= step->step[d] * index[d];
+            index[d] = 0;
+        }
+    }
+    LazyNode *node = lazy_indices(ts, places, (int)count);
+    free(places);
+    return node;
+}
+
+static LazyNode *as_row(TensorState *ts, LazyNode *node) {
+    return node ? lazy_reshape(ts, node, 1, (int64_t[]){type_numel(&node->type)}) : NULL;
+}
+
+static LazyNode *apply_strided(TensorState *ts, const ViewStep *step, LazyNode *node) {
+    node = lazy_indexed(ts, OP_take, as_row(ts, node), strided_places(ts, step), NULL, 0);
+    return lazy_reshape(ts, node, step->type.rank, step->type.dim);
+}
 
 static bool unit_steps(const ViewStep *step) {
     for (int i = 0; i < step->type.rank; i++)
@@ -169,6 +216,8 @@ static LazyNode *apply_step(TensorState *ts, const ViewStep *step, LazyNode *nod
         return lazy_broadcast(ts, node, type->rank, type->dim);
     case STEP_SLICE:
         return apply_slice(ts, step, node);
+    case STEP_STRIDED:
+        return apply_strided(ts, step, node);
     }
     return node;
 }
@@ -238,9 +287,16 @@ static LazyNode *write_expand(TensorState *ts, const ViewStep *step, LazyNode *p
     return lazy_reshape(ts, part, step->from.rank, step->from.dim);
 }
 
+static LazyNode *write_places(TensorState *ts, const ViewStep *step, LazyNode *to, LazyNode *part) {
+    LazyNode *places = strided_places(ts, step);
+    LazyNode *node = lazy_indexed(ts, OP_index_put, as_row(ts, to), places, as_row(ts, part), 0);
+    return lazy_reshape(ts, node, step->from.rank, step->from.dim);
+}
+
 /* What the step's source becomes when the step's elements become `part`. */
 static LazyNode *write_step(TensorState *ts, const ViewStep *step, LazyNode *from, LazyNode *part) {
     if (step->kind == STEP_SLICE) return write_slice(ts, step, from, part);
+    if (step->kind == STEP_STRIDED) return write_places(ts, step, from, part);
     lazy_unref(ts, from);
     if (step->kind == STEP_RESHAPE) return lazy_reshape(ts, part, step->from.rank, step->from.dim);
     if (step->kind == STEP_EXPAND) return write_expand(ts, step, part);
@@ -254,7 +310,8 @@ LazyNode *view_write(TensorState *ts, const ViewStep *view, LazyNode *base, Lazy
     for (const ViewStep *s = view; s; s = s->parent) {
         if (!node) break;
         LazyNode *from = lazy_ref(base);
-        if (s->kind == STEP_SLICE) from = view_apply(ts, s->parent, from);
+        if (s->kind == STEP_SLICE || s->kind == STEP_STRIDED)
+            from = view_apply(ts, s->parent, from);
         node = from ? write_step(ts, s, from, node) : NULL;
     }
     lazy_unref(ts, base);
