@@ -1,5 +1,5 @@
 /* Attribute access: object's own rules, and the entry points that ask an object's class. */
-#include "frontend/vm_internal.h"
+#include "frontend/interp.h"
 
 Class *vm_class_of(Vm *vm, Value v) {
     static const ClassId inline_classes[] = {CLS_NONE,  CLS_NONE,     CLS_BOOL,           CLS_INT,
@@ -47,7 +47,7 @@ Value vm_generic_find(Vm *vm, Value v, Str *name) {
 }
 
 typedef struct Candidates {
-    const char *words[400];
+    const char *words[1024];
     size_t count;
 } Candidates;
 
@@ -55,7 +55,7 @@ static void add_candidates(Candidates *candidates, const Dict *dict) {
     size_t pos = 0;
     Value key, value;
     while (dict && dict_next(dict, &pos, &key, &value))
-        if (is_str(key) && candidates->count < 400)
+        if (is_str(key) && candidates->count < 1024)
             candidates->words[candidates->count++] = as_str(key)->data;
 }
 
@@ -66,7 +66,8 @@ Value vm_no_attribute(Vm *vm, Value v, Str *name) {
     Tuple *mro = of_class ? as_class(v)->mro : cls->mro;
     if (cls->dict_offset) add_candidates(&candidates, *obj_dict_slot(v.o));
     bool is_module = v.tag == TAG_OBJ && cls == vm->cls[CLS_MODULE];
-    if (is_module) add_candidates(&candidates, ((ModuleObj *)(void *)v.o)->dict);
+    if (is_module)
+        candidates.count = module_words(vm, (ModuleObj *)(void *)v.o, candidates.words, 1024);
     for (size_t i = 0; i < mro->count; i++)
         add_candidates(&candidates, as_class(mro->items[i])->dict);
     const char *near = nearest_word(name->data, candidates.words, candidates.count);

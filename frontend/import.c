@@ -109,6 +109,66 @@ static bool load(Vm *vm, const char *name) {
     return false;
 }
 
+static Value import_full(Vm *vm, const char *name);
+
+/* The next word of a list separated by blanks, NULL at its end. */
+static Str *next_word(Vm *vm, const char **at) {
+    const char *word = *at + strspn(*at, " \n");
+    size_t size = strcspn(word, " \n");
+    *at = word + size;
+    return size ? vm_intern(vm, word, size) : NULL;
+}
+
+/* A prelude package's `__lazy__` says which of its files define which names, as in
+ * {"conv": "Conv1d Conv2d"}; its own file is compiled when one of them is first asked for. */
+static const Dict *lazy_names(Vm *vm, const ModuleObj *module) {
+    Value lazy = module->prelude ? dict_get(module->dict, vm->names.lazy_) : NULL_VALUE;
+    return is_dict(lazy) ? as_dict(lazy) : NULL;
+}
+
+/* The name of one of the package's files, whole. */
+static const char *file_of(Vm *vm, const ModuleObj *module, const Str *file) {
+    Buf full = {0};
+    buf_printf(&full, "%s.%s", module->name->data, file->data);
+    const char *name = vm_intern(vm, buf_text(&full), full.size)->data;
+    buf_free(&full);
+    return name;
+}
+
+Value module_lazy(Vm *vm, ModuleObj *module, Str *name) {
+    const Dict *lazy = lazy_names(vm, module);
+    size_t pos = 0;
+    Value key, names;
+    while (lazy && dict_next(lazy, &pos, &key, &names)) {
+        const char *at = as_str(names)->data;
+        for (Str *word = next_word(vm, &at); word; word = next_word(vm, &at)) {
+            if (word != name) continue;
+            Value file = import_full(vm, file_of(vm, module, as_str(key)));
+            Value found = is_null(file) ? file : vm_getattr(vm, file, name);
+            decref(file);
+            if (!is_null(found)) dict_set_str(module->dict, name, found);
+            return found;
+        }
+    }
+    const char *file = lazy ? file_of(vm, module, name) : NULL;
+    return file && find_file(file) ? import_full(vm, file) : NULL_VALUE;
+}
+
+size_t module_words(Vm *vm, const ModuleObj *module, const char **words, size_t room) {
+    const Dict *lazy = lazy_names(vm, module);
+    size_t count = 0, pos = 0;
+    Value key, value;
+    while (dict_next(module->dict, &pos, &key, &value) && count < room)
+        words[count++] = as_str(key)->data;
+    pos = 0;
+    while (lazy && dict_next(lazy, &pos, &key, &value)) {
+        const char *at = as_str(value)->data;
+        for (Str *word; count < room && (word = next_word(vm, &at)) != NULL;)
+            words[count++] = word->data;
+    }
+    return count;
+}
+
 /* The module of that full name, its packages loaded first and it bound in its package. */
 static Value import_full(Vm *vm, const char *name) {
     Str *key = vm_intern_text(vm, name);
@@ -179,19 +239,27 @@ Value import_from(Vm *vm, Value module, Str *name) {
     Value v = vm_getattr_optional(vm, module, name);
     if (!is_null(v) || vm_failed(vm)) return v;
     const ModuleObj *m = (const ModuleObj *)(const void *)module.o;
-    Buf full = {0};
-    buf_printf(&full, "%s.%s", m->name->data, name->data);
-    const char *submodule = vm_intern(vm, buf_text(&full), full.size)->data;
-    buf_free(&full);
+    const char *submodule = file_of(vm, m, name);
     if (find_file(submodule)) return import_full(vm, submodule);
-    const char *words[512] = {NULL};
-    size_t count = 0, pos = 0;
-    Value key, value;
-    while (dict_next(m->dict, &pos, &key, &value) && count < 512)
-        words[count++] = as_str(key)->data;
+    const char *words[1024] = {NULL};
+    size_t count = module_words(vm, m, words, 1024);
     vm_raise(vm, EXC_ImportError, "cannot import name '%s' from '%s'", name->data, m->name->data);
     vm_add_hint(vm, nearest_word(name->data, words, count));
     return NULL_VALUE;
+}
+
+/* Binds the public ones of a package's lazy names. */
+static bool star_lazy(Vm *vm, Dict *into, Value module) {
+    const char *words[1024] = {NULL};
+    size_t count = module_words(vm, (const ModuleObj *)(const void *)module.o, words, 1024);
+    for (size_t i = 0; i < count; i++) {
+        if (words[i][0] == '_') continue;
+        Value v = vm_getattr_text(vm, module, words[i]);
+        if (is_null(v)) return false;
+        dict_set_str(into, vm_intern_text(vm, words[i]), v);
+        decref(v);
+    }
+    return true;
 }
 
 bool import_star(Vm *vm, Frame *frame, Value module) {
@@ -210,6 +278,8 @@ bool import_star(Vm *vm, Frame *frame, Value module) {
         }
         return true;
     }
+    if (lazy_names(vm, (const ModuleObj *)(const void *)module.o))
+        return star_lazy(vm, into, module);
     Value key, value;
     while (dict_next(from, &pos, &key, &value))
         if (as_str(key)->data[0] != '_') dict_set_str(into, as_str(key), value);

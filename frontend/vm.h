@@ -150,7 +150,8 @@ typedef enum ClassId {
                                     X(builtins) X(traceback) X(cause) X(context)                   \
                                         X(suppress_context) X(defaults) X(kwdefaults) X(code)      \
                                             X(closure) X(globals) X(notes) X(prepare) X(trunc)     \
-                                                X(floor) X(ceil) X(copy) X(deepcopy) X(del)
+                                                X(floor) X(ceil) X(copy) X(deepcopy) X(del)         \
+                                                    X(lazy)
 // clang-format on
 
 typedef struct Names {
