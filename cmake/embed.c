@@ -2,7 +2,7 @@
  *
  *   embed ROOT OUTPUT FILE...
  *
- * A file's module name is its path below ROOT: torch/nn/functional.nn is torch.nn.functional, and
+ * A file's module name is its path below ROOT: torch/optim/sgd.nn is torch.optim.sgd, and
  * torch/__init__.nn is torch. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -94,7 +94,8 @@ Value yield_from(Vm *vm, Value iterator, Value sent, bool *done);
 Value import_dotted(Vm *vm, Frame *frame, Str *name, int level, bool leaf);
 Value import_from(Vm *vm, Value module, Str *name);
 bool import_star(Vm *vm, Frame *frame, Value module);
-/* What a package of the prelude loads when it is first asked for; null, perhaps without an error. */
+/* What a package of the prelude loads when it is first asked for; null, perhaps without an error.
+ */
 Value module_lazy(Vm *vm, ModuleObj *module, Str *name);
 /* The names that a module has, those not yet loaded too; returns how many of `room`. */
 size_t module_words(Vm *vm, const ModuleObj *module, const char **words, size_t room);

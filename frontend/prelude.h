@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 typedef struct PreludeFile {
-    const char *module; /* "torch.nn.functional" */
-    const char *path;   /* "<prelude>/torch/nn/functional.nn" */
+    const char *module; /* "torch.optim.sgd" */
+    const char *path;   /* "<prelude>/torch/optim/sgd.nn" */
     const unsigned char *text;
     size_t size;
     bool package; /* from an __init__.nn */
