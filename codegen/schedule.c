@@ -186,7 +186,7 @@ static void choose_unroll(const Contraction *c, Schedule *s) {
     int last = c->out_count + c->sum_count - 1;
     int64_t extent = c->dims[last].extent;
     if (last == s->lane) extent /= s->lanes;
-    int64_t steps = extent <= 3 ? extent : at_most(extent, products >= 16 ? 2 : 1 + 32 / products);
+    int64_t steps = at_most(extent, products >= 12 ? 1 : 1 + 12 / products);
     s->unroll = steps < 1 ? 1 : (int)steps;
 }
 
