@@ -21,21 +21,38 @@ void mt_seed(Mt19937 *mt, uint64_t seed) {
     for (uint32_t i = 1; i < MT_SIZE; i++)
         mt->state[i] = 1812433253u * (mt->state[i - 1] ^ (mt->state[i - 1] >> 30)) + i;
     mt->next = MT_SIZE;
+    mt->skipped = 0;
     mt->normal = 0;
     mt->has_normal = false;
 }
 
+static uint32_t twisted(uint32_t far, uint32_t high, uint32_t low) {
+    uint32_t y = (high & 0x80000000u) | (low & 0x7FFFFFFFu);
+    return far ^ (y >> 1) ^ (-(y & 1) & 0x9908B0DFu);
+}
+
+/* In three parts, so that no index wraps: compilers vectorize the loops. */
 static void twist(Mt19937 *mt) {
     uint32_t *state = mt->state;
-    for (int i = 0; i < MT_SIZE; i++) {
-        uint32_t y = (state[i] & 0x80000000u) | (state[(i + 1) % MT_SIZE] & 0x7FFFFFFFu);
-        state[i] = state[(i + MT_SHIFT) % MT_SIZE] ^ (y >> 1) ^ (y & 1 ? 0x9908B0DFu : 0);
-    }
+    enum { WRAP = MT_SIZE - MT_SHIFT };
+    for (int i = 0; i < WRAP; i++)
+        state[i] = twisted(state[i + MT_SHIFT], state[i], state[i + 1]);
+    for (int i = WRAP; i < MT_SIZE - 1; i++)
+        state[i] = twisted(state[i - WRAP], state[i], state[i + 1]);
+    state[MT_SIZE - 1] = twisted(state[MT_SHIFT - 1], state[MT_SIZE - 1], state[0]);
     mt->next = 0;
 }
 
+/* The state is used up: makes the next one, past what was skipped. */
+static void refill(Mt19937 *mt) {
+    for (twist(mt); mt->skipped >= MT_SIZE; mt->skipped -= MT_SIZE)
+        twist(mt);
+    mt->next = (int)mt->skipped;
+    mt->skipped = 0;
+}
+
 uint32_t mt_next32(Mt19937 *mt) {
-    if (mt->next == MT_SIZE) twist(mt);
+    if (mt->next == MT_SIZE) refill(mt);
     uint32_t y = mt->state[mt->next++];
     y ^= y >> 11;
     y ^= (y << 7) & 0x9D2C5680u;
@@ -49,13 +66,9 @@ uint64_t mt_next64(Mt19937 *mt) {
 }
 
 void mt_skip(Mt19937 *mt, uint64_t count) {
-    while (count > 0) {
-        if (mt->next == MT_SIZE) twist(mt);
-        uint64_t left = (uint64_t)(MT_SIZE - mt->next);
-        uint64_t step = count < left ? count : left;
-        mt->next += (int)step;
-        count -= step;
-    }
+    uint64_t left = (uint64_t)(MT_SIZE - mt->next), step = count < left ? count : left;
+    mt->next += (int)step;
+    mt->skipped += count - step;
 }
 
 static float uniform_f32(Mt19937 *mt, float low, float high) {

@@ -13,9 +13,10 @@
 
 typedef struct Mt19937 {
     uint32_t state[624];
-    int next;        /* next word of the state; 624: used up */
-    double normal;   /* the second value of a pair drawn by a short normal fill... */
-    bool has_normal; /* ...when it was not used yet: the next short fill starts with it */
+    int next;         /* next word of the state; 624: used up */
+    uint64_t skipped; /* numbers behind a used-up state that nobody wants: most skips are all */
+    double normal;    /* the second value of a pair drawn by a short normal fill... */
+    bool has_normal;  /* ...when it was not used yet: the next short fill starts with it */
 } Mt19937;
 
 /* torch.manual_seed: the low 32 bits count. */

@@ -57,7 +57,8 @@ static LazyNode *draw_node(TensorState *ts, Generator *g, Dist dist, Type type, 
         recorded = lazy_cast(ts, recorded, type.dtype);
         if (!recorded) return NULL;
     }
-    if (recorded && type_numel(&type) >= 1 << 16 && dist != DIST_BERNOULLI) {
+    bool pairs = dist == DIST_NORMAL && type_numel(&type) < 16; /* these leave a number behind */
+    if (recorded && dist != DIST_BERNOULLI && !pairs) {
         uint64_t count = dist == DIST_UNIFORM
                              ? mt_uniform_draws(type.dtype, type_numel(&type))
                              : mt_normal_draws(type.dtype, type_numel(&type), g->mt.has_normal);
