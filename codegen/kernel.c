@@ -209,7 +209,7 @@ KVal *k_for_values(KBuilder *b, KVal *lo, KVal *hi, int64_t step, uint32_t flags
     loop->lo = lo;
     loop->hi = hi;
     loop->imm = step;
-    loop->flags = flags;
+    loop->flags = (uint8_t)flags;
     loop->body = new_block(b, loop);
     open_scope(b, false);
     b->block = loop->body;

@@ -21,7 +21,15 @@
 #include "ir/graph.h"
 
 /* Register kinds. Masks are results of comparisons; M32 goes with 32-bit lanes, M64 with 64. */
-typedef enum KKind { K_I32, K_I64, K_F32, K_F64, K_M32, K_M64, K_KIND_COUNT } KKind;
+typedef enum __attribute__((packed)) KKind {
+    K_I32,
+    K_I64,
+    K_F32,
+    K_F64,
+    K_M32,
+    K_M64,
+    K_KIND_COUNT
+} KKind;
 
 enum { K_MAX_LANES = 16 };
 
@@ -92,7 +100,7 @@ typedef struct KBuf {
     X(LOAD_STRIDED, 1) /* lane l from buf[a + imm + l * stride]; 0 from `active` on */             \
     X(GATHER, 1)       /* lane l from buf[a[l] + imm], a is I64 of the same lanes */
 
-typedef enum KOp {
+typedef enum __attribute__((packed)) KOp {
 #define X(name, operands) KOP_##name,
     K_OP_LIST(X)
 #undef X
@@ -139,19 +147,23 @@ typedef struct KVal {
     KOp op;
     KKind kind;
     int lanes;
-    int id; /* number of the register; constants have -1 */
+    int id;     /* number of the register; constants have -1 */
+    int active; /* LOAD_TAIL, LOAD_STRIDED: lanes that are read */
     struct KVal *a, *b, *c;
-    KBuf *buf;            /* loads */
-    int64_t imm;          /* integer constants, load offsets, lane numbers, KLibm */
-    double f;             /* float constants */
-    int64_t stride;       /* LOAD_STRIDED */
-    int active;           /* LOAD_TAIL, LOAD_STRIDED: lanes that are read */
-    const int *shuffle;   /* SHUFFLE: one entry a result lane; i < a->lanes is a[i], else b */
+    KBuf *buf; /* loads */
+    union {
+        int64_t imm; /* integer constants, load offsets, lane numbers, KLibm */
+        double f;    /* float constants */
+    };
+    union {
+        int64_t stride;     /* loads */
+        const int *shuffle; /* SHUFFLE: one entry a result lane; i < a->lanes is a[i], else b */
+    };
     int64_t lo, hi;       /* I64 and I32 scalars: inclusive bounds; INT64_MIN..MAX: unknown */
     struct KBlock *block; /* where it is computed; NULL for constants */
 } KVal;
 
-typedef enum KStmtKind {
+typedef enum __attribute__((packed)) KStmtKind {
     KSTMT_LET,   /* computes `value` */
     KSTMT_SET,   /* var = value */
     KSTMT_STORE, /* buf[index + imm + l * stride] = value's lane l, for the first `active` lanes */
@@ -170,6 +182,8 @@ enum {
 
 typedef struct KStmt {
     KStmtKind kind;
+    uint8_t flags; /* FOR: K_PARALLEL, K_UNROLL */
+    int active;    /* STORE: lanes written */
     struct KStmt *next;
     KVal *value;
     KVal *var;      /* SET: the register; FOR: the counter */
@@ -178,8 +192,6 @@ typedef struct KStmt {
     KVal *index;    /* STORE: I64 scalar */
     int64_t imm;    /* STORE: offset; FOR: step (> 0) */
     int64_t stride; /* STORE: 1 is contiguous */
-    int active;     /* STORE: lanes written */
-    uint32_t flags; /* FOR: K_PARALLEL, K_UNROLL */
     struct KBlock *body, *other;
     const char *text; /* COMMENT */
 } KStmt;

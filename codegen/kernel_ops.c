@@ -19,11 +19,8 @@ KVal *k_splat(KBuilder *b, KVal *scalar, int lanes) {
     NNC_CHECK(scalar->lanes == 1, "kernel %s: %d lanes meet %d", b->kernel->name, scalar->lanes,
               lanes);
     if (scalar->op == KOP_CONST)
-        return kernel_pure(b, &(KVal){.op = KOP_CONST,
-                                      .kind = scalar->kind,
-                                      .lanes = lanes,
-                                      .imm = scalar->imm,
-                                      .f = scalar->f});
+        return kernel_pure(
+            b, &(KVal){.op = KOP_CONST, .kind = scalar->kind, .lanes = lanes, .imm = scalar->imm});
     return pure1(b, KOP_SPLAT, scalar->kind, lanes, scalar, 0);
 }
 

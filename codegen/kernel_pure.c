@@ -21,17 +21,12 @@ static uint64_t mix(uint64_t hash, uint64_t word) {
 static uint64_t operand_key(const KVal *value) {
     if (!value) return 0;
     if (value->op != KOP_CONST) return (uint64_t)(uint32_t)value->id + 1;
-    uint64_t bits;
-    memcpy(&bits, &value->f, sizeof bits);
-    return mix(mix((uint64_t)value->kind + 100, (uint64_t)value->imm), bits);
+    return mix((uint64_t)value->kind + 100, (uint64_t)value->imm); /* or the bits of f */
 }
 
 static uint64_t hash_value(const KVal *v) {
     uint64_t hash =
         mix((uint64_t)v->op * 64 + (uint64_t)v->kind * 32 + (uint64_t)v->lanes, (uint64_t)v->imm);
-    uint64_t bits;
-    memcpy(&bits, &v->f, sizeof bits);
-    hash = mix(hash, bits);
     hash = mix(hash, operand_key(v->a));
     hash = mix(hash, operand_key(v->b));
     return mix(hash, operand_key(v->c));
@@ -39,7 +34,7 @@ static uint64_t hash_value(const KVal *v) {
 
 static bool same_value(const KVal *x, const KVal *y) {
     if (x->op != y->op || x->kind != y->kind || x->lanes != y->lanes || x->imm != y->imm ||
-        memcmp(&x->f, &y->f, sizeof x->f) != 0 || x->a != y->a || x->b != y->b || x->c != y->c)
+        x->a != y->a || x->b != y->b || x->c != y->c)
         return false;
     return x->op != KOP_SHUFFLE ||
            memcmp(x->shuffle, y->shuffle, (size_t)x->lanes * sizeof(int)) == 0;
@@ -117,8 +112,7 @@ KVal *kernel_pure(KBuilder *b, const KVal *what) {
         value->b = what->b;
         value->c = what->c;
         value->imm = what->imm;
-        value->f = what->f;
-        if (what->shuffle)
+        if (what->op == KOP_SHUFFLE)
             value->shuffle =
                 arena_copy(b->arena, what->shuffle, (size_t)what->lanes, sizeof *what->shuffle);
         kernel_infer_range(value);
