@@ -15,33 +15,33 @@ static void indent(Emitter *e) {
     e->in_line = true;
 }
 
+/* A piece of a line. Nearly always there is room for it. */
+static inline void put_piece(Emitter *e, const char *text, size_t size) {
+    Buf *out = e->out;
+    if (!e->in_line && size > 0) indent(e);
+    if (out->size + size >= out->capacity) {
+        buf_add(out, text, size);
+        return;
+    }
+    memcpy(out->data + out->size, text, size);
+    out->size += size;
+    out->data[out->size] = '\0';
+}
+
+static void end_line(Emitter *e) {
+    buf_putc(e->out, '\n');
+    e->in_line = false;
+}
+
 /* Text that ends lines as it says and starts them with the indentation. */
 static void put(Emitter *e, const char *text, size_t size) {
-    Buf *out = e->out;
-    if (e->in_line && out->size + size < out->capacity) {
-        /* Nearly always: a short piece within a line, with room for it. */
-        char *to = out->data + out->size;
-        size_t i = 0;
-        for (; i < size && text[i] != '\n'; i++)
-            to[i] = text[i];
-        out->size += i;
-        out->data[out->size] = '\0';
-        if (i == size) return;
-        text += i;
-        size -= i;
-    }
-    const char *stop = text + size;
-    while (text < stop) {
-        const char *end = text;
-        while (end < stop && *end != '\n')
-            end++;
-        if (end > text && !e->in_line) indent(e);
-        buf_add(e->out, text, (size_t)(end - text));
-        if (end == stop) return;
-        buf_putc(e->out, '\n');
-        e->in_line = false;
+    const char *stop = text + size, *end;
+    while ((end = memchr(text, '\n', (size_t)(stop - text)))) {
+        put_piece(e, text, (size_t)(end - text));
+        end_line(e);
         text = end + 1;
     }
+    put_piece(e, text, (size_t)(stop - text));
 }
 
 static void put_text(Emitter *e, const char *text) {
@@ -55,25 +55,29 @@ static void put_decimal(Emitter *e, long long value) {
         *--at = (char)('0' + rest % 10);
     while ((rest /= 10) > 0);
     if (value < 0) *--at = '-';
-    put(e, at, (size_t)(digits + sizeof digits - at));
+    put_piece(e, at, (size_t)(digits + sizeof digits - at));
 }
 
 /* Much text is generated: the usual conversions do without printf's cost. */
 static void put_format(Emitter *e, const char *format, va_list args) {
     for (;;) {
         const char *end = format;
-        while (*end && *end != '%')
+        while (*end && *end != '%' && *end != '\n')
             end++;
-        put(e, format, (size_t)(end - format));
+        put_piece(e, format, (size_t)(end - format));
         if (!*end) return;
         format = end + 1;
+        if (*end == '\n') {
+            end_line(e);
+            continue;
+        }
         if (*format == 's') {
             put_text(e, va_arg(args, const char *));
         } else if (*format == 'd') {
             put_decimal(e, va_arg(args, int));
         } else if (*format == 'c') {
             char c = (char)va_arg(args, int);
-            put(e, &c, 1);
+            put_piece(e, &c, 1);
         } else if (format[0] == 'l' && format[1] == 'l' && format[2] == 'd') {
             put_decimal(e, va_arg(args, long long));
             format += 2;
@@ -86,6 +90,15 @@ static void put_format(Emitter *e, const char *format, va_list args) {
         }
         format++;
     }
+}
+
+void emit_piece(Emitter *e, const char *text, size_t size) {
+    put_piece(e, text, size);
+}
+
+void emit_numbered(Emitter *e, char letter, int number) {
+    put_piece(e, &letter, 1);
+    put_decimal(e, number);
 }
 
 void emit_text(Emitter *e, const char *format, ...) {

@@ -22,6 +22,11 @@ void emit_text(Emitter *e, const char *format, ...) __attribute__((format(printf
  * closes one. */
 void emit_line(Emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void emit_newline(Emitter *e);
+/* A literal of our own within a line: emit_text() without its cost. */
+#define emit_literal(e, text) emit_piece((e), (text), sizeof(text) - 1)
+void emit_piece(Emitter *e, const char *text, size_t size);
+/* A local's name: "v12". */
+void emit_numbered(Emitter *e, char letter, int number);
 /* A name that must be a C identifier already (made by c_identifier or by us). */
 void emit_ident(Emitter *e, const char *name);
 /* A string literal with its quotes; any bytes. */

@@ -34,7 +34,9 @@ void buf_puts(Buf *buf, const char *text) {
 }
 
 void buf_putc(Buf *buf, char c) {
-    buf_add(buf, &c, 1);
+    reserve(buf, 1);
+    buf->data[buf->size++] = c;
+    buf->data[buf->size] = '\0';
 }
 
 void buf_printf(Buf *buf, const char *format, ...) {

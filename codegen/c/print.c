@@ -30,11 +30,11 @@ static void print_tail_name(Printer *p, KKind kind, int lanes, bool store) {
 static void print_load_tail(Printer *p, const KVal *v) {
     Emitter *e = p->e;
     if (!dtype_is_narrow(v->buf->dtype)) {
-        emit_text(e, "const ");
+        emit_literal(e, "const ");
         print_type(e, v->kind, v->lanes);
         emit_text(e, " v%d = ", v->id);
         print_tail_name(p, v->kind, v->lanes, false);
-        emit_text(e, "(");
+        emit_literal(e, "(");
         print_address(p, v->buf, v->a, v->imm);
         emit_text(e, ", %d);\n", v->active);
         return;
@@ -44,7 +44,7 @@ static void print_load_tail(Printer *p, const KVal *v) {
     emit_text(e, "memcpy(&m%d, ", v->id);
     print_address(p, v->buf, v->a, v->imm);
     emit_text(e, ", %d);\n", v->active);
-    emit_text(e, "const ");
+    emit_literal(e, "const ");
     print_type(e, v->kind, v->lanes);
     emit_text(e, " v%d = __builtin_convertvector(m%d, ", v->id, v->id);
     print_type(e, v->kind, v->lanes);
@@ -57,7 +57,7 @@ static void print_let(Printer *p, const KVal *v) {
         print_load_tail(p, v);
         return;
     }
-    if (v->op != KOP_VAR) emit_text(p->e, "const ");
+    if (v->op != KOP_VAR) emit_literal(p->e, "const ");
     print_type(p->e, v->kind, v->lanes);
     emit_text(p->e, " %c%d = ", v->op == KOP_VAR ? 'r' : 'v', v->id);
     print_computation(p, v, PREC_ANY);
@@ -66,7 +66,7 @@ static void print_let(Printer *p, const KVal *v) {
 
 static void print_set(Printer *p, const KStmt *s) {
     print_value(p, s->var, PREC_ATOM);
-    emit_text(p->e, " = ");
+    emit_literal(p->e, " = ");
     print_value(p, s->value, PREC_ANY);
     emit_text(p->e, ";\n");
 }
@@ -74,7 +74,7 @@ static void print_set(Printer *p, const KStmt *s) {
 static void print_store_lanes(Printer *p, const KStmt *s) {
     for (int l = 0; l < s->active; l++) {
         print_buffer_name(p, s->buf);
-        emit_text(p->e, "[");
+        emit_literal(p->e, "[");
         print_index(p, s->index, s->imm + l * s->stride);
         emit_text(p->e, "] = %s", dtype_is_narrow(s->buf->dtype) ? "(uint8_t)" : "");
         print_value(p, s->value, PREC_ATOM);
@@ -86,7 +86,7 @@ static void print_store_tail(Printer *p, const KStmt *s) {
     Emitter *e = p->e;
     if (!dtype_is_narrow(s->buf->dtype)) {
         print_tail_name(p, s->value->kind, s->value->lanes, true);
-        emit_text(e, "(");
+        emit_literal(e, "(");
         print_address(p, s->buf, s->index, s->imm);
         emit_text(e, ", %d, ", s->active);
         print_value(p, s->value, PREC_ANY);
@@ -94,14 +94,14 @@ static void print_store_tail(Printer *p, const KStmt *s) {
         return;
     }
     emit_line(e, "{");
-    emit_text(e, "const ");
+    emit_literal(e, "const ");
     print_memory_type(e, s->buf->dtype, s->value->lanes);
-    emit_text(e, " tail = __builtin_convertvector(");
+    emit_literal(e, " tail = __builtin_convertvector(");
     print_value(p, s->value, PREC_ANY);
-    emit_text(e, ", ");
+    emit_literal(e, ", ");
     print_memory_type(e, s->buf->dtype, s->value->lanes);
     emit_text(e, ");\n");
-    emit_text(e, "memcpy(");
+    emit_literal(e, "memcpy(");
     print_address(p, s->buf, s->index, s->imm);
     emit_text(e, ", &tail, %d);\n", s->active);
     emit_line(e, "}");
@@ -116,22 +116,22 @@ static void print_store(Printer *p, const KStmt *s) {
     } else if (lanes > 1 && s->active != lanes) {
         print_store_tail(p, s);
     } else if (lanes > 1) {
-        emit_text(e, "*(");
+        emit_literal(e, "*(");
         print_memory_type(e, s->buf->dtype, lanes);
-        emit_text(e, " *)(");
+        emit_literal(e, " *)(");
         print_address(p, s->buf, s->index, s->imm);
-        emit_text(e, ") = ");
-        if (narrow) emit_text(e, "__builtin_convertvector(");
+        emit_literal(e, ") = ");
+        if (narrow) emit_literal(e, "__builtin_convertvector(");
         print_value(p, s->value, PREC_ANY);
         if (narrow) {
-            emit_text(e, ", ");
+            emit_literal(e, ", ");
             print_memory_type(e, s->buf->dtype, lanes);
-            emit_text(e, ")");
+            emit_literal(e, ")");
         }
         emit_text(e, ";\n");
     } else {
         print_buffer_name(p, s->buf);
-        emit_text(e, "[");
+        emit_literal(e, "[");
         print_index(p, s->index, s->imm);
         emit_text(e, "] = %s", narrow ? "(uint8_t)" : "");
         print_value(p, s->value, narrow ? PREC_UNARY : PREC_ANY);
@@ -148,7 +148,7 @@ static void print_for(Printer *p, const KStmt *s) {
     print_value(p, s->lo, PREC_ANY);
     emit_text(e, "; i%d < ", s->var->id);
     print_value(p, s->hi, PREC_ADD);
-    emit_text(e, "; ");
+    emit_literal(e, "; ");
     if (s->imm == 1)
         emit_line(e, "i%d++) {", s->var->id);
     else
@@ -158,7 +158,7 @@ static void print_for(Printer *p, const KStmt *s) {
 }
 
 static void print_if(Printer *p, const KStmt *s) {
-    emit_text(p->e, "if (");
+    emit_literal(p->e, "if (");
     print_value(p, s->value, PREC_ANY);
     emit_line(p->e, ") {");
     print_block(p, s->body);
@@ -188,7 +188,7 @@ static void print_block(Printer *p, const KBlock *block) {
             print_if(p, s);
             break;
         case KSTMT_FAULT:
-            emit_text(p->e, "if (");
+            emit_literal(p->e, "if (");
             print_value(p, s->value, PREC_ANY);
             emit_text(p->e, ") return 1;\n");
             break;
@@ -257,7 +257,7 @@ static void print_parameters(Printer *p) {
         print_buffer_name(p, buf);
         first = false;
     }
-    if (first) emit_text(p->e, "void");
+    if (first) emit_literal(p->e, "void");
 }
 
 static void print_heading(Printer *p, const Sources *sources) {
@@ -286,7 +286,7 @@ void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix, const So
     Printer p = {e, kernel, inlined};
     print_heading(&p, sources);
     if (kernel->target->vector_bytes > 16) {
-        emit_text(e, "TARGET_");
+        emit_literal(e, "TARGET_");
         for (const char *c = kernel->target->name; *c; c++)
             emit_text(e, "%c", *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
         emit_text(e, "\n");
@@ -298,7 +298,7 @@ void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix, const So
     emit_line(e, ") {");
     for (size_t i = 0; i < kernel->buffers.count; i++)
         if (kernel->buffers.items[i]->count == 0) {
-            emit_text(e, "(void)");
+            emit_literal(e, "(void)");
             print_buffer_name(&p, kernel->buffers.items[i]);
             emit_text(e, ";\n");
         }

@@ -74,15 +74,15 @@ bool op_is_macro(const KVal *value) {
 
 void print_buffer_name(Printer *p, const KBuf *buf) {
     static const char letters[] = {'x', 'y', 't', 't', 'c'};
-    emit_text(p->e, "%c%d", letters[buf->role], buf->id);
+    emit_numbered(p->e, letters[buf->role], buf->id);
 }
 
 static void open_paren(Printer *p, int have, int want) {
-    if (have < want) emit_text(p->e, "(");
+    if (have < want) emit_literal(p->e, "(");
 }
 
 static void close_paren(Printer *p, int have, int want) {
-    if (have < want) emit_text(p->e, ")");
+    if (have < want) emit_literal(p->e, ")");
 }
 
 static void print_constant(Printer *p, const KVal *value) {
@@ -92,21 +92,21 @@ static void print_constant(Printer *p, const KVal *value) {
     bool zero = is_float ? value->f == 0 && !signbit(value->f) : value->imm == 0;
     int64_t integer = kkind_is_mask(value->kind) && value->lanes > 1 ? -value->imm : value->imm;
     if (value->lanes > 1 && zero) {
-        emit_text(e, "(");
+        emit_literal(e, "(");
         print_type(e, value->kind, value->lanes);
-        emit_text(e, "){0}");
+        emit_literal(e, "){0}");
         return;
     }
     if (value->lanes > 1) {
-        emit_text(e, "SPLAT_");
+        emit_literal(e, "SPLAT_");
         print_macro_suffix(e, value->kind, value->lanes);
-        emit_text(e, "(");
+        emit_literal(e, "(");
     }
     if (is_float)
         emit_number(e, dtypes[value->kind], value->f);
     else
         emit_integer(e, dtypes[value->kind], integer);
-    if (value->lanes > 1) emit_text(e, ")");
+    if (value->lanes > 1) emit_literal(e, ")");
 }
 
 void print_value(Printer *p, const KVal *value, int prec) {
@@ -117,11 +117,11 @@ void print_value(Printer *p, const KVal *value, int prec) {
         print_constant(p, value);
         close_paren(p, negative ? PREC_UNARY : PREC_ATOM, prec);
     } else if (value->op == KOP_LOOP) {
-        emit_text(p->e, "i%d", value->id);
+        emit_numbered(p->e, 'i', value->id);
     } else if (p->inlined[value->id]) {
         print_computation(p, value, prec);
     } else {
-        emit_text(p->e, "%c%d", value->op == KOP_VAR ? 'r' : 'v', value->id);
+        emit_numbered(p->e, value->op == KOP_VAR ? 'r' : 'v', value->id);
     }
 }
 
@@ -139,7 +139,7 @@ void print_address(Printer *p, const KBuf *buf, const KVal *index, int64_t offse
     int64_t c;
     print_buffer_name(p, buf);
     if (k_is_const(index, &c) && c + offset == 0) return;
-    emit_text(p->e, " + ");
+    emit_literal(p->e, " + ");
     print_index(p, index, offset);
 }
 
@@ -163,9 +163,9 @@ static void print_wrapping(Printer *p, const KVal *v, const char *operator) {
         buf_printf(&suffix, "%s_x%d", wide ? "u64" : "u32", v->lanes);
     else
         buf_puts(&suffix, wide ? "uint64_t" : "uint32_t");
-    emit_text(e, "(");
+    emit_literal(e, "(");
     print_type(e, v->kind, v->lanes);
-    emit_text(e, ")(");
+    emit_literal(e, ")(");
     if (v->op == KOP_NEG) {
         emit_text(e, "-(%s)", buf_text(&suffix));
         print_value(p, v->a, PREC_UNARY);
@@ -175,7 +175,7 @@ static void print_wrapping(Printer *p, const KVal *v, const char *operator) {
         emit_text(e, " %s (%s)", operator, buf_text(&suffix));
         print_value(p, v->b, PREC_UNARY);
     }
-    emit_text(e, ")");
+    emit_literal(e, ")");
     buf_free(&suffix);
 }
 
@@ -183,10 +183,10 @@ static void print_function(Printer *p, const KVal *v, const char *name) {
     emit_text(p->e, "%s%s(", name, v->kind == K_F32 ? "f" : "");
     const KVal *operands[] = {v->a, v->b, v->c};
     for (int i = 0; i < 3 && operands[i]; i++) {
-        if (i) emit_text(p->e, ", ");
+        if (i) emit_literal(p->e, ", ");
         print_value(p, operands[i], PREC_ANY);
     }
-    emit_text(p->e, ")");
+    emit_literal(p->e, ")");
 }
 
 static void print_macro(Printer *p, const KVal *v) {
@@ -194,44 +194,44 @@ static void print_macro(Printer *p, const KVal *v) {
     emit_text(p->e, "%s%s_", prefixes[macro_variant(p->kernel->target, v->op, v->kind, v->lanes)],
               macro_name(v->op));
     print_macro_suffix(p->e, v->kind, v->lanes);
-    emit_text(p->e, "(");
+    emit_literal(p->e, "(");
     const KVal *operands[] = {v->a, v->b, v->c};
     for (int i = 0; i < 3 && operands[i]; i++) {
-        if (i) emit_text(p->e, ", ");
+        if (i) emit_literal(p->e, ", ");
         /* A scalar mask is 0 or 1, a lane of a vector mask 0 or -1. */
-        if (v->op == KOP_SPLAT && kkind_is_mask(v->kind)) emit_text(p->e, "-");
+        if (v->op == KOP_SPLAT && kkind_is_mask(v->kind)) emit_literal(p->e, "-");
         print_value(p, operands[i], v->op == KOP_SPLAT ? PREC_UNARY : PREC_ANY);
     }
-    emit_text(p->e, ")");
+    emit_literal(p->e, ")");
 }
 
 /* ((f32x16){...}): one expression a lane. The outer parentheses keep the commas of the list
  * together in a macro's argument. */
 static void print_lanes(Printer *p, const KVal *v) {
     Emitter *e = p->e;
-    emit_text(e, "((");
+    emit_literal(e, "((");
     print_type(e, v->kind, v->lanes);
-    emit_text(e, "){");
+    emit_literal(e, "){");
     for (int l = 0; l < v->lanes; l++) {
-        if (l) emit_text(e, ", ");
+        if (l) emit_literal(e, ", ");
         if (v->op == KOP_CALL) {
             emit_text(e, "%s%s(", klibm_name(v->imm), v->kind == K_F32 ? "f" : "");
             print_value(p, v->a, PREC_ATOM);
             emit_text(e, "[%d]", l);
             if (v->b) {
-                emit_text(e, ", ");
+                emit_literal(e, ", ");
                 print_value(p, v->b, PREC_ATOM);
                 emit_text(e, "[%d]", l);
             }
-            emit_text(e, ")");
+            emit_literal(e, ")");
             continue;
         }
         if (v->op == KOP_LOAD_STRIDED && l >= v->active) {
-            emit_text(e, "0");
+            emit_literal(e, "0");
             continue;
         }
         print_buffer_name(p, v->buf);
-        emit_text(e, "[");
+        emit_literal(e, "[");
         if (v->op == KOP_GATHER) {
             print_value(p, v->a, PREC_ATOM);
             emit_text(e, "[%d]", l);
@@ -239,9 +239,9 @@ static void print_lanes(Printer *p, const KVal *v) {
         } else {
             print_index(p, v->a, v->imm + l * v->stride);
         }
-        emit_text(e, "]");
+        emit_literal(e, "]");
     }
-    emit_text(e, "})");
+    emit_literal(e, "})");
 }
 
 static void print_load(Printer *p, const KVal *v, int prec) {
@@ -253,50 +253,50 @@ static void print_load(Printer *p, const KVal *v, int prec) {
     }
     if (v->lanes > 1) {
         open_paren(p, narrow ? PREC_ATOM : PREC_UNARY, prec);
-        if (narrow) emit_text(e, "__builtin_convertvector(");
-        emit_text(e, "*(const ");
+        if (narrow) emit_literal(e, "__builtin_convertvector(");
+        emit_literal(e, "*(const ");
         print_memory_type(e, v->buf->dtype, v->lanes);
-        emit_text(e, " *)(");
+        emit_literal(e, " *)(");
         print_address(p, v->buf, v->a, v->imm);
-        emit_text(e, ")");
+        emit_literal(e, ")");
         if (narrow) {
-            emit_text(e, ", ");
+            emit_literal(e, ", ");
             print_type(e, v->kind, v->lanes);
-            emit_text(e, ")");
+            emit_literal(e, ")");
         }
         close_paren(p, narrow ? PREC_ATOM : PREC_UNARY, prec);
         return;
     }
     open_paren(p, narrow ? PREC_UNARY : PREC_ATOM, prec);
-    if (narrow) emit_text(e, "(int32_t)");
+    if (narrow) emit_literal(e, "(int32_t)");
     print_buffer_name(p, v->buf);
-    emit_text(e, "[");
+    emit_literal(e, "[");
     print_index(p, v->a, v->imm);
-    emit_text(e, "]");
+    emit_literal(e, "]");
     close_paren(p, narrow ? PREC_UNARY : PREC_ATOM, prec);
 }
 
 static void print_cast(Printer *p, KKind kind, int lanes, const KVal *operand, int prec) {
     open_paren(p, PREC_UNARY, prec);
-    emit_text(p->e, "(");
+    emit_literal(p->e, "(");
     print_type(p->e, kind, lanes);
-    emit_text(p->e, ")");
+    emit_literal(p->e, ")");
     print_value(p, operand, PREC_UNARY);
     close_paren(p, PREC_UNARY, prec);
 }
 
 static void print_convert(Printer *p, const KVal *v, int prec) {
     if (v->lanes > 1) {
-        emit_text(p->e, "__builtin_convertvector(");
+        emit_literal(p->e, "__builtin_convertvector(");
         print_value(p, v->a, PREC_ANY);
-        emit_text(p->e, ", ");
+        emit_literal(p->e, ", ");
         print_type(p->e, v->kind, v->lanes);
-        emit_text(p->e, ")");
+        emit_literal(p->e, ")");
     } else if (kkind_is_mask(v->kind)) {
         print_value(p, v->a, prec);
     } else if (v->kind == K_I32 && v->a->kind == K_I64) {
         open_paren(p, PREC_UNARY, prec);
-        emit_text(p->e, "(int32_t)(uint32_t)(uint64_t)");
+        emit_literal(p->e, "(int32_t)(uint32_t)(uint64_t)");
         print_value(p, v->a, PREC_UNARY);
         close_paren(p, PREC_UNARY, prec);
     } else {
@@ -311,7 +311,7 @@ static void print_bitcast(Printer *p, const KVal *v, int prec) {
     }
     emit_text(p->e, "bits_%s_to_%s(", lane_name(v->a->kind), lane_name(v->kind));
     print_value(p, v->a, PREC_ANY);
-    emit_text(p->e, ")");
+    emit_literal(p->e, ")");
 }
 
 /* Comparisons of vectors give a vector of another type: cast to the mask's. */
@@ -325,23 +325,23 @@ static void print_compare(Printer *p, const KVal *v, int prec) {
         return;
     }
     open_paren(p, PREC_UNARY, prec);
-    emit_text(p->e, "(");
+    emit_literal(p->e, "(");
     print_type(p->e, v->kind, v->lanes);
-    emit_text(p->e, ")");
+    emit_literal(p->e, ")");
     print_binary(p, v, operator, PREC_COMPARE, PREC_ATOM);
     close_paren(p, PREC_UNARY, prec);
 }
 
 static void print_choice(Printer *p, const KVal *v, const char *operator) {
-    emit_text(p->e, "(");
+    emit_literal(p->e, "(");
     print_value(p, v->a, PREC_ADD);
     emit_text(p->e, " %s ", operator);
     print_value(p, v->b, PREC_ADD);
-    emit_text(p->e, " ? ");
+    emit_literal(p->e, " ? ");
     print_value(p, v->a, PREC_ADD);
-    emit_text(p->e, " : ");
+    emit_literal(p->e, " : ");
     print_value(p, v->b, PREC_ADD);
-    emit_text(p->e, ")");
+    emit_literal(p->e, ")");
 }
 
 bool op_is_checked_division(const KVal *v) {
@@ -361,15 +361,15 @@ static void print_integer_division(Printer *p, const KVal *v, int prec) {
     const char *name = v->op == KOP_DIV ? "div" : "rem";
     emit_text(p->e, "%s_%s(", name, lane_name(v->kind));
     print_value(p, v->a, PREC_ANY);
-    emit_text(p->e, ", ");
+    emit_literal(p->e, ", ");
     print_value(p, v->b, PREC_ANY);
-    emit_text(p->e, ")");
+    emit_literal(p->e, ")");
 }
 
 static void print_integer_division_lanes(Printer *p, const KVal *v) {
-    emit_text(p->e, "((");
+    emit_literal(p->e, "((");
     print_type(p->e, v->kind, v->lanes);
-    emit_text(p->e, "){");
+    emit_literal(p->e, "){");
     for (int l = 0; l < v->lanes; l++) {
         emit_text(p->e, "%s%s_%s(", l ? ", " : "", v->op == KOP_DIV ? "div" : "rem",
                   lane_name(v->kind));
@@ -378,7 +378,7 @@ static void print_integer_division_lanes(Printer *p, const KVal *v) {
         print_value(p, v->b, PREC_ATOM);
         emit_text(p->e, "[%d])", l);
     }
-    emit_text(p->e, "})");
+    emit_literal(p->e, "})");
 }
 
 static void print_integer(Printer *p, const KVal *v, int prec) {
@@ -451,7 +451,7 @@ static void print_scalar_only(Printer *p, const KVal *v) {
         }
         emit_text(e, "abs_%s(", lane_name(v->kind));
         print_value(p, v->a, PREC_ANY);
-        emit_text(e, ")");
+        emit_literal(e, ")");
         break;
     case KOP_SQRT:
         print_function(p, v, "sqrt");
@@ -475,20 +475,20 @@ static void print_scalar_only(Printer *p, const KVal *v) {
         print_function(p, v, klibm_name(v->imm));
         break;
     case KOP_UMULHI:
-        emit_text(e, "(int32_t)(uint32_t)(((uint64_t)(uint32_t)");
+        emit_literal(e, "(int32_t)(uint32_t)(((uint64_t)(uint32_t)");
         print_value(p, v->a, PREC_UNARY);
-        emit_text(e, " * (uint32_t)");
+        emit_literal(e, " * (uint32_t)");
         print_value(p, v->b, PREC_UNARY);
-        emit_text(e, ") >> 32)");
+        emit_literal(e, ") >> 32)");
         break;
     case KOP_SELECT:
-        emit_text(e, "(");
+        emit_literal(e, "(");
         print_value(p, v->a, PREC_COMPARE);
-        emit_text(e, " ? ");
+        emit_literal(e, " ? ");
         print_value(p, v->b, PREC_COMPARE);
-        emit_text(e, " : ");
+        emit_literal(e, " : ");
         print_value(p, v->c, PREC_COMPARE);
-        emit_text(e, ")");
+        emit_literal(e, ")");
         break;
     default:
         NNC_BUG("no spelling of kernel operation %s", kop_name(v->op));
@@ -515,19 +515,19 @@ void print_computation(Printer *p, const KVal *v, int prec) {
         print_bitcast(p, v, prec);
         return;
     case KOP_EXTRACT:
-        if (kkind_is_mask(v->kind)) emit_text(p->e, "(");
+        if (kkind_is_mask(v->kind)) emit_literal(p->e, "(");
         print_value(p, v->a, PREC_ATOM);
         emit_text(p->e, "[%lld]", (long long)v->imm);
-        if (kkind_is_mask(v->kind)) emit_text(p->e, " & 1)");
+        if (kkind_is_mask(v->kind)) emit_literal(p->e, " & 1)");
         return;
     case KOP_SHUFFLE:
-        emit_text(p->e, "__builtin_shufflevector(");
+        emit_literal(p->e, "__builtin_shufflevector(");
         print_value(p, v->a, PREC_ANY);
-        emit_text(p->e, ", ");
+        emit_literal(p->e, ", ");
         print_value(p, v->b, PREC_ANY);
         for (int l = 0; l < v->lanes; l++)
             emit_text(p->e, ", %d", v->shuffle[l]);
-        emit_text(p->e, ")");
+        emit_literal(p->e, ")");
         return;
     case KOP_LT:
     case KOP_LE:
@@ -540,9 +540,9 @@ void print_computation(Printer *p, const KVal *v, int prec) {
             print_cast(p, v->kind, 1, v->a, prec);
             return;
         }
-        emit_text(p->e, "(");
+        emit_literal(p->e, "(");
         print_value(p, v->a, PREC_UNARY);
-        emit_text(p->e, " & 1)");
+        emit_literal(p->e, " & 1)");
         return;
     case KOP_CALL:
         if (v->lanes > 1) {
@@ -565,7 +565,7 @@ void print_computation(Printer *p, const KVal *v, int prec) {
         print_binary(p, v, "/", PREC_MUL, prec);
     } else if (is_float && v->op == KOP_NEG) {
         open_paren(p, PREC_UNARY, prec);
-        emit_text(p->e, "-");
+        emit_literal(p->e, "-");
         print_value(p, v->a, PREC_ATOM);
         close_paren(p, PREC_UNARY, prec);
     } else if (macro_name(v->op) || v->op == KOP_CALL) {
