@@ -6,6 +6,7 @@
 
 #include "passes/pass.h"
 #include "support/checked.h"
+#include "support/parallel.h"
 
 #ifdef NDEBUG
 enum { VERIFY_PASSES = false };
@@ -201,22 +202,56 @@ static void count_memory(Module *module, const Plan *plan) {
     module->prepared_bytes = larger(module->prepared_bytes, plan->prepared_bytes);
 }
 
-static void plan_function(Module *module, ModuleFunction *function, const Graph *graph) {
-    const CodegenOptions *options = module->options;
+/* What there is to plan: a function for a variant. */
+typedef struct PlanJob {
+    ModuleFunction *function;
+    const Fusion *fusion;
+    const Target *target;
+    int variant;
+} PlanJob;
+
+typedef VEC(PlanJob) PlanJobs;
+
+static void plan_job(void *context, int index) {
+    const PlanJob *job = &((const PlanJobs *)context)->items[index];
+    ModuleFunction *function = job->function;
+    Arena *arena = &function->arenas[job->variant];
     bool inference = function->kind == FUNCTION_FORWARD;
+    function->plans[job->variant] = plan_graph(job->fusion, job->target, inference, arena);
+}
+
+/* Optimizes and fuses a function's graph. */
+static void draft_function(Module *module, ModuleFunction *function, const Graph *graph,
+                           PlanJobs *jobs) {
+    const CodegenOptions *options = module->options;
     PassContext context = {.arena = module->arena,
-                           .inference = inference,
+                           .inference = function->kind == FUNCTION_FORWARD,
                            .verify = VERIFY_PASSES,
                            .dump = options->dump,
                            .dump_out = options->dump_out,
                            .sources = module->program->sources};
     function->graph = passes_run(graph, options->level, options->passes, &context);
     const Fusion *fusion = fuse(function->graph, module->arena);
-    bool init = function->kind == FUNCTION_INIT;
-    for (int i = 0; i < (init ? 1 : module->variant_count); i++) {
-        function->plans[i] = plan_graph(fusion, module->variants[i], inference, module->arena);
-        if (!init) count_memory(module, function->plans[i]);
+    int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
+    for (int i = 0; i < variants; i++)
+        VEC_PUSH(*jobs, (PlanJob){function, fusion, module->variants[i], i});
+}
+
+static void plan_functions(Module *module) {
+    const Program *program = module->program;
+    PlanJobs jobs = {0};
+    for (size_t i = 0; i < program->functions.count; i++) {
+        const ProgramFunction *function = &program->functions.items[i];
+        ModuleFunction *planned = module->functions[function->kind];
+        if (planned) draft_function(module, planned, function->graph, &jobs);
     }
+    parallel_for((int)jobs.count, plan_job, &jobs);
+    for (size_t i = 0; i < jobs.count; i++) {
+        const PlanJob *job = &jobs.items[i];
+        if (job->function->kind == FUNCTION_INIT) continue;
+        count_memory(module, job->function->plans[job->variant]);
+    }
+    VEC_FREE(jobs);
 }
 
 static bool check_functions(const Module *module, Buf *error) {
@@ -281,11 +316,7 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
 bool module_init(Module *module, const Program *program, const CodegenOptions *options,
                  Arena *arena, Buf *error) {
     if (!module_lay_out(module, program, options, arena, error)) return false;
-    for (size_t i = 0; i < program->functions.count; i++) {
-        const ProgramFunction *function = &program->functions.items[i];
-        ModuleFunction *planned = module->functions[function->kind];
-        if (planned) plan_function(module, planned, function->graph);
-    }
+    plan_functions(module);
     if (options->embed_weights) module_embed(module);
     return true;
 }
@@ -293,7 +324,10 @@ bool module_init(Module *module, const Program *program, const CodegenOptions *o
 void module_free(Module *module) {
     for (int kind = 0; kind <= FUNCTION_INIT; kind++) {
         ModuleFunction *function = module->functions[kind];
-        if (function && function->graph) graph_free(function->graph);
+        if (!function) continue;
+        if (function->graph) graph_free(function->graph);
+        for (int i = 0; i < MODULE_MAX_VARIANTS; i++)
+            arena_free(&function->arenas[i]);
     }
     file_parts_free(&module->parts);
 }

@@ -26,6 +26,7 @@ typedef struct ModuleFunction {
     Plan *plans[MODULE_MAX_VARIANTS];    /* one a variant; init has the first only */
     Graph *graph;                        /* optimized */
     void *prepared[MODULE_MAX_VARIANTS]; /* embedded weights: the prepared block's bytes */
+    Arena arenas[MODULE_MAX_VARIANTS];   /* of the plans */
 } ModuleFunction;
 
 typedef struct Module {

@@ -4,6 +4,7 @@
 #include "codegen/c/file.h"
 #include "codegen/c/print.h"
 #include "support/checked.h"
+#include "support/parallel.h"
 
 void file_parts_free(FileParts *parts) {
     for (size_t i = 0; i < parts->kernels.count; i++)
@@ -89,20 +90,38 @@ size_t file_add_constant(FileParts *parts, const Type *type, const void *bytes) 
     return parts->constants.count - 1;
 }
 
+/* The texts of kernels, printed side by side. */
+typedef struct KernelTexts {
+    const Kernel **kernels;
+    const Sources *sources;
+    Buf *texts;
+} KernelTexts;
+
+static void print_text(void *context, int index) {
+    const KernelTexts *all = context;
+    Emitter e = {.out = &all->texts[index]};
+    print_kernel(&e, all->kernels[index], "", all->sources);
+}
+
 void file_print_kernels(Emitter *e, const FileParts *parts, const Sources *sources) {
-    const Kernel **kernels = ARENA_ARRAY(parts->arena, const Kernel *, parts->kernels.count);
-    for (size_t i = 0; i < parts->kernels.count; i++)
-        kernels[i] = parts->kernels.items[i].kernel;
-    print_prelude(e, kernels, (int)parts->kernels.count);
+    int count = (int)parts->kernels.count;
+    KernelTexts all = {.kernels = ARENA_ARRAY(parts->arena, const Kernel *, (size_t)count),
+                       .sources = sources,
+                       .texts = ARENA_ARRAY(parts->arena, Buf, (size_t)count)};
+    for (int i = 0; i < count; i++)
+        all.kernels[i] = parts->kernels.items[i].kernel;
+    parallel_for(count, print_text, &all);
+    print_prelude(e, all.kernels, count);
     const char *guard = NULL;
-    for (size_t i = 0; i < parts->kernels.count; i++) {
-        const char *wanted = parts->attributes ? kernels[i]->target->guard : NULL;
+    for (int i = 0; i < count; i++) {
+        const char *wanted = parts->attributes ? all.kernels[i]->target->guard : NULL;
         bool same = wanted == guard || (wanted && guard && strcmp(wanted, guard) == 0);
         if (!same && guard) emit_line(e, "#endif");
         if (!same && wanted) emit_line(e, "#if %s", wanted);
         guard = wanted;
         emit_newline(e);
-        print_kernel(e, kernels[i], "", sources);
+        buf_add(e->out, all.texts[i].data, all.texts[i].size);
+        buf_free(&all.texts[i]);
     }
     if (guard) emit_line(e, "#endif");
 }

@@ -1,0 +1,41 @@
+/* Threads live for one parallel_for(): starting one takes some ten microseconds, and pieces of work
+ * take milliseconds. Each takes the next piece that nobody has taken. */
+#include "support/parallel.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 16 };
+
+typedef struct Pieces {
+    atomic_int next;
+    int count;
+    void (*work)(void *context, int index);
+    void *context;
+} Pieces;
+
+static void *take_pieces(void *argument) {
+    Pieces *pieces = argument;
+    for (;;) {
+        int index = atomic_fetch_add(&pieces->next, 1);
+        if (index >= pieces->count) return NULL;
+        pieces->work(pieces->context, index);
+    }
+}
+
+void parallel_for(int count, void (*work)(void *context, int index), void *context) {
+    Pieces pieces = {.count = count, .work = work, .context = context};
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int wanted = processors < count ? (int)processors : count;
+    if (wanted > MAX_THREADS) wanted = MAX_THREADS;
+    pthread_t threads[MAX_THREADS];
+    int started = 0;
+    while (started < wanted - 1 &&
+           pthread_create(&threads[started], NULL, take_pieces, &pieces) == 0)
+        started++;
+    take_pieces(&pieces);
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+}
