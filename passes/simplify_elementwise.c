@@ -100,15 +100,13 @@ static bool is_nearer(const Node *c, const Node *a, const Node *b) {
 static Node *simplify_where(Graph *graph, Node *node) {
     Node *c = node->inputs[0], *a = node->inputs[1], *b = node->inputs[2];
     double value;
-    if (node_is_const(c, &value)) return value != 0 ? a : b;
-    if (a == b) return a;
-    if (is_nearer(c, a, b)) return b;
     /* where(not c, a, b) = where(c, b, a) */
     if (c->op == OP_not) return simplified_where(graph, c->inputs[0], b, a);
     /* Under a condition that is known to hold, or not to. */
     if (a->op == OP_where && a->inputs[0] == c) return simplified_where(graph, c, a->inputs[1], b);
     if (b->op == OP_where && b->inputs[0] == c) return simplified_where(graph, c, a, b->inputs[2]);
-    return NULL;
+    if (node_is_const(c, &value)) return value != 0 ? a : b;
+    return a == b ? a : is_nearer(c, a, b) ? b : NULL;
 }
 
 static Node *simplify_not(Graph *graph, Node *x) {
