@@ -231,7 +231,13 @@ static void draft_function(Module *module, ModuleFunction *function, const Graph
                            .dump_out = options->dump_out,
                            .sources = module->program->sources};
     function->graph = passes_run(graph, options->level, options->passes, &context);
-    const Fusion *fusion = fuse(function->graph, module->arena);
+    const Fusion *fusion = passes_include(options->level, options->passes, "fuse")
+                               ? fuse(function->graph, module->arena)
+                               : fuse_nothing(function->graph, module->arena);
+    if (pass_is_dumped(options->dump, "fuse")) {
+        buf_puts(options->dump_out, "// after fuse\n");
+        fusion_print(options->dump_out, fusion);
+    }
     int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
     for (int i = 0; i < variants; i++)
         VEC_PUSH(*jobs, (PlanJob){function, fusion, module->variants[i], i});
@@ -239,6 +245,7 @@ static void draft_function(Module *module, ModuleFunction *function, const Graph
 
 static void plan_functions(Module *module) {
     const Program *program = module->program;
+    const CodegenOptions *options = module->options;
     PlanJobs jobs = {0};
     for (size_t i = 0; i < program->functions.count; i++) {
         const ProgramFunction *function = &program->functions.items[i];
@@ -248,6 +255,10 @@ static void plan_functions(Module *module) {
     parallel_for((int)jobs.count, plan_job, &jobs);
     for (size_t i = 0; i < jobs.count; i++) {
         const PlanJob *job = &jobs.items[i];
+        if (job->variant == 0 && pass_is_dumped(options->dump, "memplan")) {
+            buf_puts(options->dump_out, "// after memplan\n");
+            plan_print(options->dump_out, job->function->plans[0]);
+        }
         if (job->function->kind == FUNCTION_INIT) continue;
         count_memory(module, job->function->plans[job->variant]);
     }

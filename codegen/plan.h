@@ -54,6 +54,9 @@ enum { PLAN_ALIGNMENT = 64 };
  * else at the end. */
 Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, Arena *arena);
 
+/* The steps with the places of their arguments, and the arena beside the least that could do. */
+void plan_print(Buf *out, const Plan *plan);
+
 /* Whether some step reads the graph's input of that number where the caller has it. */
 bool plan_reads_input(const PlanSteps *steps, int input);
 

@@ -10,6 +10,7 @@
 #include "driver/version.h"
 #include "frontend/frontend.h"
 #include "ir/text.h"
+#include "passes/pass.h"
 #include "support/file.h"
 
 typedef struct Compile {
@@ -108,7 +109,6 @@ static bool need_c(Compile *compile) {
                           &compile->report, &error) ||
                 fail(compile, &error);
     buf_free(&error);
-    if (compile->dump.size) fwrite(compile->dump.data, 1, compile->dump.size, stdout);
     return good;
 }
 
@@ -121,22 +121,47 @@ static bool emit_c(Compile *compile) {
     return write_output(compile, path, &compile->source);
 }
 
+/* The functions as they leave the passes. */
+static void run_passes(Compile *compile, Program *after) {
+    const Options *options = compile->options;
+    *after = *compile->program;
+    memset(&after->functions, 0, sizeof after->functions);
+    for (size_t i = 0; i < compile->program->functions.count; i++) {
+        ProgramFunction function = compile->program->functions.items[i];
+        PassContext context = {.arena = compile->arena,
+                               .inference = function.kind == FUNCTION_FORWARD};
+        function.graph = passes_run(function.graph, options->level, options->passes, &context);
+        VEC_PUSH(after->functions, function);
+    }
+}
+
+static void free_functions(Program *program) {
+    for (size_t i = 0; i < program->functions.count; i++)
+        graph_free(program->functions.items[i].graph);
+    VEC_FREE(program->functions);
+}
+
+/* The program as recorded, or as --passes leave it. */
+static void put_program(Compile *compile, EmitKind kind, Buf *text) {
+    Program after = {0}, *shown = compile->program;
+    if (compile->options->passes) {
+        run_passes(compile, &after);
+        shown = &after;
+    }
+    if (kind == EMIT_IR) program_print(text, shown);
+    if (kind == EMIT_JSON) program_json(text, shown);
+    for (size_t i = 0; kind == EMIT_DOT && i < shown->functions.count; i++)
+        graph_dot(text, shown->functions.items[i].graph);
+    free_functions(&after);
+}
+
 static bool emit_text(Compile *compile, EmitKind kind) {
     Buf text = {0};
-    switch (kind) {
-    case EMIT_IR:
-        program_print(&text, compile->program);
-        break;
-    case EMIT_JSON:
-        program_json(&text, compile->program);
-        break;
-    case EMIT_KERNELS:
+    if (kind == EMIT_KERNELS) {
         if (!need_c(compile)) return false;
         buf_add(&text, compile->report.kernels.data, compile->report.kernels.size);
-        break;
-    default:
-        for (size_t i = 0; i < compile->program->functions.count; i++)
-            graph_dot(&text, compile->program->functions.items[i].graph);
+    } else {
+        put_program(compile, kind, &text);
     }
     bool good = write_output(compile, output_path(compile, kind), &text);
     buf_free(&text);
@@ -248,6 +273,8 @@ static bool emit_all(Compile *compile) {
             good = emit_text(compile, (EmitKind)kind);
         if (!good) return false;
     }
+    if (compile->options->dump && !need_c(compile)) return false;
+    if (compile->dump.size) fwrite(compile->dump.data, 1, compile->dump.size, stdout);
     return !compile->options->depfile || emit_depfile(compile);
 }
 
@@ -255,7 +282,7 @@ static void tell_costs(const Compile *compile, double start, double traced, doub
     fprintf(stderr, "nnc: traced in %.1f ms, compiled in %.1f ms\n", (traced - start) * 1e3,
             (end - traced) * 1e3);
     if (!compile->source.size) return;
-    fprintf(stderr, "nnc: %d kernels, arena %zu bytes (live at once: %zu)\n%s",
+    fprintf(stderr, "nnc: %d kernels, arena %zu bytes (liveness needs at least %zu)\n%s",
             compile->report.kernel_count, compile->report.arena_bytes,
             compile->report.arena_lower_bound, buf_text(&compile->report.kernels));
 }

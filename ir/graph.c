@@ -200,6 +200,13 @@ static Node *append_node(Graph *graph, const InferContext *context, Node *const 
     return node;
 }
 
+/* The node that computes the same from swapped operands, or NULL. */
+static Node *find_swapped(NodeTable *table, Op op, Node *const *inputs, int input_count) {
+    if (!(op_info(op)->traits & TRAIT_COMMUTES) || input_count != 2) return NULL;
+    Node *swapped[2] = {inputs[1], inputs[0]};
+    return *table_find(table, op, swapped, 2, NULL, 0);
+}
+
 static Node *add(Graph *graph, Op op, Node *const *inputs, int input_count, const Attr *attrs,
                  int attr_count, Span span) {
     for (int i = 0; i < input_count; i++)
@@ -215,6 +222,8 @@ static Node *add(Graph *graph, Op op, Node *const *inputs, int input_count, cons
         if (table->count * 2 > table->mask) table_grow(table);
         slot = table_find(table, op, inputs, input_count, ordered, attr_count);
         if (*slot) return *slot;
+        Node *equal = find_swapped(table, op, inputs, input_count);
+        if (equal) return equal;
     }
     const Type *few[8];
     const Type **types = few;

@@ -20,7 +20,7 @@ typedef enum Op {
 enum {
     TRAIT_LEAF = 1,        /* no inputs: input, const, iota */
     TRAIT_ELEMENTWISE = 2, /* every input has the result's shape; element i depends on elements i */
-    TRAIT_COMMUTES = 4,    /* two inputs that may be swapped */
+    TRAIT_COMMUTES = 4,    /* two inputs, no attributes; swapping them changes no bit */
     TRAIT_MOVEMENT = 8,    /* moves elements, computes nothing */
     TRAIT_REDUCTION = 16,  /* attr axes names what is reduced away */
     TRAIT_CONTRACTION = 32, /* sums of products: dot and the convolution family */

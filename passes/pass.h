@@ -16,8 +16,9 @@ typedef struct PassContext {
 
 typedef struct PassInfo {
     const char *name;
-    Graph *(*run)(const Graph *graph, PassContext *context);
-    int level; /* the lowest optimization level at which it runs */
+    Graph *(*run)(const Graph *graph,
+                  PassContext *context); /* NULL: an annotation, codegen runs it */
+    int level;                           /* the lowest optimization level at which it runs */
     const char *doc;
 } PassInfo;
 
@@ -27,6 +28,10 @@ const PassInfo *pass_table(void);
 /* Runs the pipeline for the optimization level 0..3, or the comma-separated list when not NULL.
  * A name in the list that no pass has is the caller's mistake: check it with passes_check_list. */
 Graph *passes_run(const Graph *graph, int level, const char *list, PassContext *context);
+/* Whether the pass runs at that level, or stands in the list. */
+bool passes_include(int level, const char *list, const char *name);
+/* Whether `--dump` asks for what the pass leaves; `dump` may be NULL. */
+bool pass_is_dumped(const char *dump, const char *name);
 /* False with a message that names the first unknown pass. */
 bool passes_check_list(const char *list, Buf *error);
 

@@ -8,8 +8,10 @@
 
 static const PassInfo TABLE[] = {
 #define PASS(name, level, doc) {#name, pass_##name, level, doc},
+#define ANNOTATION(name, level, doc) {#name, NULL, level, doc},
 #include "passes/passes.def"
 #undef PASS
+#undef ANNOTATION
     {0},
 };
 
@@ -52,11 +54,20 @@ static void check(const Graph *graph, const char *after) {
     NNC_BUG("after %s: %s\n%s", after, buf_text(&error), buf_text(&text));
 }
 
+bool pass_is_dumped(const char *dump, const char *name) {
+    if (dump == NULL || strncmp(dump, "after:", 6) != 0) return false;
+    return strcmp(dump + 6, "all") == 0 || strcmp(dump + 6, name) == 0;
+}
+
+bool passes_include(int level, const char *list, const char *name) {
+    if (list == NULL) return pass_find(name)->level <= level;
+    for (; *list != '\0'; list += strcspn(list, ","), list += *list == ',')
+        if (find(list, strcspn(list, ",")) == pass_find(name)) return true;
+    return false;
+}
+
 static void dump(const Graph *graph, const char *name, const PassContext *context) {
-    if (context->dump == NULL || context->dump_out == NULL) return;
-    const char *wanted = context->dump;
-    if (strncmp(wanted, "after:", 6) != 0) return;
-    if (strcmp(wanted + 6, "all") != 0 && strcmp(wanted + 6, name) != 0) return;
+    if (context->dump_out == NULL || !pass_is_dumped(context->dump, name)) return;
     buf_printf(context->dump_out, "// after %s\n", name);
     graph_print(context->dump_out, graph, context->sources);
 }
@@ -74,13 +85,14 @@ Graph *passes_run(const Graph *graph, int level, const char *list, PassContext *
     Graph *owned = NULL; /* NULL until a pass ran */
     if (list == NULL) {
         for (const PassInfo *pass = TABLE; pass->name != NULL; pass++)
-            if (pass->level <= level) owned = step(pass, graph, owned, context);
+            if (pass->run != NULL && pass->level <= level)
+                owned = step(pass, graph, owned, context);
     } else {
         while (*list != '\0') {
             size_t length = strcspn(list, ",");
             const PassInfo *pass = find(list, length);
             NNC_CHECK(pass != NULL || length == 0, "unknown pass in '%s'", list);
-            if (pass != NULL) owned = step(pass, graph, owned, context);
+            if (pass != NULL && pass->run != NULL) owned = step(pass, graph, owned, context);
             list += length + (list[length] == ',');
         }
     }

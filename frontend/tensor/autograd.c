@@ -317,7 +317,8 @@ static bool run_level(Walk *walk, int number) {
             LazyNode *node = level.wrt_nodes.items[i];
             LazyNode *grad =
                 grads[i] ? import(ts, &level, &owned, grads[i]) : lazy_zeros(ts, node->type);
-            accumulate(walk, node, grad);
+            /* It may be a node of the forward: the gradient of ones * x by ones is x. */
+            accumulate(walk, node, ts->grad_enabled ? grad : without_grad(ts, grad));
         }
     }
     level_free(ts, &level, &owned);

@@ -103,7 +103,7 @@ static LazyNode *link_one(TensorState *ts, LazyKind kind, LazyNode *data) {
     return link;
 }
 
-static LazyNode *without_grad(TensorState *ts, LazyNode *node) {
+LazyNode *without_grad(TensorState *ts, LazyNode *node) {
     return node->requires_grad ? link_one(ts, LAZY_BARRIER, node) : node;
 }
 

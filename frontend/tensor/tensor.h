@@ -166,6 +166,8 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
 bool tensor_write_result(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
 /* Replaces the storage's value without touching history or versions: placeholders of a trace. */
 void storage_set(TensorState *ts, Storage *storage, LazyNode *node);
+/* The node (consumed) as a value without history. */
+LazyNode *without_grad(TensorState *ts, LazyNode *node);
 /* Which operands (bit 31: the result) its gradients will read. */
 uint32_t node_reads(const LazyNode *node);
 /* Notes the operands that the gradient of `node` will read. */

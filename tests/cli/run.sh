@@ -91,8 +91,22 @@ try kernels 0 tiny.nn --emit=kernels -o -
 there out
 try several 0 tiny.nn --emit=ir,kernels
 there tiny.ir tiny.kernels
-try dump 0 tiny.nn --dump=after:simplify -o dumped.c
+try dump_all 0 tiny.nn --dump=after:all -o dumped.c
 there out dumped.c
+passes=$("$nnc" --print-passes | awk '{ print $1 }')
+for pass in $passes; do
+    says out "// after $pass"
+done
+for pass in $passes; do
+    try "dump_$pass" 0 tiny.nn "--dump=after:$pass" --emit=ir
+    says out "// after $pass"
+    try "passes_$pass" 0 tiny.nn "--passes=$pass" --emit=ir,json,dot,c -o one_pass.c
+    there one_pass.ir one_pass.json one_pass.c
+done
+try after_passes 0 tiny.nn --passes=simplify,dce --emit=ir -o -
+says out 'graph @forward'
+try verbose 0 tiny.nn -v -o tiny.c
+says err 'liveness needs at least'
 try object 0 tiny.nn --emit=obj -o object.o
 there object.o object.h
 try assembly 0 tiny.nn --emit=asm -o tiny.s
