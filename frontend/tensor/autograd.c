@@ -2,8 +2,9 @@
  * the gradients, and record what it appended.
  *
  * Calls of an autograd.Function (and values whose data and history differ) cut the history into
- * levels: a level's gradients are complete before the functions at its edge run. A node's level is
- * the largest number of cuts on a path from the outputs to it. */
+ * levels: a level's gradients are complete before the functions at its edge run. So do tensors with
+ * hooks, which see the whole gradient. A node's level is the largest number of cuts on a path from
+ * the outputs to it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,12 @@ static bool is_cut(const LazyNode *node) {
 
 static bool is_source(const LazyNode *node) {
     return node->kind == LAZY_PARAM;
+}
+
+/* The hooks (a dict) that get the node's gradient before it goes on; or NULL. */
+static Dict *hooks_of(const LazyNode *node) {
+    Value hooks = is_source(node) ? node->var->hooks : node->payload;
+    return is_dict(hooks) && as_dict(hooks)->count ? as_dict(hooks) : NULL;
 }
 
 /* The nodes that a node passes its gradient to. */
@@ -98,6 +105,15 @@ static bool in_walk(const Walk *walk, const LazyNode *node) {
     return node->mark == walk->mark;
 }
 
+/* Numbers the nodes, again after the program's own code ran: an evaluation marks them too. */
+static void mark_nodes(Walk *walk) {
+    walk->mark = lazy_new_mark(walk->ts);
+    for (size_t i = 0; i < walk->nodes.count; i++) {
+        walk->nodes.items[i]->mark = walk->mark;
+        walk->nodes.items[i]->slot = (uint32_t)i;
+    }
+}
+
 static bool collect(Walk *walk) {
     LazyNodeVec work = {0};
     bool ok = true;
@@ -117,8 +133,8 @@ static bool collect(Walk *walk) {
     VEC_FREE(work);
     if (walk->nodes.count)
         qsort(walk->nodes.items, walk->nodes.count, sizeof *walk->nodes.items, newest_first);
+    mark_nodes(walk);
     for (size_t i = 0; i < walk->nodes.count; i++) {
-        walk->nodes.items[i]->slot = (uint32_t)i;
         VEC_PUSH(walk->level, 0);
         VEC_PUSH(walk->grad, NULL);
     }
@@ -132,12 +148,13 @@ static void assign_levels(Walk *walk) {
         changed = false;
         for (size_t i = 0; i < walk->nodes.count; i++) {
             LazyNode *node = walk->nodes.items[i], **inputs;
-            int level = walk->level.items[i] + is_cut(node);
-            if (level + 1 > walk->levels) walk->levels = level + 1;
+            int after = walk->level.items[i] + is_cut(node);
+            if (after + 1 > walk->levels) walk->levels = after + 1;
             int count = history_inputs(node, &inputs);
             for (int k = 0; k < count; k++) {
                 if (!in_walk(walk, inputs[k])) continue;
                 int *below = &walk->level.items[inputs[k]->slot];
+                int level = after + (hooks_of(inputs[k]) != NULL);
                 if (*below < level) *below = level;
             }
         }
@@ -330,14 +347,19 @@ static bool run_level(Walk *walk, int number) {
 static bool run_function(Walk *walk, LazyNode *function, int number) {
     TensorState *ts = walk->ts;
     LazyNode **grads = xcalloc((size_t)function->index + 1, sizeof *grads);
+    LazyNode **outputs = xcalloc((size_t)function->index + 1, sizeof *outputs);
     LazyNode **results = xcalloc((size_t)function->input_count + 1, sizeof *results);
     for (size_t i = 0; i < walk->nodes.count; i++) {
         LazyNode *node = walk->nodes.items[i];
         if (node->kind == LAZY_FUNCTION_OUT && node->inputs[1] == function &&
-            walk->level.items[i] == number)
+            walk->level.items[i] == number) {
             grads[node->index] = walk->grad.items[i];
+            outputs[node->index] = node;
+        }
     }
-    bool ok = function_backward(ts, function, grads, function->index, results);
+    bool ok = function_backward(ts, function, outputs, grads, function->index, results);
+    free(outputs);
+    mark_nodes(walk);
     for (int k = 0; k < function->input_count; k++) {
         if (!results[k]) continue;
         if (ok && in_walk(walk, function->inputs[k]))
@@ -348,6 +370,55 @@ static bool run_function(Walk *walk, LazyNode *function, int number) {
     free(grads);
     free(results);
     return ok;
+}
+
+/* ---- hooks ---- */
+
+static LazyNode *hook_result(TensorState *ts, Value hook, Value result, const LazyNode *grad) {
+    Tensor *x;
+    if (!arg_tensor(ts, result, "hook", &x)) return NULL;
+    if (type_same_shape(&x->type, &grad->type))
+        return lazy_cast(ts, tensor_read(ts, x), grad->type.dtype);
+    Value name = vm_getattr_text(ts->vm, hook, "__name__");
+    if (vm_failed(ts->vm)) decref(vm_take_raised(ts->vm));
+    vm_raise(ts->vm, EXC_RuntimeError, "hook '%s' has changed the size of value",
+             is_str(name) ? as_str(name)->data : "unknown");
+    if (!is_null(name)) decref(name);
+    return NULL;
+}
+
+/* Calls the hooks in turn with the gradient (consumed); what one returns replaces it. NULL: raised.
+ */
+static LazyNode *call_hooks(TensorState *ts, Dict *hooks, LazyNode *grad) {
+    size_t pos = 0;
+    Value key, hook;
+    while (grad && dict_next(hooks, &pos, &key, &hook)) {
+        Value arg = tensor_wrap(ts, lazy_ref(grad), "MulBackward0");
+        Value held = incref(hook);
+        Value result = is_null(arg) ? arg : vm_call1(ts->vm, held, arg);
+        LazyNode *changed = lazy_ref(grad);
+        if (is_null(result) || !is_none(result)) {
+            lazy_unref(ts, changed);
+            changed = is_null(result) ? NULL : hook_result(ts, held, result, grad);
+        }
+        if (!is_null(arg)) decref(arg);
+        if (!is_null(result)) decref(result);
+        decref(held);
+        lazy_unref(ts, grad);
+        grad = changed;
+    }
+    return grad;
+}
+
+static bool run_hooks(Walk *walk, int number) {
+    for (size_t i = 0; i < walk->nodes.count; i++) {
+        Dict *hooks = hooks_of(walk->nodes.items[i]);
+        if (!hooks || walk->level.items[i] != number || !walk->grad.items[i]) continue;
+        walk->grad.items[i] = call_hooks(walk->ts, hooks, walk->grad.items[i]);
+        mark_nodes(walk);
+        if (!walk->grad.items[i]) return false;
+    }
+    return true;
 }
 
 /* Passes gradients through the cuts of this level to the next ones. */
@@ -386,6 +457,23 @@ static bool add_to_grad(TensorState *ts, Var *var, LazyNode *grad) {
     return true;
 }
 
+/* The hooks that see the leaf once its .grad is complete. */
+static bool call_after_hooks(TensorState *ts, Var *var) {
+    if (!is_dict(var->after_hooks)) return true;
+    size_t pos = 0;
+    Value key, hook, hooks = incref(var->after_hooks);
+    bool ok = true;
+    while (ok && dict_next(as_dict(hooks), &pos, &key, &hook)) {
+        Value leaf = tensor_of_var(ts, var);
+        Value result = vm_call1(ts->vm, hook, leaf);
+        decref(leaf);
+        ok = !is_null(result);
+        if (ok) decref(result);
+    }
+    decref(hooks);
+    return ok;
+}
+
 static bool deliver(Walk *walk) {
     const BackwardCall *call = walk->call;
     for (size_t i = walk->nodes.count; i-- > 0;) {
@@ -393,6 +481,7 @@ static bool deliver(Walk *walk) {
         if (!grad) continue;
         Var *var = call->wrt ? NULL : is_source(node) ? node->var : node->retain;
         if (var && !add_to_grad(walk->ts, var, grad)) return false;
+        if (var && is_source(node) && !call_after_hooks(walk->ts, var)) return false;
     }
     for (int k = 0; k < call->wrt_count; k++) {
         LazyNode *node = call->wrt[k];
@@ -438,7 +527,7 @@ bool autograd_run(TensorState *ts, const BackwardCall *call) {
         for (int i = 0; i < call->output_count; i++)
             accumulate(&walk, call->outputs[i], lazy_ref(call->seeds[i]));
         for (int n = 0; ok && n < walk.levels; n++)
-            ok = run_level(&walk, n) && run_cuts(&walk, n);
+            ok = run_hooks(&walk, n) && run_level(&walk, n) && run_cuts(&walk, n);
         ok = ok && deliver(&walk);
         ts->grad_enabled = mode;
         if (ok && !call->retain) release_history(&walk);

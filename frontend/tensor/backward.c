@@ -147,7 +147,7 @@ static const char *gradient_name(const LazyNode *node) {
 }
 
 static Value grad_results(TensorState *ts, const Value *inputs, size_t count, LazyNode **results,
-                          bool allow_unused) {
+                          bool allow_unused, bool zeros) {
     Value tuple = tuple_new(ts->vm, count);
     bool ok = true;
     for (size_t i = 0; i < count; i++) {
@@ -155,15 +155,16 @@ static Value grad_results(TensorState *ts, const Value *inputs, size_t count, La
         if (results[i]) {
             item = tensor_wrap(ts, results[i], gradient_name(results[i]));
         } else if (!allow_unused && ok) {
-            vm_raise(
-                ts->vm, EXC_RuntimeError,
-                "One of the differentiated Tensors appears to not have been used in the graph. "
-                "Set allow_unused=True if this is the desired behavior.");
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "The differentiated Tensor at index %zu appears to not have been used in the "
+                     "graph. Set allow_unused=True if this is the desired behavior.",
+                     i);
             ok = false;
+        } else if (zeros && ok) {
+            item = tensor_wrap(ts, lazy_zeros(ts, as_tensor(inputs[i])->type), NULL);
         }
         as_tuple(tuple)->items[i] = item;
     }
-    (void)inputs;
     if (ok) return tuple;
     decref(tuple);
     return NULL_VALUE;
@@ -171,16 +172,18 @@ static Value grad_results(TensorState *ts, const Value *inputs, size_t count, La
 
 static Value grad_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[7], result = NULL_VALUE;
-    bool create, retain, allow;
+    Value v[9], result = NULL_VALUE;
+    bool create, retain, allow, zeros;
     const Value *inputs;
     size_t count, read = 0;
     if (!vm_args(
             vm, "grad",
-            "outputs inputs grad_outputs? retain_graph? create_graph? only_inputs? allow_unused?",
+            "outputs inputs grad_outputs? retain_graph? create_graph? only_inputs? allow_unused? "
+            "is_grads_batched? materialize_grads?",
             args, nargs, kwnames, v) ||
         !arg_bool(ts, v[4], false, &create) || !arg_bool(ts, v[3], create, &retain) ||
-        !arg_bool(ts, v[6], false, &allow) || !items_of(ts, &v[1], &inputs, &count))
+        !arg_bool(ts, v[8], false, &zeros) || !arg_bool(ts, v[6], zeros, &allow) ||
+        !items_of(ts, &v[1], &inputs, &count))
         return NULL_VALUE;
     LazyNode *wrt[64] = {0}, *results[64] = {0};
     Ends ends = {.count = 0};
@@ -205,12 +208,24 @@ static Value grad_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
                              .results = results,
                              .retain = retain,
                              .create = create};
-        if (autograd_run(ts, &call)) result = grad_results(ts, inputs, count, results, allow);
+        if (autograd_run(ts, &call))
+            result = grad_results(ts, inputs, count, results, allow, zeros);
     }
     for (size_t i = 0; i < count; i++)
         if (wrt[i]) lazy_unref(ts, wrt[i]);
     ends_free(ts, &ends);
     return result;
+}
+
+/* A clone or another handle on a leaf's own node: gets a node of its own to be hooked. */
+static void own_node(TensorState *ts, Tensor *x) {
+    LazyNode *node = x->var->node;
+    if (x->view || !node || node->kind != LAZY_PARAM) return;
+    LazyNode *inputs[2] = {node, node};
+    LazyNode *graft = lazy_link(ts, LAZY_GRAFT, node->type, inputs, 2);
+    graft->requires_grad = true;
+    lazy_unref(ts, node);
+    x->var->node = graft;
 }
 
 static Value retain_grad_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -224,16 +239,36 @@ static Value retain_grad_call(Vm *vm, const Value *args, int nargs, const Tuple 
     if (x->view)
         return vm_raise(vm, EXC_RuntimeError, "retain_grad() of a view is not supported: clone it");
     (void)ts;
+    own_node(ts, x);
     x->var->retains_grad = true;
     if (x->var->node) x->var->node->retain = x->var;
     return NONE;
 }
 
-static Value register_hook_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)args, (void)nargs, (void)kwnames;
-    return vm_raise(
-        vm, EXC_NotImplementedError,
-        "register_hook() is not supported: change the gradient in an autograd.Function");
+/* The dict (made when there is none) that holds the hooks of a tensor's gradient: hooks(t), or
+ * hooks(t, True) for those after .grad is complete. */
+static Value hooks_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x;
+    bool after;
+    if (!vm_args(vm, "hooks", "t after?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "hooks", &x) || !arg_bool(ts, v[1], false, &after))
+        return NULL_VALUE;
+    Value *slot;
+    LazyNode *node = NULL;
+    if (tensor_is_leaf(x)) {
+        slot = after ? &x->var->after_hooks : &x->var->hooks;
+    } else {
+        own_node(ts, x);
+        node = tensor_read(ts, x);
+        if (!node) return NULL_VALUE;
+        slot = &node->payload;
+    }
+    if (!is_dict(*slot)) *slot = FROM_OBJ(dict_new(vm));
+    Value hooks = incref(*slot);
+    if (node) lazy_unref(ts, node);
+    return hooks;
 }
 
 /* ---- modes ---- */
@@ -261,8 +296,13 @@ static Value set_inference_call(Vm *vm, const Value *args, int nargs, const Tupl
         !arg_bool(ts, args[0], true, &on))
         return NULL_VALUE;
     ts->inference = on;
-    ts->grad_enabled = !on;
     return from_bool(old);
+}
+
+static Value inference_enabled_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args;
+    if (!vm_args_simple(vm, "inference_enabled", nargs, kwnames, 0, 0)) return NULL_VALUE;
+    return from_bool(tensor_state(vm)->inference);
 }
 
 const TensorFunction AUTOGRAD_FUNCTIONS[] = {
@@ -270,9 +310,10 @@ const TensorFunction AUTOGRAD_FUNCTIONS[] = {
     {"backward", backward_many, FN_FUNCTION},
     {"grad", grad_call, FN_FUNCTION},
     {"retain_grad", retain_grad_call, FN_METHOD},
-    {"register_hook", register_hook_call, FN_METHOD},
+    {"hooks", hooks_call, FN_FUNCTION},
     {"grad_enabled", grad_enabled_call, FN_FUNCTION},
     {"set_grad_enabled", set_grad_enabled_call, FN_FUNCTION},
     {"set_inference", set_inference_call, FN_FUNCTION},
+    {"inference_enabled", inference_enabled_call, FN_FUNCTION},
     {NULL, NULL, 0},
 };

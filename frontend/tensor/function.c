@@ -15,8 +15,11 @@ typedef struct Context {
     int arg_count;
     int *input_of;      /* for each argument: its place among the node's inputs, or -1 */
     Type *types;        /* of the results */
+    int *saved_result;  /* for each saved value: which result it is, or -1... */
+    LazyNode **results; /* ...and, while backward runs, the results with their history; borrowed */
     bool no_zeros;      /* set_materialize_grads(False) */
     VEC(Obj *) no_grad; /* results marked non-differentiable, not owned */
+    VEC(Obj *) dirty;   /* arguments changed in place, not owned */
 } Context;
 
 static Context *as_context(Value v) {
@@ -30,7 +33,9 @@ static void context_dealloc(Obj *self) {
     if (c->cls) DROP(c->cls);
     free(c->input_of);
     free(c->types);
+    free(c->saved_result);
     VEC_FREE(c->no_grad);
+    VEC_FREE(c->dirty);
 }
 
 static void context_traverse(Obj *self, VisitFn visit, void *context) {
@@ -45,6 +50,19 @@ static void context_clear(Obj *self) {
     c->saved = NONE;
 }
 
+static Value no_backward(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args, (void)nargs, (void)kwnames;
+    return vm_raise(vm, EXC_NotImplementedError,
+                    "You must implement either the backward or vjp method for your custom "
+                    "autograd.Function to use it with backward mode AD.");
+}
+
+static Value no_forward(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args, (void)nargs, (void)kwnames;
+    return vm_raise(vm, EXC_NotImplementedError,
+                    "You must implement the forward function for custom autograd.Function.");
+}
+
 static Value save_for_backward(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     if (!vm_args_simple(vm, "save_for_backward", nargs, kwnames, 1, -1)) return NULL_VALUE;
     Context *c = as_context(args[0]);
@@ -56,7 +74,17 @@ static Value save_for_backward(Vm *vm, const Value *args, int nargs, const Tuple
 static Value saved_tensors(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     (void)nargs, (void)kwnames;
     const Context *c = as_context(args[0]);
-    return is_none(c->saved) ? tuple_new(vm, 0) : incref(c->saved);
+    if (is_none(c->saved)) return tuple_new(vm, 0);
+    if (!c->results) return incref(c->saved);
+    const Tuple *saved = as_tuple(c->saved);
+    Value items = tuple_new(vm, saved->count);
+    for (size_t i = 0; i < saved->count; i++) {
+        LazyNode *node = c->saved_result[i] < 0 ? NULL : c->results[c->saved_result[i]];
+        as_tuple(items)->items[i] =
+            node ? tensor_wrap(tensor_state(vm), lazy_ref(node), node->fn_name)
+                 : incref(saved->items[i]);
+    }
+    return items;
 }
 
 static Value needs_input_grad(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -64,8 +92,11 @@ static Value needs_input_grad(Vm *vm, const Value *args, int nargs, const Tuple 
     return incref(as_context(args[0])->needs);
 }
 
-static Value mark_nothing(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)vm, (void)args, (void)nargs, (void)kwnames;
+static Value mark_dirty(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)vm, (void)kwnames;
+    Context *c = as_context(args[0]);
+    for (int i = 1; i < nargs; i++)
+        if (args[i].tag == TAG_OBJ) VEC_PUSH(c->dirty, args[i].o);
     return NONE;
 }
 
@@ -90,7 +121,7 @@ static const Method CONTEXT_METHODS[] = {
     {"save_for_backward", save_for_backward, 0},
     {"saved_tensors", saved_tensors, METHOD_PROPERTY},
     {"needs_input_grad", needs_input_grad, METHOD_PROPERTY},
-    {"mark_dirty", mark_nothing, 0},
+    {"mark_dirty", mark_dirty, 0},
     {"mark_non_differentiable", mark_non_differentiable, 0},
     {"set_materialize_grads", set_materialize_grads, 0},
     {NULL, NULL, 0},
@@ -98,6 +129,8 @@ static const Method CONTEXT_METHODS[] = {
 
 static const Method FUNCTION_METHODS[] = {
     {"apply", function_apply, METHOD_CLASS},
+    {"forward", no_forward, METHOD_STATIC},
+    {"backward", no_backward, METHOD_STATIC},
     {NULL, NULL, 0},
 };
 
@@ -163,8 +196,9 @@ static bool differentiable(const Context *c, TensorState *ts, Value v) {
     return true;
 }
 
+/* A result with its history: a new tensor, or the argument itself that was changed in place. */
 static Value output_of(TensorState *ts, LazyNode *function, Value plain, int index,
-                       const char *fn_name) {
+                       const char *fn_name, bool dirty) {
     LazyNode *data = tensor_read(ts, as_tensor(plain));
     if (!data) return NULL_VALUE;
     LazyNode *inputs[2] = {data, function};
@@ -172,7 +206,27 @@ static Value output_of(TensorState *ts, LazyNode *function, Value plain, int ind
     lazy_unref(ts, data);
     out->requires_grad = true;
     out->index = index;
-    return tensor_wrap(ts, out, fn_name);
+    if (!dirty) return tensor_wrap(ts, out, fn_name);
+    tensor_set_history(ts, as_tensor(plain), out, fn_name);
+    return incref(plain);
+}
+
+static bool is_dirty(const Context *c, Value v) {
+    for (size_t i = 0; i < c->dirty.count; i++)
+        if (v.tag == TAG_OBJ && c->dirty.items[i] == v.o && !as_tensor(v)->view) return true;
+    return false;
+}
+
+/* Notes which saved values are results: their gradients go through this call again. */
+static void match_saved(Context *c, const Value *results, size_t count) {
+    size_t saved = is_none(c->saved) ? 0 : as_tuple(c->saved)->count;
+    c->saved_result = xcalloc(saved + 1, sizeof *c->saved_result);
+    for (size_t i = 0; i < saved; i++) {
+        Value v = as_tuple(c->saved)->items[i];
+        c->saved_result[i] = -1;
+        for (size_t k = 0; k < count && v.tag == TAG_OBJ; k++)
+            if (results[k].tag == TAG_OBJ && results[k].o == v.o) c->saved_result[i] = (int)k;
+    }
 }
 
 /* Gives the results (one, or a tuple) their history. */
@@ -186,11 +240,12 @@ static Value attach(TensorState *ts, Context *c, const Value *args, Value result
     LazyNode *function = call_node(ts, c, args, (int)count);
     Value made = many ? tuple_new(ts->vm, count) : NONE;
     c->types = xcalloc(count + 1, sizeof *c->types);
+    match_saved(c, items, count);
     for (size_t i = 0; i < count; i++)
         if (is_tensor(ts, items[i])) c->types[i] = as_tensor(items[i])->type;
     for (size_t i = 0; i < count; i++) {
         Value item = differentiable(c, ts, items[i])
-                         ? output_of(ts, function, items[i], (int)i, fn_name)
+                         ? output_of(ts, function, items[i], (int)i, fn_name, is_dirty(c, items[i]))
                          : incref(items[i]);
         if (many)
             as_tuple(made)->items[i] = item;
@@ -199,6 +254,33 @@ static Value attach(TensorState *ts, Context *c, const Value *args, Value result
     }
     lazy_unref(ts, function);
     return made;
+}
+
+/* forward(ctx, ...), or forward(...) and then setup_context(ctx, inputs, output). */
+static Value call_forward(Vm *vm, Value cls, Value ctx, const Value *args, int nargs) {
+    Value *all = xcalloc((size_t)nargs + 1, sizeof *all);
+    all[0] = ctx;
+    for (int i = 0; i < nargs; i++)
+        all[i + 1] = args[i];
+    Value setup = vm_getattr_text(vm, cls, "setup_context");
+    if (is_null(setup)) decref(vm_take_raised(vm));
+    Value forward = vm_getattr_text(vm, cls, "forward"), results = NULL_VALUE;
+    if (!is_null(forward) && is_null(setup)) results = vm_call(vm, forward, all, nargs + 1, NULL);
+    if (!is_null(forward) && !is_null(setup)) {
+        results = vm_call(vm, forward, all + 1, nargs, NULL);
+        Value three[3] = {ctx, tuple_from(vm, args, (size_t)nargs), results};
+        Value done = is_null(results) ? results : vm_call(vm, setup, three, 3, NULL);
+        decref(three[1]);
+        if (!is_null(done)) decref(done);
+        if (is_null(done) && !is_null(results)) {
+            decref(results);
+            results = NULL_VALUE;
+        }
+    }
+    if (!is_null(setup)) decref(setup);
+    if (!is_null(forward)) decref(forward);
+    free(all);
+    return results;
 }
 
 Value function_apply(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -211,16 +293,9 @@ Value function_apply(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
     for (int i = 1; i < nargs; i++)
         any = any || (is_tensor(ts, args[i]) && tensor_requires_grad(as_tensor(args[i])));
     bool mode = ts->grad_enabled;
-    Value *all = xcalloc((size_t)nargs, sizeof *all);
-    all[0] = FROM_OBJ(c);
-    for (int i = 1; i < nargs; i++)
-        all[i] = args[i];
     ts->grad_enabled = false;
-    Value forward = vm_getattr_text(vm, args[0], "forward");
-    Value results = is_null(forward) ? forward : vm_call(vm, forward, all, nargs, NULL);
+    Value results = call_forward(vm, args[0], FROM_OBJ(c), args + 1, nargs - 1);
     ts->grad_enabled = mode;
-    if (!is_null(forward)) decref(forward);
-    free(all);
     if (!is_null(results) && any && mode) {
         Value plain = results;
         results = attach(ts, c, args + 1, plain);
@@ -272,8 +347,8 @@ static bool take_results(TensorState *ts, const Context *c, const LazyNode *func
     return count >= (size_t)c->arg_count || wrong_count(ts, c, count);
 }
 
-bool function_backward(TensorState *ts, LazyNode *function, LazyNode *const *grads, int grad_count,
-                       LazyNode **results) {
+bool function_backward(TensorState *ts, LazyNode *function, LazyNode **outputs,
+                       LazyNode *const *grads, int grad_count, LazyNode **results) {
     Vm *vm = ts->vm;
     Value payload = incref(function->payload);
     Context *c = as_context(payload);
@@ -288,7 +363,9 @@ bool function_backward(TensorState *ts, LazyNode *function, LazyNode *const *gra
         args[i + 1] = tensor_wrap(ts, lazy_zeros(ts, c->types[i]), NULL);
     }
     Value backward = vm_getattr_text(vm, FROM_OBJ(c->cls), "backward");
+    c->results = ts->grad_enabled ? outputs : NULL;
     Value made = is_null(backward) ? backward : vm_call(vm, backward, args, nargs, NULL);
+    c->results = NULL;
     if (!is_null(backward)) decref(backward);
     for (int i = 1; i < nargs; i++)
         decref(args[i]);

@@ -387,7 +387,8 @@ Value tensor_getitem(Vm *vm, Value self, Value key) {
         if (ix.count)
             result = tensor_wrap(ts, gather_node(ts, &ix), "IndexBackward0");
         else if (ix.view.o == self.o)
-            result = tensor_view_of(ts, as_tensor(self), NULL, "AliasBackward0");
+            result = tensor_view_of(ts, as_tensor(self), NULL,
+                                    key.tag == TAG_ELLIPSIS ? "AliasBackward0" : "SliceBackward0");
         else
             result = incref(ix.view);
     }

@@ -72,6 +72,7 @@ struct LazyNode {
     Value payload;
     Span span;
     const char *name;
+    const char *fn_name;   /* of the grad_fn that it is the result of, or NULL */
     uint64_t replaces;     /* id of the buffer that the storage held before this value */
     LazyNode *prev, *next; /* in the list of values that storages wait for */
     uint32_t mark, slot;   /* scratch of walks: valid when mark equals the walk's */

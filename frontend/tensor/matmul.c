@@ -105,9 +105,7 @@ Value tensor_matmul(TensorState *ts, Value av, Value bv) {
                           : ra == 2 && rb == 2 ? "MmBackward0"
                           : ra == 2 && rb == 1 ? "MvBackward0"
                           : ra == 1 && rb == 2 ? "SqueezeBackward4"
-                          : ra == 3 && rb == 3 && a->type.dim[0] == b->type.dim[0]
-                              ? "BmmBackward0"
-                              : "UnsafeViewBackward0";
+                                               : "UnsafeViewBackward0";
     Tensor *operands[2] = {a, b};
     tensor_save(ts, node, operands, 2);
     return tensor_wrap(ts, node, fn_name);
@@ -144,7 +142,9 @@ static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Valu
         return NULL_VALUE;
     if (a->type.rank != rank_a || b->type.rank != rank_b) return wrong_ranks(ts, name, a, b);
     if (rank_a == 3 && a->type.dim[0] != b->type.dim[0]) return batch_error(ts, a, b);
-    return tensor_matmul(ts, v[0], v[1]);
+    Value result = tensor_matmul(ts, v[0], v[1]);
+    if (rank_a == 3 && !is_null(result)) as_tensor(result)->var->fn_name = "BmmBackward0";
+    return result;
 }
 static Value mm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return ranked(vm, "mm", 2, 2, args, nargs, kwnames);

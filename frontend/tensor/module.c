@@ -5,15 +5,14 @@
  *   Tensor, Parameter(data, requires_grad=True), Size, dtype, device(type), Generator(), Function
  *   float32 float64 int64 int32 uint8 bool (float, double, long, int are aliases)
  * Modes
- *   grad_enabled() -> bool; set_grad_enabled(on) and set_inference(on) -> the old mode
- *   get_default_dtype(), set_default_dtype(dtype), set_printoptions(...), manual_seed(n) ->
- *   Generator, initial_seed(), _default_generator() -> the one that draws by default
- * Recording
- *   op(name, *tensors, grad_fn=None, **attrs)   one IR op; elementwise ops promote and broadcast;
- *       numbers become 0-d operands; attrs are ints, floats, lists of ints, dtypes or strings
- *   results(t, n, grad_fn=None) -> tuple        the results of an op that has several
- *   named(t, "AddmmBackward0") -> t             sets the name of t's grad_fn
- *   extend_tensor(cls)                          copies cls's functions into Tensor
+ *   grad_enabled() and inference_enabled() -> bool; set_grad_enabled(on) and set_inference(on) ->
+ * the old mode; hooks(t, after) -> the dict of t's hooks get_default_dtype(),
+ * set_default_dtype(dtype), set_printoptions(...), manual_seed(n) -> Generator, initial_seed(),
+ * _default_generator() -> the one that draws by default Recording op(name, *tensors, grad_fn=None,
+ * **attrs)   one IR op; elementwise ops promote and broadcast; numbers become 0-d operands; attrs
+ * are ints, floats, lists of ints, dtypes or strings results(t, n, grad_fn=None) -> tuple the
+ * results of an op that has several named(t, "AddmmBackward0") -> t             sets the name of
+ * t's grad_fn extend_tensor(cls)                          copies cls's functions into Tensor
  *   const(t) -> t                               compiling: part of the network, not data
  *   counters() -> tuple                         of the running policy, for tests
  * Compiling (under `nnc run` these return their tensor or number)
@@ -79,7 +78,7 @@ static Value size_numel(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
 
 static const Method SIZE_METHODS[] = {{"numel", size_numel, 0}, {NULL, NULL, 0}};
 
-/* ---- dtype, device, grad_fn ---- */
+/* ---- dtype, device ---- */
 
 typedef struct DTypeObj {
     Obj base;
@@ -140,23 +139,6 @@ static bool device_hash(Vm *vm, Value self, int64_t *out) {
     return true;
 }
 static const Method DEVICE_METHODS[] = {{"type", device_type, METHOD_PROPERTY}, {NULL, NULL, 0}};
-
-static Value grad_fn_repr(Vm *vm, Value self) {
-    return str_printf(vm, "<%s object at %p>", ((GradFn *)(void *)self.o)->name, (void *)self.o);
-}
-static Value grad_fn_name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)nargs, (void)kwnames;
-    return str_from(vm, ((GradFn *)(void *)args[0].o)->name);
-}
-static Value grad_fn_next(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)args, (void)nargs, (void)kwnames;
-    return vm_raise(vm, EXC_NotImplementedError, "grad_fn.next_functions is not supported");
-}
-static const Method GRAD_FN_METHODS[] = {
-    {"name", grad_fn_name, 0},
-    {"next_functions", grad_fn_next, METHOD_PROPERTY},
-    {NULL, NULL, 0},
-};
 
 /* ---- op(name, *tensors, grad_fn=None, **attrs) ---- */
 
@@ -305,6 +287,7 @@ static Value named_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
         x->fn_name = name;
     else
         x->var->fn_name = name;
+    if (!x->view && x->var->node) x->var->node->fn_name = name;
     return incref(v[0]);
 }
 
@@ -444,6 +427,7 @@ static bool add_types(TensorState *ts, ModuleObj *module) {
            module_set(vm, module, "dtype", NEW_REF(ts->dtype_class)) &&
            module_set(vm, module, "device", NEW_REF(ts->device_class)) &&
            module_set(vm, module, "Generator", NEW_REF(ts->generator_class)) &&
+           module_set(vm, module, "FunctionCtx", NEW_REF(ts->ctx_class)) &&
            module_set(vm, module, "Function", NEW_REF(ts->function_class));
 }
 
@@ -482,12 +466,7 @@ static void make_classes(TensorState *ts) {
                           .methods = DEVICE_METHODS};
     ts->device_class = vm_native_class(vm, &device);
     ts->cpu = FROM_OBJ(vm_alloc(vm, ts->device_class));
-    NativeClass grad_fn = {.name = "torch.autograd.graph.Node",
-                           .size = sizeof(GradFn),
-                           .flags = CLASS_NO_NEW | CLASS_FINAL | CLASS_UNTRACKED,
-                           .slots = {.repr = grad_fn_repr},
-                           .methods = GRAD_FN_METHODS};
-    ts->grad_fn_class = vm_native_class(vm, &grad_fn);
+    ts->grad_fn_class = grad_fn_class_new(ts);
     NativeClass tensor = {
         .name = "torch.Tensor", .size = sizeof(Tensor), .methods = tensor_methods(vm)};
     tensor_object_slots(&tensor.slots);

@@ -259,9 +259,11 @@ static Value attribute_grad_fn(Vm *vm, const Value *args, int nargs, const Tuple
     TensorState *ts = tensor_state(vm);
     const char *name = tensor_fn_name(as_tensor(args[0]));
     if (!name) return NONE;
-    GradFn *fn = (GradFn *)(void *)vm_alloc(vm, ts->grad_fn_class);
-    fn->name = name;
-    return FROM_OBJ(fn);
+    LazyNode *node = tensor_read(ts, as_tensor(args[0]));
+    if (!node) return NULL_VALUE;
+    Value fn = grad_fn_new(ts, name, node);
+    lazy_unref(ts, node);
+    return fn;
 }
 
 /* ---- questions ---- */
@@ -306,6 +308,7 @@ QUESTION(numel, from_int(type_numel(&x->type)))
 QUESTION(element_size, from_int((int64_t)dtype_size(x->type.dtype)))
 QUESTION(is_floating_point, from_bool(dtype_is_float(x->type.dtype)))
 QUESTION(is_nonzero, from_bool(object_truth(vm, v[0]) > 0))
+QUESTION(is_inference, from_bool(x->var->inference))
 QUESTION(detach, tensor_detach(ts, x))
 QUESTION(cpu, incref(v[0]))
 
@@ -488,6 +491,7 @@ const TensorFunction OBJECT_FUNCTIONS[] = {
     {"element_size", element_size_call, FN_METHOD},
     {"is_floating_point", is_floating_point_call, FN_BOTH},
     {"is_nonzero", is_nonzero_call, FN_BOTH},
+    {"is_inference", is_inference_call, FN_METHOD},
     {"detach", detach_call, FN_BOTH},
     {"cpu", cpu_call, FN_METHOD},
     {"is_contiguous", is_contiguous_call, FN_METHOD},

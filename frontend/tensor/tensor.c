@@ -79,7 +79,7 @@ static Var *var_new(Storage *storage, ViewStep *root) {
     var->refs = 1;
     var->storage = storage;
     var->root = root;
-    var->grad = NONE;
+    var->grad = var->hooks = var->after_hooks = NONE;
     return var;
 }
 
@@ -88,6 +88,8 @@ void var_unref(TensorState *ts, Var *var) {
     storage_unref(ts, var->storage);
     view_unref(var->root);
     decref(var->grad);
+    decref(var->hooks);
+    decref(var->after_hooks);
     if (var->param && var->param->var == var) var->param->var = NULL;
     if (var->node) {
         if (var->node->retain == var) var->node->retain = NULL;
@@ -222,10 +224,12 @@ Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
     bool requires_grad = node->requires_grad;
     Storage *storage = storage_new(ts, node);
     Var *var = var_new(storage, NULL);
+    var->inference = ts->inference;
     Tensor *tensor = tensor_alloc(ts, var, NULL, type);
     if (requires_grad) {
         var->node = lazy_ref(node);
         var->fn_name = storage->version->fn_name = fn_name;
+        if (!node->fn_name) node->fn_name = fn_name;
         if (node->kind == LAZY_OP && node_reads(node) >> 31)
             save_operand(node, &type, storage->version, true);
     }
@@ -243,7 +247,17 @@ void tensor_dealloc(Obj *self) {
     Tensor *tensor = (Tensor *)(void *)self;
     if (tensor->cache) lazy_unref(ts, tensor->cache);
     view_unref(tensor->view);
-    if (tensor->var) var_unref(ts, tensor->var);
+    if (!tensor->var) return;
+    if (tensor->var->owner == tensor) tensor->var->owner = NULL;
+    var_unref(ts, tensor->var);
+}
+
+Value tensor_of_var(TensorState *ts, Var *var) {
+    if (var->owner) return NEW_REF(var->owner);
+    ViewStep *root = var->root;
+    Type type = root ? root->type : var->storage->type;
+    var->refs++;
+    return FROM_OBJ(tensor_alloc(ts, var, NULL, type));
 }
 
 LazyNode *tensor_read(TensorState *ts, Tensor *tensor) {
@@ -259,6 +273,7 @@ LazyNode *tensor_read(TensorState *ts, Tensor *tensor) {
     ts->grad_enabled = mode;
     if (!node) return NULL;
     if (node->kind == LAZY_PARAM) return node; /* a cached one would keep its variable alive */
+    if (!node->fn_name && node->requires_grad) node->fn_name = tensor->fn_name;
     if (tensor->cache) lazy_unref(ts, tensor->cache);
     tensor->cache = lazy_ref(node);
     tensor->cache_count = count;
@@ -372,6 +387,12 @@ bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on) {
                  "only Tensors of floating point dtype can require gradients");
         return false;
     }
+    if (on && tensor->var->inference && !ts->inference) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                 "allowed.");
+        return false;
+    }
     if (on && tensor->view) { /* the view becomes a leaf of its own */
         Var *var = var_detached(tensor, view_join(tensor->var->root, tensor->view));
         var_unref(ts, tensor->var);
@@ -380,12 +401,20 @@ bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on) {
         tensor->view = NULL;
     }
     tensor->var->requires_grad = on;
+    tensor->var->owner = tensor;
     return true;
 }
 
 /* ---- writing ---- */
 
 bool tensor_check_leaf(TensorState *ts, const Tensor *tensor) {
+    if (tensor->var->inference && !ts->inference) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "Inplace update to inference tensor outside InferenceMode is not allowed.You can "
+                 "make a clone to get a normal tensor before doing inplace update.See "
+                 "https://github.com/pytorch/rfcs/pull/17 for more details.");
+        return false;
+    }
     if (ts->grad_enabled && tensor->var->requires_grad) {
         vm_raise(ts->vm, EXC_RuntimeError,
                  tensor->view ? "a view of a leaf Variable that requires grad is being used in an "
@@ -457,6 +486,10 @@ static void var_set_node(TensorState *ts, Var *var, LazyNode *node, const char *
     var->node_count = var->storage->changes;
     var->fn_name = fn_name;
     if (var->retains_grad) node->retain = var;
+}
+
+void tensor_set_history(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name) {
+    var_set_node(ts, tensor->var, node, fn_name);
 }
 
 bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name) {

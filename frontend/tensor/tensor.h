@@ -47,10 +47,14 @@ typedef struct Var {
     ViewStep *root;
     bool requires_grad; /* a leaf that asks for gradients */
     bool retains_grad;
-    bool hidden;         /* .data: writes don't count as versions */
-    Value grad;          /* a Tensor or None */
-    LazyNode *node;      /* the value with its history, when it has one... */
-    uint32_t node_count; /* ...as of this change of the storage */
+    bool hidden;          /* .data: writes don't count as versions */
+    bool inference;       /* made in inference mode */
+    Value grad;           /* a Tensor or None */
+    Value hooks;          /* of a leaf: a dict of functions of its gradient, or None... */
+    Value after_hooks;    /* ...and of itself once .grad is complete */
+    struct Tensor *owner; /* of a leaf: the handle that made it one, while it lives; not owned */
+    LazyNode *node;       /* the value with its history, when it has one... */
+    uint32_t node_count;  /* ...as of this change of the storage */
     const char *fn_name;
     LazyNode *cache; /* what reading gave at change cache_count */
     uint32_t cache_count;
@@ -104,6 +108,7 @@ struct TensorState {
     uint32_t next_mark;
     signed char attr_order[OP_COUNT][MAX_OP_ATTRS + 1]; /* the rows' attributes; -1 ends a list */
     LazyNode *waiting;     /* first of the values that storages wait for */
+    VEC(Class *) grad_fns; /* one a name that a grad_fn was asked for */
     VEC(LazyNode *) freed; /* history to drop after the next evaluation; owned */
     VEC(LazyNode *) dead;  /* worklist of lazy_unref */
     bool freeing;
@@ -115,12 +120,6 @@ struct TensorState {
         int64_t threshold, edge_items;
     } print;
 };
-
-/* What x.grad_fn gives: a name. */
-typedef struct GradFn {
-    GcObj gc;
-    const char *name;
-} GradFn;
 
 static inline TensorState *tensor_state(Vm *vm) {
     return vm->tensor_state;
@@ -149,6 +148,8 @@ Value tensor_detach(TensorState *ts, Tensor *tensor);
 /* Gives a view that is no part of a graph a storage of its own, with the value it shows; others
  * are left as they are. False: raised. */
 bool tensor_own_storage(TensorState *ts, Tensor *tensor);
+/* A handle on the variable: its owner where that lives. */
+Value tensor_of_var(TensorState *ts, Var *var);
 bool tensor_requires_grad(const Tensor *tensor);
 bool tensor_is_leaf(const Tensor *tensor);
 const char *tensor_fn_name(const Tensor *tensor);
@@ -164,6 +165,8 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
 /* As tensor_write, for the result of an operation in place on the tensor (its first operand), cast
  * to the tensor's type. */
 bool tensor_write_result(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
+/* Makes `node` (consumed) the history of a variable's present value. */
+void tensor_set_history(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
 /* Replaces the storage's value without touching history or versions: placeholders of a trace. */
 void storage_set(TensorState *ts, Storage *storage, LazyNode *node);
 /* The node (consumed) as a value without history. */
@@ -298,9 +301,12 @@ typedef struct BackwardCall {
     bool retain, create;
 } BackwardCall;
 bool autograd_run(TensorState *ts, const BackwardCall *call);
-/* Calls the ctx's backward with one gradient an output; fills one node (or NULL) an input. */
-bool function_backward(TensorState *ts, LazyNode *function, LazyNode *const *grads, int grad_count,
-                       LazyNode **results);
+/* Calls the ctx's backward with one gradient an output; fills one node (or NULL) an input.
+ * `outputs` are those known, with their history. */
+bool function_backward(TensorState *ts, LazyNode *function, LazyNode **outputs,
+                       LazyNode *const *grads, int grad_count, LazyNode **results);
+Class *grad_fn_class_new(TensorState *ts);
+Value grad_fn_new(TensorState *ts, const char *name, LazyNode *node);
 void function_classes(TensorState *ts);
 void trace_classes(TensorState *ts);
 Value function_apply(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
