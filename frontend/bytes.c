@@ -72,8 +72,22 @@ static Value bytes_compare(Vm *vm, CompareOp op, Value a, Value b, bool reflecte
     }
 }
 
+static Value bytes_repeat(Vm *vm, Value v, int64_t times) {
+    const Bytes *b = as_bytes(v);
+    size_t size;
+    if (times < 0) times = 0;
+    if (!mul_size(b->size, (size_t)times, &size) || size > (size_t)1 << 40)
+        return vm_raise(vm, EXC_MemoryError, "the bytes are too long");
+    Value made = bytes_alloc(vm, v.o->cls, NULL, size);
+    for (int64_t i = 0; i < times; i++)
+        memcpy(as_bytes(made)->data + (size_t)i * b->size, b->data, b->size);
+    return made;
+}
+
 static Value bytes_binary(Vm *vm, BinaryOp op, Value a, Value b, bool reflected) {
     (void)reflected;
+    if (op == BINARY_MUL && (is_int(a) || is_int(b)))
+        return is_int(a) ? bytes_repeat(vm, b, as_int(a)) : bytes_repeat(vm, a, as_int(b));
     if (op != BINARY_ADD || !is_bytes(a) || !is_bytes(b)) return NOT_IMPLEMENTED;
     const Bytes *x = as_bytes(a), *y = as_bytes(b);
     Value made = bytes_alloc(vm, a.o->cls, x->data, x->size + 0);
@@ -181,66 +195,3 @@ static bool bytearray_setitem(Vm *vm, Value self, Value key, Value value) {
     .iter = iterator_over, .create = bytes_create, .init = bytes_init
 const Slots bytes_slots = {COMMON, .hash = bytes_hash_slot};
 const Slots bytearray_slots = {COMMON, .setitem = bytearray_setitem, .hash = unhashable};
-
-/* ---- methods ---- */
-
-#define METHOD(name) static Value name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
-
-static bool valid_utf8(const unsigned char *p, size_t size) {
-    for (size_t i = 0; i < size;) {
-        size_t n = p[i] < 0x80                    ? 1
-                   : p[i] >= 0xc2 && p[i] < 0xe0  ? 2
-                   : p[i] >= 0xe0 && p[i] < 0xf0  ? 3
-                   : p[i] >= 0xf0 && p[i] <= 0xf4 ? 4
-                                                  : 0;
-        if (n == 0 || i + n > size) return false;
-        for (size_t j = 1; j < n; j++)
-            if ((p[i + j] & 0xc0) != 0x80) return false;
-        i += n;
-    }
-    return true;
-}
-
-METHOD(bytes_decode) {
-    Value out[2];
-    if (!vm_args(vm, "decode", "encoding? errors?", args + 1, nargs - 1, kwnames, out))
-        return NULL_VALUE;
-    const Bytes *b = as_bytes(args[0]);
-    if (!valid_utf8(b->data, b->size))
-        return vm_raise(vm, EXC_UnicodeDecodeError, "'utf-8' codec can't decode these bytes");
-    return str_new(vm, (const char *)b->data, b->size);
-}
-
-METHOD(bytes_hex) {
-    if (!vm_args_simple(vm, "hex", nargs, kwnames, 1, 1)) return NULL_VALUE;
-    Buf out = {0};
-    for (size_t i = 0; i < as_bytes(args[0])->size; i++)
-        buf_printf(&out, "%02x", as_bytes(args[0])->data[i]);
-    return str_from_buf(vm, &out);
-}
-
-static int64_t bytes_number(const Bytes *b, bool little, bool is_signed) {
-    uint64_t value = 0;
-    for (size_t i = 0; i < b->size; i++)
-        value = value << 8 | b->data[little ? b->size - 1 - i : i];
-    if (is_signed && b->size > 0 && b->size < 8 && value >> (b->size * 8 - 1))
-        value |= UINT64_MAX << (b->size * 8);
-    return (int64_t)value;
-}
-
-/* int.from_bytes lives here: it reads bytes. */
-Value int_from_bytes(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    Value out[3];
-    if (!vm_args(vm, "from_bytes", "bytes byteorder? * signed?", args + 1, nargs - 1, kwnames, out))
-        return NULL_VALUE;
-    if (!is_bytes(out[0]) || as_bytes(out[0])->size > 8)
-        return vm_raise(vm, EXC_TypeError, "from_bytes() needs at most 8 bytes");
-    bool little = is_str(out[1]) && str_equals(as_str(out[1]), "little");
-    int is_signed = is_null(out[2]) ? 0 : vm_truth(vm, out[2]);
-    int64_t value = bytes_number(as_bytes(out[0]), little, is_signed);
-    if (!is_signed && as_bytes(out[0])->size == 8 && value < 0) return int_overflow(vm);
-    return from_int(value);
-}
-
-const Method bytes_methods[] = {
-    {"decode", bytes_decode, 0}, {"hex", bytes_hex, 0}, {NULL, NULL, 0}};

@@ -588,6 +588,7 @@ METHOD(int_round) {
 
 const Method int_methods[] = {
     {"bit_length", int_bit_length, 0},
+    {"to_bytes", int_to_bytes, 0},
     {"bit_count", int_bit_count, 0},
     {"conjugate", int_self, 0},
     {"is_integer", int_true, 0},

@@ -368,6 +368,7 @@ Str *vm_intern(Vm *vm, const char *text, size_t size); /* borrowed: lives as lon
 Str *vm_intern_text(Vm *vm, const char *text);
 bool str_equals(const Str *s, const char *text);
 int64_t str_hash(Str *s);
+Value bytes_new(Vm *vm, const char *data, size_t size); /* data NULL: to be filled */
 Value list_new(Vm *vm, size_t capacity);
 void list_append(List *list, Value item); /* takes a reference of its own */
 void list_push(List *list, Value item);   /* steals */

@@ -84,10 +84,12 @@ Value str_partition(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value str_rpartition(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value str_join(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value str_format_map(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
+/* The `encoding` argument of encode and decode; NULL_VALUE: utf-8. False: raised. */
+typedef enum TextEncoding { ENCODING_UTF8, ENCODING_ASCII, ENCODING_LATIN1 } TextEncoding;
+bool text_encoding(Vm *vm, Value v, TextEncoding *out);
 const char *memmem_find(const char *text, size_t size, const char *part, size_t part_size);
 Value dict_iter(Vm *vm, Value self);
 Value tuple_alloc(Vm *vm, Class *cls, size_t count);
-Value bytes_new(Vm *vm, const char *data, size_t size);
 bool unhashable(Vm *vm, Value self, int64_t *out);
 void wrapper_dealloc(Obj *self);
 void wrapper_traverse(Obj *self, VisitFn visit, void *context);
@@ -166,6 +168,7 @@ extern const Method int_methods[], float_methods[], str_methods[], bytes_methods
 Value builtin_open(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value builtin_class_getitem(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value int_from_bytes(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
+Value int_to_bytes(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 
 /* call.c, interp.c */
 bool vm_checkpoint(Vm *vm);

@@ -58,7 +58,7 @@ static mode_t default_mode(const char *path) {
     return 0666 & ~mask;
 }
 
-bool file_write(const char *path, const void *bytes, size_t size, Buf *error) {
+static bool write_file(const char *path, const void *bytes, size_t size, bool durable, Buf *error) {
     if (strcmp(path, "-") == 0)
         return write_all(STDOUT_FILENO, bytes, size) || fail(error, path, "write", errno);
     struct stat info;
@@ -75,7 +75,8 @@ bool file_write(const char *path, const void *bytes, size_t size, Buf *error) {
     int fd = mkstemp(name.data), code = errno;
     bool ok = fd >= 0;
     if (ok) {
-        ok = write_all(fd, bytes, size) && fchmod(fd, default_mode(path)) == 0;
+        ok = write_all(fd, bytes, size) && fchmod(fd, default_mode(path)) == 0 &&
+             (!durable || fsync(fd) == 0);
         code = errno;
         if (close(fd) != 0 && ok) {
             ok = false;
@@ -89,6 +90,14 @@ bool file_write(const char *path, const void *bytes, size_t size, Buf *error) {
     }
     buf_free(&name);
     return ok ? true : fail(error, path, "write", code);
+}
+
+bool file_write(const char *path, const void *bytes, size_t size, Buf *error) {
+    return write_file(path, bytes, size, false, error);
+}
+
+bool file_write_durable(const char *path, const void *bytes, size_t size, Buf *error) {
+    return write_file(path, bytes, size, true, error);
 }
 
 bool file_map(const char *path, FileMap *out, Buf *error) {

@@ -11,8 +11,10 @@
 bool file_read(const char *path, Buf *out, Buf *error);
 /* Writes to a temporary file beside `path` and renames it over ("-": standard output, directly).
  * False with a message in `error`; then `path` is as it was. What nnc writes can be made again, so
- * it does not wait for the disk; weights that a program saves do (runtime/safetensors.h). */
+ * it does not wait for the disk. */
 bool file_write(const char *path, const void *bytes, size_t size, Buf *error);
+/* The same, on the disk when it returns: what a program saves. */
+bool file_write_durable(const char *path, const void *bytes, size_t size, Buf *error);
 
 /* A file mapped read-only. */
 typedef struct FileMap {

@@ -9,4 +9,5 @@ void modules_init(Vm *vm) {
     vm_register_module(vm, "os.path", module_os_path);
     vm_register_module(vm, "_random", module_random);
     vm_register_module(vm, "gc", module_gc);
+    vm_register_module(vm, "_struct", module_struct);
 }

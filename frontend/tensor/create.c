@@ -164,26 +164,6 @@ static Value as_tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *k
     return tensor_from_data(ts, v[0], dtype != DT_COUNT, dtype);
 }
 
-/* from_bytes(bytes, dtype, shape): a tensor over a copy of the bytes. */
-static Value from_bytes_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
-    Value v[3];
-    Type type = {0};
-    if (!vm_args(vm, "from_bytes", "data dtype shape", args, nargs, kwnames, v) ||
-        !arg_dtype(ts, v[1], &type.dtype) ||
-        !arg_ints(ts, v[2], "shape", type.dim, MAX_RANK, &type.rank))
-        return NULL_VALUE;
-    if (!has_flag(v[0], CLASS_BYTES) || !type_valid(&type))
-        return vm_raise(vm, EXC_TypeError, "from_bytes(): expected bytes and a valid shape");
-    const Bytes *bytes = (const Bytes *)(const void *)v[0].o;
-    if (bytes->size != type_bytes(&type))
-        return vm_raise(vm, EXC_ValueError, "from_bytes(): %zu bytes for a tensor of %zu",
-                        bytes->size, type_bytes(&type));
-    Buffer *buffer = buffer_new(ts, bytes->size);
-    if (bytes->size) memcpy(buffer->bytes, bytes->data, bytes->size);
-    return tensor_from_buffer(ts, type, buffer);
-}
-
 /* ---- filled ---- */
 
 static bool valid_type(TensorState *ts, const Type *type) {
@@ -445,7 +425,6 @@ const TensorFunction CREATE_FUNCTIONS[] = {
     {"tensor", tensor_call, FN_FUNCTION},
     {"as_tensor", as_tensor_call, FN_FUNCTION},
     {"asarray", as_tensor_call, FN_FUNCTION},
-    {"from_bytes", from_bytes_call, FN_FUNCTION},
     {"zeros", zeros_call, FN_FUNCTION},
     {"empty", zeros_call, FN_FUNCTION},
     {"ones", ones_call, FN_FUNCTION},

@@ -9,6 +9,7 @@ here=$(cd "$(dirname "$0")/../script" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 [ $# -gt 0 ] || set -- $(cd "$here" && ls *.nn | sed 's/\.nn$//')
+ln -s "$here/data" "$work/data"
 for name in "$@"; do
     cp "$here/$name.nn" "$work/script_$name.py" # not the name of a library
     "$python" "$work/script_$name.py" > "$here/$name.out"
