@@ -286,6 +286,7 @@ void contract_copy(Nest *nest, bool scoped) {
     for (int operand = 0; operand < 2; operand++) {
         NestCopy *copy = &nest->copy[operand];
         if (operand_is_scoped(nest, operand) != scoped || copy->prepared) continue;
+        if (nest->packing && !copy->ahead) continue; /* the run makes the other operand ready */
         if (copy->halo) {
             KVal *from = k_index(b, nest->c->operand[operand].map.offset);
             copy_axis(nest, operand, 0, from, k_index(b, 0));

@@ -10,7 +10,8 @@ usage: run.py [--source DIR] [--work DIR] [--jobs N] [--quick] [NAME...]
     old    TEXT      found exactly once in FILE ("\\n" stands for the end of a line)
     new    TEXT      put there instead
     fails  TEST...   one of these must fail: a unit test's program (test_fuse), some of its tests
-                     (test_contract/pooled, * for any letters), or one of GROUPS below
+                     (test_contract/pooled, * for any letters), a script (script_kinks) or one of
+                     GROUPS below
 
 The copy holds what git tracks, with the changes that the working tree has. It and its Release build
 live in --work, which may be kept for the next run (default: a folder that is removed). The tests
@@ -28,6 +29,11 @@ TEST_SECONDS = 300
 # What to build and which tests to run for a word of "fails" that is no unit test's name.
 GROUPS = {"lang": ("nnc_lang", "^lang_"), "script": ("nnc", "^script_[^m]"),
           "cli": ("nnc", "^cli$"), "errors": ("nnc", "^errors$")}
+
+
+def group(word):
+    """What to build and which tests to run for the word, or None for a unit test's."""
+    return GROUPS.get(word) or (("nnc", f"^{word}$") if word.startswith("script_") else None)
 
 
 def read_list(path):
@@ -77,7 +83,7 @@ class Build:
             sys.exit(done.stdout)
 
     def compile(self, words):
-        targets = sorted({GROUPS.get(word, (word.split("/")[0],))[0] for word in words})
+        targets = sorted({(group(word) or (word.split("/")[0],))[0] for word in words})
         return self.run("cmake", "--build", self.build, "-j", self.jobs, "--target", *targets)
 
     def passes(self, word):
@@ -85,7 +91,7 @@ class Build:
             program, tests = word.split("/")
             command = [self.build / "tests" / program, "--filter", "*/" + tests]
         else:
-            pattern = GROUPS[word][1] if word in GROUPS else f"^{word}$"
+            pattern = (group(word) or (None, f"^{word}$"))[1]
             command = ["ctest", "--test-dir", self.build, "-R", pattern, "--no-tests=error"]
         try:
             return self.run(*command, timeout=TEST_SECONDS).returncode == 0

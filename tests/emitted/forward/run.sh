@@ -1,0 +1,40 @@
+#!/bin/sh
+# The networks of bench/networks, run and compiled to C in several ways, against what PyTorch printed
+# (NAME.out). Usage: run.sh NNC
+set -u
+nnc=$1
+cd "$(dirname "$0")" || exit 1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() {
+    echo "$1" >&2
+    failed=1
+}
+
+# same NAME WHAT: $work/out holds the numbers of NAME.out.
+same() {
+    paste "$1.out" "$work/out" | awk '
+        { d = $1 - $2; if (d < 0) d = -d }
+        NF != 2 || !(d <= 2e-5) { print "expected " $1 ", got " $2; bad = 1 }
+        END { exit bad || !NR }' >&2 || fail "$1 ($2) differs from PyTorch"
+}
+
+for expected in *.out; do
+    name=${expected%.out}
+    type=$(echo "$name" | sed 's/^./\U&/')
+    "$nnc" run "../../../bench/networks/$name.nn" >"$work/out" || fail "$name: nnc run failed"
+    same "$name" "nnc run"
+    for options in "-O0 --vector=none" "--vector=sse2" "--vector=avx2" "--vector=native"; do
+        case $options in *avx2) grep -q avx2 /proc/cpuinfo || continue ;; esac
+        # shellcheck disable=SC2086
+        "$nnc" "../../../bench/networks/$name.nn" $options --no-train -o "$work/$name.c" ||
+            { fail "$name: nnc $options failed"; continue; }
+        gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -O1 -I"$work" "-DHEADER=\"$name.h\"" \
+            "-DNET(x)=${name}_##x" "-DTYPE(x)=$type##x" "$work/$name.c" check.c -o "$work/$name" -lm ||
+            { fail "$name: gcc failed"; continue; }
+        "$work/$name" >"$work/out" || fail "$name ($options) stopped"
+        same "$name" "$options"
+    done
+done
+exit $failed
