@@ -320,6 +320,10 @@ Span vm_innermost_span(Vm *vm) {
     return vm->frame ? frame_span(vm->frame) : (Span){0};
 }
 
+bool vm_in_prelude(Vm *vm) {
+    return vm->frame && is_prelude(vm, vm->frame->code);
+}
+
 Span vm_current_span(Vm *vm) {
     for (Frame *f = vm->frame; f; f = f->prev)
         if (!is_prelude(vm, f->code)) return frame_span(f);

@@ -418,6 +418,7 @@ Value vm_run(Vm *vm, Frame *frame) {
         }
         case OP_BACK_EDGE:
             if (time_to_check(vm) && !vm_checkpoint(vm)) goto error;
+            if (vm->cut_due && !vm->at_back_edge(vm)) goto error;
             break;
         case OP_GET_ITER: {
             Value v = TOP(), made = vm_iter(vm, v);
@@ -450,6 +451,7 @@ Value vm_run(Vm *vm, Frame *frame) {
             }
             ip = code + in->c;
             if (time_to_check(vm) && !vm_checkpoint(vm)) goto error;
+            if (vm->cut_due && !vm->at_back_edge(vm)) goto error;
             break;
         }
         case OP_UNPACK:

@@ -224,6 +224,8 @@ struct Vm {
     const char *script_path;
 
     void *tensor_state;            /* the tensor library's own context */
+    bool cut_due;                  /* at_back_edge is to be called when a loop goes round */
+    bool (*at_back_edge)(Vm *vm);  /* false: raised */
     void (*before_effect)(Vm *vm); /* called before clock reads, writes and exit; may be NULL */
 };
 
@@ -259,6 +261,7 @@ void vm_describe(Vm *vm, Value exception, Buf *out);
 /* ---- places ---- */
 /* The expression being evaluated in the innermost frame of the user's own source. */
 Span vm_current_span(Vm *vm);
+bool vm_in_prelude(Vm *vm); /* whether the code that runs is the library's */
 /* The innermost frame of any source, the prelude's included. */
 Span vm_innermost_span(Vm *vm);
 /* The dotted attribute path of the innermost call `self.conv1(x)` in user or prelude code, such as

@@ -86,7 +86,7 @@ static bool check_saved(TensorState *ts, const LazyNode *node) {
 
 static bool check_node(TensorState *ts, const LazyNode *node) {
     if (node->kind == LAZY_OP) {
-        bool lost = node->freed && (!node->inputs || grad_reads(node->op) != 0);
+        bool lost = node->freed && (!node->inputs || ts->grad_reads[node->op] != 0);
         if (lost) return second_time(ts);
         return check_saved(ts, node);
     }
@@ -502,7 +502,7 @@ static void release_history(Walk *walk) {
         }
         if (node->kind != LAZY_OP || node->freed) continue;
         node->freed = true;
-        if (grad_reads(node->op) == 0) continue;
+        if (ts->grad_reads[node->op] == 0) continue;
         VEC_PUSH(ts->freed, lazy_ref(node));
     }
 }

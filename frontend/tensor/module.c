@@ -32,6 +32,7 @@
 #include <string.h>
 
 #include "frontend/tensor/script.h"
+#include "passes/pass.h"
 
 /* ---- torch.Size ---- */
 
@@ -478,9 +479,11 @@ static void make_classes(TensorState *ts) {
     pair_classes(ts);
 }
 
-/* The attributes of every op in the order of its row, found once. */
-static void order_attributes(TensorState *ts) {
+/* What recording asks the op table often, found once: the attributes of every op in the order of
+ * its row, and what its gradient reads. */
+static void read_op_table(TensorState *ts) {
     for (int op = 0; op < OP_COUNT; op++) {
+        ts->grad_reads[op] = grad_reads((Op)op);
         int length, n = 0;
         const char *word = word_next(op_info((Op)op)->attrs, &length);
         for (; word; word = word_next(word + length, &length)) {
@@ -505,7 +508,7 @@ TensorState *tensor_state_new(Vm *vm) {
     ts->print.sci_mode = -1;
     ts->print.threshold = 1000;
     ts->print.edge_items = 3;
-    order_attributes(ts);
+    read_op_table(ts);
     make_classes(ts);
     trace_classes(ts);
     function_classes(ts);

@@ -50,6 +50,7 @@ int frontend_run(const FrontendOptions *options, Sources *sources) {
     ts->policy = (Policy){.need_value = need_by_running};
     ts->script = script_new(ts, options->vector);
     vm.before_effect = evaluate_pending;
+    vm.at_back_edge = script_back_edge;
     clock_t start = clock();
     int status = 0;
     bool ok = vm_run_main(&vm, options->file) && script_evaluate(ts, NULL);

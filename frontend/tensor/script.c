@@ -121,11 +121,11 @@ static void add_target(Job *job, LazyNode *node) {
 
 /* Values that a backward which may still come will read: kept, so that it doesn't compute the
  * forward again. */
-static void add_saved(Job *job) {
+static void add_saved(const TensorState *ts, Job *job) {
     for (size_t i = 0; i < job->ops.count; i++) {
         LazyNode *node = job->ops.items[i];
         if (!node->requires_grad || node->freed) continue;
-        uint32_t reads = node_reads(node);
+        uint32_t reads = node_reads(ts, node);
         if (reads >> 31) add_target(job, node);
         for (int k = 0; k < node->input_count && k < 31; k++)
             if (reads >> k & 1) add_target(job, lazy_data(node->inputs[k]));
@@ -155,7 +155,7 @@ static void job_collect(TensorState *ts, Job *job, LazyNode *extra) {
         add_target(job, n);
     if (extra) add_target(job, extra);
     lazy_reachable(ts, job->targets.items, job->targets.count, NULL, NULL, &job->ops, &job->leaves);
-    add_saved(job);
+    add_saved(ts, job);
     if (job->targets.count)
         qsort(job->targets.items, job->targets.count, sizeof *job->targets.items, by_serial);
     number_nodes(ts, job);
@@ -421,6 +421,30 @@ static void drop_freed(TensorState *ts) {
     ts->freed.count = 0;
 }
 
+/* A loop that never needs a value is cut where it goes round, so that its iterations meet the same
+ * graphs: once enough is recorded; later where a backward may still come, which had better be in
+ * the same graph. Loops of the library (an optimizer's over its parameters) are parts of one
+ * operation. */
+enum { CUT_NODES = 512, CUT_WITH_HISTORY = 4096 };
+
+static bool awaits_backward(const TensorState *ts) {
+    for (const LazyNode *n = ts->waiting; n; n = n->next)
+        if (n->requires_grad && !n->freed) return true;
+    return false;
+}
+
+bool script_back_edge(Vm *vm) {
+    TensorState *ts = tensor_state(vm);
+    vm->cut_due = false;
+    if (vm_in_prelude(vm)) return true;
+    uint64_t recorded = ts->next_serial - ts->evaluated_serial;
+    if (recorded < CUT_WITH_HISTORY && awaits_backward(ts)) {
+        ts->next_cut = ts->next_serial + CUT_NODES / 4;
+        return true;
+    }
+    return script_evaluate(ts, NULL);
+}
+
 bool script_evaluate(TensorState *ts, LazyNode *extra) {
     Job job = {0};
     job_collect(ts, &job, extra);
@@ -445,6 +469,8 @@ bool script_evaluate(TensorState *ts, LazyNode *extra) {
     }
     if (ok) drop_freed(ts);
     ts->evaluated_serial = ts->next_serial;
+    ts->next_cut = ts->next_serial + CUT_NODES;
+    ts->vm->cut_due = false;
     job_free(&job);
     return ok;
 }

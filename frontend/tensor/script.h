@@ -19,6 +19,8 @@ void script_free(TensorState *ts);
 ScriptCounters script_counters(const TensorState *ts);
 /* Evaluates everything that storages wait for, and `extra` (may be NULL). False: raised. */
 bool script_evaluate(TensorState *ts, LazyNode *extra);
+/* Evaluates, if enough is recorded, where a loop of the program goes round. False: raised. */
+bool script_back_edge(Vm *vm);
 
 /* The data nodes that `targets` are computed from, without values, in order of recording; `stop`
  * (may be NULL) says which are not looked into. Borrowed references. */

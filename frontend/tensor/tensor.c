@@ -179,8 +179,8 @@ static void save_operand(LazyNode *node, const Type *type, Version *version, boo
 }
 
 /* Which operands (bit 31: the result) the gradients of the inputs that ask for one read. */
-uint32_t node_reads(const LazyNode *node) {
-    uint32_t reads = grad_reads(node->op);
+uint32_t node_reads(const TensorState *ts, const LazyNode *node) {
+    uint32_t reads = ts->grad_reads[node->op];
     if (node->input_count != 2 || !node->inputs) return reads;
     bool first = node->inputs[0]->requires_grad, second = node->inputs[1]->requires_grad;
     const uint32_t result = (uint32_t)1 << 31;
@@ -202,9 +202,8 @@ uint32_t node_reads(const LazyNode *node) {
 }
 
 void tensor_save(TensorState *ts, LazyNode *node, Tensor *const *operands, int count) {
-    (void)ts;
     if (!node || !node->requires_grad || node->kind != LAZY_OP) return;
-    uint32_t reads = node_reads(node);
+    uint32_t reads = node_reads(ts, node);
     for (int i = 0; i < count; i++)
         if (operands[i] && reads >> i & 1)
             save_operand(node, &operands[i]->type, operands[i]->var->storage->version, false);
@@ -214,7 +213,9 @@ void tensor_save(TensorState *ts, LazyNode *node, Tensor *const *operands, int c
 enum { MAX_RECORDED = 20000 };
 
 static bool cut_long_recording(TensorState *ts) {
-    if (ts->policy.compiling || ts->next_serial - ts->evaluated_serial < MAX_RECORDED) return true;
+    if (ts->policy.compiling || ts->next_serial < ts->next_cut) return true;
+    ts->vm->cut_due = ts->vm->at_back_edge != NULL;
+    if (ts->next_serial - ts->evaluated_serial < MAX_RECORDED) return true;
     return script_evaluate(ts, NULL);
 }
 
@@ -230,7 +231,7 @@ Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
         var->node = lazy_ref(node);
         var->fn_name = storage->version->fn_name = fn_name;
         if (!node->fn_name) node->fn_name = fn_name;
-        if (node->kind == LAZY_OP && node_reads(node) >> 31)
+        if (node->kind == LAZY_OP && node_reads(ts, node) >> 31)
             save_operand(node, &type, storage->version, true);
     }
     if (cut_long_recording(ts)) return FROM_OBJ(tensor);
@@ -535,8 +536,8 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
 }
 
 /* An operation in place keeps a copy of what it overwrites, where its gradient reads that. */
-static void forget_overwritten(LazyNode *node) {
-    bool reads_it = node->kind == LAZY_OP && node_reads(node) & 1;
+static void forget_overwritten(const TensorState *ts, LazyNode *node) {
+    bool reads_it = node->kind == LAZY_OP && node_reads(ts, node) & 1;
     if (!reads_it || node->saved_count == 0) return;
     if (--node->saved[0].version->refs == 0) free(node->saved[0].version);
     node->saved_count--;
@@ -553,9 +554,9 @@ bool tensor_write_result(TensorState *ts, Tensor *tensor, LazyNode *node, const 
         lazy_unref(ts, node);
         return false;
     }
-    forget_overwritten(node);
+    forget_overwritten(ts, node);
     bool ok = tensor_write(ts, tensor, lazy_cast(ts, lazy_ref(node), type.dtype), fn_name);
-    if (ok && node->requires_grad && node->kind == LAZY_OP && node_reads(node) >> 31) {
+    if (ok && node->requires_grad && node->kind == LAZY_OP && node_reads(ts, node) >> 31) {
         save_operand(node, &type, tensor->var->storage->version, true);
         node->saved[node->saved_count - 1].fn_name = fn_name;
     }

@@ -105,7 +105,9 @@ struct TensorState {
     Value cpu;
     uint64_t next_serial, next_buffer;
     uint64_t evaluated_serial; /* next_serial at the last evaluation */
+    uint64_t next_cut;         /* from here on a loop's back edge is asked whether to evaluate */
     uint32_t next_mark;
+    uint32_t grad_reads[OP_COUNT]; /* which operands (bit 31: the result) gradients read */
     signed char attr_order[OP_COUNT][MAX_OP_ATTRS + 1]; /* the rows' attributes; -1 ends a list */
     LazyNode *waiting;     /* first of the values that storages wait for */
     VEC(Class *) grad_fns; /* one a name that a grad_fn was asked for */
@@ -172,7 +174,7 @@ void storage_set(TensorState *ts, Storage *storage, LazyNode *node);
 /* The node (consumed) as a value without history. */
 LazyNode *without_grad(TensorState *ts, LazyNode *node);
 /* Which operands (bit 31: the result) its gradients will read. */
-uint32_t node_reads(const LazyNode *node);
+uint32_t node_reads(const TensorState *ts, const LazyNode *node);
 /* Notes the operands that the gradient of `node` will read. */
 void tensor_save(TensorState *ts, LazyNode *node, Tensor *const *operands, int count);
 /* The elements, contiguous, after evaluating what is needed (a new reference). NULL: raised.
