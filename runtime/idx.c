@@ -109,7 +109,8 @@ NN_API bool nn_idx_open(NnIdxFile *file, const char *path, NnError *error) {
 NN_API bool nn_idx_read_u8(NnIdxFile *file, unsigned char *out, int64_t entries, NnError *error) {
     if (file->header.type != 0x08) return nn_fail(error, "the IDX file's elements are not bytes");
     size_t size = (size_t)(entries * file->header.elements);
-    if (nn_input_read(&file->input, out, size) != size) {
+    if (nn_input_read(&file->input, out, size) != size ||
+        (file->input.filter && file->inflate.failed)) {
         return nn_fail(error, "truncated or damaged: fewer bytes than the header promises");
     }
     return true;
