@@ -33,6 +33,7 @@ static const struct {
      "a function calls itself without end; look for the missing "
      "end of the recursion"},
     {"index out of range in", "an index tensor (or a target class) holds a value outside its axis"},
+    {"is out of bounds.", "a target class is a number from 0 to the number of scores less one"},
     {"int too large", "use a float, or keep numbers below 2**63"},
 };
 
