@@ -52,8 +52,6 @@ static const struct {
     const char *module, *advice;
 } modules[] = {
     {"numpy", "use torch's tensors: torch.tensor, torch.arange, torch.linspace, ..."},
-    {"torchvision",
-     "read the data with open(); the layers of torchvision's models are in torch.nn"},
     {"matplotlib", "print the numbers, or write them to a file and plot that"},
     {"tqdm", "print a line now and then instead"},
     {"re", "use the methods of str: split, find, partition, replace, ..."},
