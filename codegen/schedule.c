@@ -16,6 +16,8 @@ static const double COST_PACK = 3;    /* an element copied across */
 static const double COST_SCATTER = 4; /* an element of a vector stored alone */
 static const double COST_TILE = 30;   /* entering and leaving a tile's loops */
 static const double COST_FOLD = 14;   /* a horizontal sum */
+static const double COST_SHAPE =
+    0.05; /* of all: the text and the misses of one more size of tile */
 
 static bool is_summed(const Contraction *c, int dim) {
     return dim >= c->out_count;
@@ -129,9 +131,18 @@ static double store_cost(const Contraction *c, const ScheduleRequest *request, c
     return last ? count / s->lanes : count * COST_SCATTER;
 }
 
+/* Tiles of different sizes: each is code of its own. */
+static int tile_shapes(const Contraction *c, const Schedule *s) {
+    int shapes = 1;
+    for (int d = 0; d < c->out_count; d++)
+        if (c->dims[d].extent > s->tile[d] && c->dims[d].extent % s->tile[d] != 0) shapes *= 2;
+    return shapes;
+}
+
 double schedule_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
     int64_t size[CONTRACT_MAX_DIMS];
     double cost = nest_cost(c, request, s, 0, size) + store_cost(c, request, s);
+    cost *= 1 + COST_SHAPE * (tile_shapes(c, s) - 1);
     if (s->pack && !request->prepared[s->vector_operand]) {
         double rounding = (double)round_up(c->dims[s->lane].extent, s->vectors * s->lanes) /
                           (double)c->dims[s->lane].extent;
