@@ -202,59 +202,64 @@ static void count_memory(Module *module, const Plan *plan) {
     module->prepared_bytes = larger(module->prepared_bytes, plan->prepared_bytes);
 }
 
-/* What there is to plan: a function for a variant. */
-typedef struct PlanJob {
+/* What there is to do: a function's graph to optimize, or a variant of it to plan. */
+typedef struct Job {
+    const Module *module;
     ModuleFunction *function;
-    const Fusion *fusion;
-    const Target *target;
+    const Graph *graph; /* the program's */
     int variant;
-} PlanJob;
+} Job;
 
-typedef VEC(PlanJob) PlanJobs;
-
-static void plan_job(void *context, int index) {
-    const PlanJob *job = &((const PlanJobs *)context)->items[index];
-    ModuleFunction *function = job->function;
-    Arena *arena = &function->arenas[job->variant];
-    bool inference = function->kind == FUNCTION_FORWARD;
-    function->plans[job->variant] = plan_graph(job->fusion, job->target, inference, arena);
-}
+typedef VEC(Job) Jobs;
 
 /* Optimizes and fuses a function's graph. */
-static void draft_function(Module *module, ModuleFunction *function, const Graph *graph,
-                           PlanJobs *jobs) {
-    const CodegenOptions *options = module->options;
-    PassContext context = {.arena = module->arena,
-                           .inference = function->kind == FUNCTION_FORWARD,
-                           .verify = VERIFY_PASSES,
-                           .dump = options->dump,
-                           .dump_out = options->dump_out,
-                           .sources = module->program->sources};
-    function->graph = passes_run(graph, options->level, options->passes, &context);
-    const Fusion *fusion = passes_include(options->level, options->passes, "fuse")
-                               ? fuse(function->graph, module->arena)
-                               : fuse_nothing(function->graph, module->arena);
+static void draft_job(void *context, int index) {
+    const Job *job = &((const Jobs *)context)->items[index];
+    const CodegenOptions *options = job->module->options;
+    ModuleFunction *function = job->function;
+    PassContext pass_context = {.arena = &function->arena,
+                                .inference = function->kind == FUNCTION_FORWARD,
+                                .verify = VERIFY_PASSES,
+                                .dump = options->dump,
+                                .dump_out = options->dump_out,
+                                .sources = job->module->program->sources};
+    function->graph = passes_run(job->graph, options->level, options->passes, &pass_context);
+    function->fusion = passes_include(options->level, options->passes, "fuse")
+                           ? fuse(function->graph, &function->arena)
+                           : fuse_nothing(function->graph, &function->arena);
     if (pass_is_dumped(options->dump, "fuse")) {
         buf_puts(options->dump_out, "// after fuse\n");
-        fusion_print(options->dump_out, fusion);
+        fusion_print(options->dump_out, function->fusion);
     }
-    int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
-    for (int i = 0; i < variants; i++)
-        VEC_PUSH(*jobs, (PlanJob){function, fusion, module->variants[i], i});
+}
+
+static void plan_job(void *context, int index) {
+    const Job *job = &((const Jobs *)context)->items[index];
+    ModuleFunction *function = job->function;
+    bool inference = function->kind == FUNCTION_FORWARD;
+    function->plans[job->variant] =
+        plan_graph(function->fusion, job->module->variants[job->variant], inference,
+                   &function->arenas[job->variant]);
 }
 
 static void plan_functions(Module *module) {
     const Program *program = module->program;
     const CodegenOptions *options = module->options;
-    PlanJobs jobs = {0};
+    Jobs drafts = {0}, plans = {0};
     for (size_t i = 0; i < program->functions.count; i++) {
         const ProgramFunction *function = &program->functions.items[i];
-        ModuleFunction *planned = module->functions[function->kind];
-        if (planned) draft_function(module, planned, function->graph, &jobs);
+        Job job = {module, module->functions[function->kind], function->graph, 0};
+        int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
+        if (job.function) VEC_PUSH(drafts, job);
+        for (; job.function && job.variant < variants; job.variant++)
+            VEC_PUSH(plans, job);
     }
-    parallel_for((int)jobs.count, plan_job, &jobs);
-    for (size_t i = 0; i < jobs.count; i++) {
-        const PlanJob *job = &jobs.items[i];
+    for (int i = 0; options->dump && i < (int)drafts.count; i++)
+        draft_job(&drafts, i); /* into one text: in order */
+    if (!options->dump) parallel_for((int)drafts.count, draft_job, &drafts);
+    parallel_for((int)plans.count, plan_job, &plans);
+    for (size_t i = 0; i < plans.count; i++) {
+        const Job *job = &plans.items[i];
         if (job->variant == 0 && pass_is_dumped(options->dump, "memplan")) {
             buf_puts(options->dump_out, "// after memplan\n");
             plan_print(options->dump_out, job->function->plans[0]);
@@ -262,7 +267,8 @@ static void plan_functions(Module *module) {
         if (job->function->kind == FUNCTION_INIT) continue;
         count_memory(module, job->function->plans[job->variant]);
     }
-    VEC_FREE(jobs);
+    VEC_FREE(drafts);
+    VEC_FREE(plans);
 }
 
 static bool check_functions(const Module *module, Buf *error) {
@@ -337,6 +343,7 @@ void module_free(Module *module) {
         ModuleFunction *function = module->functions[kind];
         if (!function) continue;
         if (function->graph) graph_free(function->graph);
+        arena_free(&function->arena);
         for (int i = 0; i < MODULE_MAX_VARIANTS; i++)
             arena_free(&function->arenas[i]);
     }

@@ -26,7 +26,9 @@ typedef struct ModuleFunction {
     Plan *plans[MODULE_MAX_VARIANTS];    /* one a variant; init has the first only */
     Graph *graph;                        /* optimized */
     void *prepared[MODULE_MAX_VARIANTS]; /* embedded weights: the prepared block's bytes */
-    Arena arenas[MODULE_MAX_VARIANTS];   /* of the plans */
+    const Fusion *fusion;
+    Arena arena;                       /* of the fusion */
+    Arena arenas[MODULE_MAX_VARIANTS]; /* of the plans */
 } ModuleFunction;
 
 typedef struct Module {
