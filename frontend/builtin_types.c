@@ -46,10 +46,10 @@ static Value module_getattr(Vm *vm, Value self, Str *name) {
     if (!is_null(v)) return incref(v);
     if (name == vm->names.dict_) return NEW_REF(as_module(self)->dict);
     if (name == vm->names.class_) return NEW_REF(self.o->cls);
-    Value hook = dict_get(as_module(self)->dict, vm->names.getattr_);
-    if (!is_null(hook)) return vm_call1(vm, hook, FROM_OBJ(name));
     v = module_lazy(vm, as_module(self), name);
     if (!is_null(v) || vm_failed(vm)) return v;
+    Value hook = dict_get(as_module(self)->dict, vm->names.getattr_);
+    if (!is_null(hook)) return vm_call1(vm, hook, FROM_OBJ(name));
     return vm_no_attribute(vm, self, name);
 }
 
