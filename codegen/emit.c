@@ -49,16 +49,11 @@ static void put_text(Emitter *e, const char *text) {
 }
 
 static void put_decimal(Emitter *e, long long value) {
-    char digits[24], *at = digits + sizeof digits;
-    unsigned long long rest = value < 0 ? -(unsigned long long)value : (unsigned long long)value;
-    do
-        *--at = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (value < 0) *--at = '-';
-    put_piece(e, at, (size_t)(digits + sizeof digits - at));
+    if (!e->in_line) indent(e);
+    buf_put_decimal(e->out, value);
 }
 
-/* Much text is generated: the usual conversions do without printf's cost. */
+/* Newlines are looked for only in what may hold some. */
 static void put_format(Emitter *e, const char *format, va_list args) {
     for (;;) {
         const char *end = format;
@@ -76,7 +71,7 @@ static void put_format(Emitter *e, const char *format, va_list args) {
         } else if (*format == 'd') {
             put_decimal(e, va_arg(args, int));
         } else if (*format == 'c') {
-            char c = (char)va_arg(args, int);
+            const char c = (char)va_arg(args, int);
             put_piece(e, &c, 1);
         } else if (format[0] == 'l' && format[1] == 'l' && format[2] == 'd') {
             put_decimal(e, va_arg(args, long long));
@@ -288,6 +283,10 @@ void emit_integer(Emitter *e, DType dtype, int64_t value) {
 
 /* The fewest digits that give back the float. */
 static void put_float(Buf *out, float value) {
+    if (!signbit(value) && value < 10 && value == truncf(value)) {
+        buf_putc(out, (char)('0' + (int)value));
+        return;
+    }
     for (int digits = 1; digits <= 9; digits++) {
         Buf text = {0};
         buf_printf(&text, "%.*g", digits, (double)value);

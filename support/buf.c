@@ -46,7 +46,18 @@ void buf_printf(Buf *buf, const char *format, ...) {
     va_end(args);
 }
 
-void buf_vprintf(Buf *buf, const char *format, va_list args) {
+void buf_put_decimal(Buf *buf, long long value) {
+    char digits[24], *at = digits + sizeof digits;
+    unsigned long long rest = value < 0 ? -(unsigned long long)value : (unsigned long long)value;
+    do
+        *--at = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0) *--at = '-';
+    buf_add(buf, at, (size_t)(digits + sizeof digits - at));
+}
+
+/* printf's own work, from a conversion on. */
+static void print_rest(Buf *buf, const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
     reserve(buf, 64); /* most texts fit at once */
@@ -59,6 +70,46 @@ void buf_vprintf(Buf *buf, const char *format, va_list args) {
     }
     va_end(again);
     buf->size += (size_t)length;
+}
+
+/* Like printf where there is no text. */
+static void print_text(Buf *buf, const char *text) {
+    buf_puts(buf, text ? text : "(null)");
+}
+
+/* Much text is made: the usual conversions do without printf's cost. */
+void buf_vprintf(Buf *buf, const char *format, va_list args) {
+    for (;;) {
+        const char *end = format + strcspn(format, "%");
+        buf_add(buf, format, (size_t)(end - format));
+        if (!*end) return;
+        switch (end[1]) {
+        case 's':
+            print_text(buf, va_arg(args, const char *));
+            break;
+        case 'd':
+            buf_put_decimal(buf, va_arg(args, int));
+            break;
+        case 'c':
+            buf_putc(buf, (char)va_arg(args, int));
+            break;
+        case '%':
+            buf_putc(buf, '%');
+            break;
+        case 'l':
+            if (end[2] == 'l' && end[3] == 'd') {
+                buf_put_decimal(buf, va_arg(args, long long));
+                end += 2;
+                break;
+            }
+            print_rest(buf, end, args);
+            return;
+        default:
+            print_rest(buf, end, args);
+            return;
+        }
+        format = end + 2;
+    }
 }
 
 /* Shortest digits that read back as `value`: 15 always survive a round trip through a normal

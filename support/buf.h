@@ -21,6 +21,7 @@ void buf_puts(Buf *buf, const char *text);
 void buf_putc(Buf *buf, char c);
 void buf_printf(Buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(Buf *buf, const char *format, va_list args);
+void buf_put_decimal(Buf *buf, long long value);
 /* The shortest decimal text that reads back as the same double; Python's repr spelling:
  * 1.0, 1e-05, 1e+16, inf, -inf, nan. Independent of the locale. */
 void buf_put_double(Buf *buf, double value);

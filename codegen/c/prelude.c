@@ -25,7 +25,6 @@ static int class_of(KKind kind) {
 }
 
 static void use_value(Uses *uses, const KVal *v) {
-    if (!v) return;
     int class = class_of(v->kind);
     if (v->lanes > 1) uses->type[class][v->lanes] = true;
     if (v->op == KOP_CONST && v->lanes > 1)
@@ -56,13 +55,20 @@ static void use_store(Uses *uses, const KStmt *s) {
             (unsigned char)(1 << tail_variant(uses->target, s->value->kind, lanes, true));
 }
 
+/* Constants have no LET: they are met where they are used. */
+static void use_operand(Uses *uses, const KVal *v) {
+    if (v && v->op == KOP_CONST) use_value(uses, v);
+}
+
 static void use_block(Uses *uses, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
-        use_value(uses, s->value);
         if (s->kind == KSTMT_LET) {
-            use_value(uses, s->value->a);
-            use_value(uses, s->value->b);
-            use_value(uses, s->value->c);
+            use_value(uses, s->value);
+            use_operand(uses, s->value->a);
+            use_operand(uses, s->value->b);
+            use_operand(uses, s->value->c);
+        } else {
+            use_operand(uses, s->value);
         }
         if (s->kind == KSTMT_STORE) use_store(uses, s);
         if (s->kind == KSTMT_FOR && (s->flags & K_UNROLL)) uses->unroll = true;
