@@ -171,7 +171,20 @@ static bool check_input_name(Compile *c, const Code *code, bool method, const ch
     return false;
 }
 
-/* Forward's positional arguments: those of the first call, or by --input. */
+/* Inputs of the types that forward's parameters are annotated with (jaxtyping's form), or None. */
+static Value annotated_args(Compile *c) {
+    Vm *vm = c->ts->vm;
+    Value library = vm_import(vm, "jaxtyping"), result = NULL_VALUE;
+    Value examples = is_null(library) ? library : vm_getattr_text(vm, library, "_example_inputs");
+    if (!is_null(examples)) result = vm_call1(vm, examples, c->ts->trace->module);
+    if (!is_null(examples)) decref(examples);
+    if (!is_null(library)) decref(library);
+    if (!is_null(result)) return result;
+    decref(vm_take_raised(vm));
+    return NONE;
+}
+
+/* Forward's positional arguments: those of the first call, of the annotations, or by --input. */
 static Value forward_args(Compile *c) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
@@ -180,6 +193,7 @@ static Value forward_args(Compile *c) {
     t->call_inputs.count = 0;
     const Value *items = NULL;
     size_t count = 0, given = (size_t)c->options->input_type_count;
+    if (!given && is_none(t->args)) t->args = annotated_args(c);
     if (!is_none(t->args)) vm_items(t->args, &items, &count);
     if (!given && is_none(t->args)) {
         report_at_start(c, "%s", "forward's inputs are not known: the module is never called");

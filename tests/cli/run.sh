@@ -183,5 +183,9 @@ says err 'wrong.nn'
 timeout 60 "$nnc" run - <"$here/arguments.nn" >out 2>err || fail 'no program from standard input'
 says out '[]'
 
+# Annotations on forward give its inputs; a .py file is as good.
+try annotated 0 "$here/annotated.py" -o annotated.c
+says annotated.h 'float x[1][4];'
+
 echo "$count command lines, $failed failed"
 [ $failed -eq 0 ]
