@@ -33,6 +33,7 @@ static const struct {
      "a function calls itself without end; look for the missing "
      "end of the recursion"},
     {"index out of range in", "an index tensor (or a target class) holds a value outside its axis"},
+    {"is out of bounds.", "a target class is a number from 0 to the number of scores less one"},
     {"int too large", "use a float, or keep numbers below 2**63"},
 };
 
@@ -51,8 +52,6 @@ static const struct {
     const char *module, *advice;
 } modules[] = {
     {"numpy", "use torch's tensors: torch.tensor, torch.arange, torch.linspace, ..."},
-    {"torchvision",
-     "read the data with open(); the layers of torchvision's models are in torch.nn"},
     {"matplotlib", "print the numbers, or write them to a file and plot that"},
     {"tqdm", "print a line now and then instead"},
     {"re", "use the methods of str: split, find, partition, replace, ..."},

@@ -603,6 +603,36 @@ static Value nonzero_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     return tensor_nonzero(ts, x, as_columns);
 }
 
+/* check_index(t, size, message, ignore): an IndexError now when t's values are known and one, but
+ * for `ignore`, is outside [0, size). "{}" in the message is the value. Others fault when they run.
+ */
+static Value check_index_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    Tensor *x;
+    int64_t size, ignore;
+    if (!vm_args(vm, "check_index", "t size message ignore?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "check_index", &x) || !arg_int(ts, v[1], 0, &size) ||
+        !arg_int(ts, v[3], INT64_MIN, &ignore))
+        return NULL_VALUE;
+    if (!lazy_data(x->var->storage->value)->value || dtype_is_float(x->type.dtype)) return NONE;
+    Buffer *buffer = tensor_buffer(ts, x, "an index");
+    if (!buffer) return NULL_VALUE;
+    int64_t count = type_numel(&x->type), at = 0;
+    bool bad = false;
+    for (int64_t i = 0; i < count && !bad; i++) {
+        at = element_int(x->type.dtype, buffer->bytes + (size_t)i * dtype_size(x->type.dtype));
+        bad = at != ignore && (at < 0 || at >= size);
+    }
+    buffer_unref(ts, buffer);
+    if (!bad) return NONE;
+    const char *message = vm_to_text(vm, v[2], "message"),
+               *gap = message ? strstr(message, "{}") : NULL;
+    if (!gap) return message ? vm_raise(vm, EXC_IndexError, "%s", message) : NULL_VALUE;
+    return vm_raise(vm, EXC_IndexError, "%.*s%lld%s", (int)(gap - message), message, (long long)at,
+                    gap + 2);
+}
+
 static Value argwhere_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[1];
@@ -684,6 +714,7 @@ const TensorFunction INDEX_FUNCTIONS[] = {
     {"index_put_", index_put_inplace, FN_METHOD},
     {"nonzero", nonzero_call, FN_BOTH},
     {"argwhere", argwhere_call, FN_BOTH},
+    {"check_index", check_index_call, FN_FUNCTION},
     {"masked_scatter", masked_scatter_call, FN_BOTH},
     {"masked_scatter_", masked_scatter_call_, FN_METHOD},
     {"masked_select", masked_select_call, FN_BOTH},

@@ -224,7 +224,9 @@ static Value linear_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     if (inner != w->type.dim[1])
         return shapes_error(ts, has_bias ? "addmm" : "mm", inner ? type_numel(&x->type) / inner : 0,
                             inner, w->type.dim[1], w->type.dim[0]);
-    LazyNode *node = dot(ts, tensor_read(ts, x), tensor_read(ts, w), 0, rank - 1, 1);
+    /* As x @ w.t(): so that the weight's gradient comes in the weight's own layout. */
+    LazyNode *columns = lazy_permute(ts, tensor_read(ts, w), (int64_t[]){1, 0});
+    LazyNode *node = dot(ts, tensor_read(ts, x), columns, 0, rank - 1, 0);
     Tensor *operands[2] = {x, w};
     tensor_save(ts, node, operands, 2);
     const char *fn_name = rank == 2                ? (has_bias ? "AddmmBackward0" : "MmBackward0")
