@@ -310,9 +310,10 @@ static void print_variant(Emitter *e, MacroVariant variant, KOp op, int class, i
 }
 
 static void print_macros(Emitter *e, const Uses *uses) {
-    for (KOp op = 0; op < KOP_COUNT; op++)
+    for (int i = 0; i < KOP_COUNT; i++)
         for (int class = 0; class < 4; class ++)
             for (int lanes = 2; lanes <= K_MAX_LANES; lanes++) {
+                KOp op = (KOp)i;
                 int variants = uses->macro[op][class][lanes];
                 if (variants & 1 << MACRO_PORTABLE) {
                     print_define(e, "", op, class, lanes);
