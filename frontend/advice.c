@@ -34,7 +34,6 @@ static const struct {
      "end of the recursion"},
     {"index out of range in", "an index tensor (or a target class) holds a value outside its axis"},
     {"is out of bounds.", "a target class is a number from 0 to the number of scores less one"},
-    {"int too large", "use a float, or keep numbers below 2**63"},
 };
 
 /* Programs often read their data before they call the network. */

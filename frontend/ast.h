@@ -51,6 +51,7 @@ typedef enum ExprKind {
     EXPR_FALSE,
     EXPR_ELLIPSIS,
     EXPR_INT,
+    EXPR_BIG_INT, /* beyond 64 bits */
     EXPR_FLOAT,
     EXPR_STRING,
     EXPR_BYTES,
@@ -85,12 +86,12 @@ struct Expr {
     bool parenthesized; /* written in its own parentheses */
     Span span;
     union {
-        uint64_t integer; /* at most 2^63; 2^63 itself only below UNARY_NEG */
+        int64_t integer;
         double number;
         struct {
             const char *bytes; /* NUL-terminated; may hold NULs */
             size_t length;
-        } string;    /* STRING, BYTES */
+        } string;    /* STRING, BYTES; BIG_INT: its digits */
         Exprs items; /* FSTRING, TUPLE, LIST, SET, AND, OR */
         struct {
             Expr *value;

@@ -193,7 +193,10 @@ static void put_expr(Buf *out, const Expr *expr) {
         buf_puts(out, "...");
         break;
     case EXPR_INT:
-        buf_printf(out, "%llu", (unsigned long long)expr->as.integer);
+        buf_printf(out, "%lld", (long long)expr->as.integer);
+        break;
+    case EXPR_BIG_INT:
+        buf_puts(out, expr->as.string.bytes);
         break;
     case EXPR_FLOAT:
         buf_put_double(out, expr->as.number);

@@ -223,7 +223,7 @@ static const BuiltinClass builtin_classes[CLS_COUNT] = {
     [CLS_BYTES] = {"bytes", PLAIN(Bytes) | CLASS_BYTES, .slots = &bytes_slots,
                    .methods = bytes_methods},
     [CLS_BYTEARRAY] = {"bytearray", PLAIN(Bytes) | CLASS_BYTES, .slots = &bytearray_slots,
-                       .methods = bytes_methods},
+                       .methods = bytearray_methods},
     [CLS_LIST] = {"list", GC(List), .flags = CLASS_LIST, .slots = &list_slots,
                   .methods = list_methods},
     [CLS_TUPLE] = {"tuple", GC(Tuple), .flags = CLASS_TUPLE, .slots = &tuple_slots,

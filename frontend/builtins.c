@@ -101,6 +101,15 @@ static int is_subclass(Vm *vm, Value cls, Value of) {
         vm_leave(vm);
         return result;
     }
+    if (of.tag == TAG_OBJ && of.o->cls == vm->cls[CLS_UNION])
+        return is_subclass(vm, cls, ((Wrapper *)(void *)of.o)->function);
+    bool found = false;
+    if (of.tag == TAG_OBJ && of.o->cls != vm->cls[CLS_TYPE]) {
+        Value result = call_dunder(vm, of, vm->names.subclasscheck_, &cls, 1, &found);
+        int truth = is_null(result) ? -1 : vm_truth(vm, result);
+        decref(result);
+        if (found) return truth;
+    }
     if (is_class(of)) return class_is_subclass(as_class(cls), as_class(of));
     vm_raise(vm, EXC_TypeError,
              "issubclass() arg 2 must be a class, a tuple of classes, or a union");
@@ -232,33 +241,16 @@ BUILTIN(builtin_divmod) {
     return vm_binary(vm, BINARY_DIVMOD, args[0], args[1]);
 }
 
-/* a ** b modulo m, by squaring with 128-bit products. */
-static Value power_modulo(Vm *vm, Value a, Value b, Value m) {
-    if (!is_int(a) || !is_int(b) || !is_int(m))
-        return vm_raise(vm, EXC_TypeError,
-                        "pow() 3rd argument not allowed unless all arguments are "
-                        "integers");
-    int64_t modulus = as_int(m), exponent = as_int(b);
-    if (modulus == 0) return vm_raise(vm, EXC_ValueError, "pow() 3rd argument cannot be 0");
-    if (exponent < 0)
-        return vm_raise(vm, EXC_ValueError,
-                        "nnc's pow() takes no negative exponent with a modulus");
-    uint64_t size = modulus < 0 ? 0 - (uint64_t)modulus : (uint64_t)modulus;
-    int64_t start = as_int(a) % (int64_t)(size > INT64_MAX ? INT64_MAX : size);
-    unsigned __int128 base = start < 0 ? (uint64_t)start + size : (uint64_t)start,
-                      result = 1 % size;
-    for (; exponent; exponent >>= 1) {
-        if (exponent & 1) result = result * base % size;
-        base = base * base % size;
-    }
-    int64_t value = (int64_t)(uint64_t)result;
-    return from_int(modulus < 0 && value ? value + modulus : value);
-}
 BUILTIN(builtin_pow) {
     Value out[3];
     if (!vm_args(vm, "pow", "base exp mod?", args, nargs, kwnames, out)) return NULL_VALUE;
     if (is_null(out[2]) || is_none(out[2])) return vm_binary(vm, BINARY_POW, out[0], out[1]);
-    return power_modulo(vm, out[0], out[1], out[2]);
+    if (!is_int(out[0])) {
+        bool found;
+        Value result = call_dunder(vm, out[0], vm->binary_names[BINARY_POW][0], &out[1], 2, &found);
+        if (found) return result;
+    }
+    return int_power_modulo(vm, out[0], out[1], out[2]);
 }
 
 BUILTIN(builtin_round) {
@@ -275,10 +267,12 @@ BUILTIN(builtin_round) {
 static Value in_base(Vm *vm, const char *name, const Value *args, int nargs, const Tuple *kwnames,
                      char type) {
     EXPECT(name, 1, 1)
-    int64_t value;
     char spec[3] = {'#', type, '\0'};
-    if (!vm_to_index(vm, args[0], &value)) return NULL_VALUE;
-    return format_spec(vm, from_int(value), spec, 2);
+    Value value = vm_index(vm, args[0]);
+    if (is_null(value)) return value;
+    Value text = format_spec(vm, value, spec, 2);
+    decref(value);
+    return text;
 }
 BUILTIN(builtin_hex) {
     return in_base(vm, "hex", args, nargs, kwnames, 'x');
@@ -322,20 +316,7 @@ BUILTIN(builtin_format) {
 
 BUILTIN(builtin_ascii) {
     EXPECT("ascii", 1, 1)
-    Value text = vm_repr(vm, args[0]);
-    if (is_null(text)) return text;
-    const Str *s = as_str(text);
-    Buf buf = {0};
-    for (size_t i = 0; i < s->size;) {
-        uint32_t c;
-        i += utf8_decode(s->data + i, s->size - i, &c);
-        if (c < 0x80)
-            buf_putc(&buf, (char)c);
-        else
-            buf_printf(&buf, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
-    }
-    decref(text);
-    return str_from_buf(vm, &buf);
+    return vm_ascii(vm, args[0]);
 }
 
 static const Method functions[] = {
@@ -416,11 +397,6 @@ void builtins_init(Vm *vm) {
                                       CLS_SET,  CLS_FROZENSET, CLS_TYPE};
     for (size_t i = 0; i < sizeof generic / sizeof *generic; i++)
         add_class_getitem(vm, generic[i]);
-    Value from_bytes = native_new(vm, "from_bytes", int_from_bytes, NULL_VALUE, NULL_VALUE);
-    Wrapper *wrapper = (Wrapper *)(void *)vm_alloc(vm, vm->cls[CLS_CLASSMETHOD]);
-    wrapper->function = from_bytes;
-    class_set(vm->cls[CLS_INT], "from_bytes", FROM_OBJ(wrapper));
-    DROP(wrapper);
     add_all(vm, functions);
     add_all(vm, builtin_iteration_functions);
     add_refused(vm);

@@ -194,6 +194,7 @@ typedef enum ConstKind {
     CONST_FALSE,
     CONST_ELLIPSIS,
     CONST_INT,
+    CONST_BIG_INT, /* its digits in `string` */
     CONST_FLOAT,
     CONST_STRING,
     CONST_BYTES,

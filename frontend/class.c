@@ -136,8 +136,18 @@ void class_refresh_slots(Class *cls) {
     cls->slots.dealloc = cls->base->slots.dealloc;
     cls->slots.traverse = cls->base->slots.traverse;
     cls->slots.clear = cls->base->slots.clear;
+    cls->flags &= ~(unsigned)CLASS_FINALIZER;
+    if (!is_null(class_lookup(cls, cls->vm->names.del_))) cls->flags |= CLASS_FINALIZER;
     for (size_t i = 0; i < cls->subclasses.count; i++)
         class_refresh_slots(cls->subclasses.items[i]);
+}
+
+/* The native class that brought the layout: KeyError's is Exception's. */
+static Class *layout_owner(Class *cls) {
+    while (cls->flags & CLASS_USER ||
+           (cls->flags & CLASS_EXCEPTION && cls->base->flags & CLASS_EXCEPTION))
+        cls = cls->base;
+    return cls;
 }
 
 /* The base whose instance layout is the largest; every other must be contained in it. */
@@ -153,11 +163,7 @@ static Class *layout_base(Vm *vm, Tuple *bases) {
             best = base;
             continue;
         }
-        Class *native_best = best, *native_base = base;
-        while (native_best->flags & CLASS_USER)
-            native_best = native_best->base;
-        while (native_base->flags & CLASS_USER)
-            native_base = native_base->base;
+        Class *native_best = layout_owner(best), *native_base = layout_owner(base);
         if (class_is_subclass(native_best, native_base)) continue;
         if (!class_is_subclass(native_base, native_best)) {
             vm_raise(vm, EXC_TypeError, "multiple bases have instance lay-out conflict");
@@ -333,6 +339,11 @@ static void add_method(Vm *vm, Class *cls, const Method *method) {
 }
 
 /* Fills a class whose memory exists: the built-in classes refer to each other. */
+static void add_methods(Vm *vm, Class *cls, const Method *methods) {
+    for (const Method *m = methods; m && m->name; m++)
+        add_method(vm, cls, m);
+}
+
 static void native_fill(Vm *vm, Class *cls, const NativeClass *spec) {
     Class *object = vm->cls[CLS_OBJECT];
     Class *base = spec->base ? spec->base : cls == object ? NULL : object;
@@ -353,7 +364,6 @@ static void native_fill(Vm *vm, Class *cls, const NativeClass *spec) {
         cls->instance_size = align_up(cls->dict_offset + sizeof(Dict *), 16);
     }
     cls->slots = spec->slots;
-    cls->methods = spec->methods;
     cls->version = ++vm->next_version;
     Value base_value = base ? FROM_OBJ(base) : NULL_VALUE;
     cls->bases = as_tuple(tuple_from(vm, &base_value, base ? 1 : 0));
@@ -374,8 +384,7 @@ static void native_fill(Vm *vm, Class *cls, const NativeClass *spec) {
     }
     if (base == object && !spec->slots.traverse) cls->flags |= CLASS_UNTRACKED;
     if (cls->flags & CLASS_UNTRACKED) cls->slots.traverse = NULL;
-    for (const Method *m = spec->methods; m && m->name; m++)
-        add_method(vm, cls, m);
+    add_methods(vm, cls, spec->methods);
 }
 
 Class *vm_native_class(Vm *vm, const NativeClass *spec) {
@@ -408,6 +417,7 @@ void class_init(Vm *vm) {
         NativeClass spec = builtin_class_spec((ClassId)i);
         if (i == CLS_BOOL) spec.base = vm->cls[CLS_INT];
         native_fill(vm, vm->cls[i], &spec);
+        if (i == CLS_BYTEARRAY) add_methods(vm, vm->cls[i], bytes_methods);
     }
 }
 
@@ -488,6 +498,10 @@ static bool class_setattr(Vm *vm, Value self, Str *name, Value value) {
         DROP(cls->qualname);
         cls->qualname = as_str(incref(value));
         return true;
+    }
+    if (str_equals(name, "__abstractmethods__")) {
+        cls->flags &= ~(unsigned)CLASS_ABSTRACT;
+        if (vm_truth(vm, value) > 0) cls->flags |= CLASS_ABSTRACT;
     }
     if (is_null(value)) {
         if (!dict_delete_str(cls->dict, name)) {

@@ -28,6 +28,9 @@ static void put_const(Buf *out, const Const *value) {
     case CONST_INT:
         buf_printf(out, "%lld", (long long)value->as.integer);
         break;
+    case CONST_BIG_INT:
+        buf_puts(out, value->as.string.bytes);
+        break;
     case CONST_FLOAT:
         buf_put_double(out, value->as.number);
         break;

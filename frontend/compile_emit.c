@@ -102,6 +102,7 @@ static bool same_const(const Const *a, const Const *b) {
         return a->as.integer == b->as.integer;
     case CONST_FLOAT:
         return memcmp(&a->as.number, &b->as.number, sizeof(double)) == 0;
+    case CONST_BIG_INT:
     case CONST_STRING:
     case CONST_BYTES:
         return a->as.string.length == b->as.string.length &&

@@ -22,15 +22,18 @@ static bool literal(const Expr *expr, Const *out) {
         return true;
     case EXPR_INT:
         out->kind = CONST_INT;
-        out->as.integer = (int64_t)expr->as.integer;
-        return expr->as.integer <= INT64_MAX;
+        out->as.integer = expr->as.integer;
+        return true;
     case EXPR_FLOAT:
         out->kind = CONST_FLOAT;
         out->as.number = expr->as.number;
         return true;
+    case EXPR_BIG_INT:
     case EXPR_STRING:
     case EXPR_BYTES:
-        out->kind = expr->kind == EXPR_STRING ? CONST_STRING : CONST_BYTES;
+        out->kind = expr->kind == EXPR_BIG_INT  ? CONST_BIG_INT
+                    : expr->kind == EXPR_STRING ? CONST_STRING
+                                                : CONST_BYTES;
         out->as.string.bytes = expr->as.string.bytes;
         out->as.string.length = expr->as.string.length;
         return true;
@@ -39,12 +42,12 @@ static bool literal(const Expr *expr, Const *out) {
     }
 }
 
-/* -2, -2.5 and the smallest integer, whose digits alone are no integer. */
+/* -2 and -2.5. */
 static bool negative(const Expr *expr, Const *out) {
     if (expr->kind != EXPR_UNARY || expr->as.unary.op != UNARY_NEG) return false;
     const Expr *operand = expr->as.unary.operand;
     if (operand->kind == EXPR_INT) {
-        *out = (Const){.kind = CONST_INT, .as.integer = (int64_t)(0 - operand->as.integer)};
+        *out = (Const){.kind = CONST_INT, .as.integer = -operand->as.integer};
         return true;
     }
     if (operand->kind != EXPR_FLOAT) return false;
@@ -376,10 +379,6 @@ static void compile_operation(Emitter *emitter, const Expr *expr) {
     case EXPR_YIELD:
     case EXPR_YIELD_FROM:
         compile_yield(emitter, expr);
-        break;
-    case EXPR_INT: /* only 2^63, which literal() refuses */
-        compile_error(emitter, expr->span, "integer literal is too large: integers have 64 bits");
-        emit_none(emitter);
         break;
     default:
         NNC_BUG("expression kind %d has no code", expr->kind);

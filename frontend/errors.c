@@ -37,9 +37,31 @@ static void set_args(Vm *vm, Exception *e, const Value *args, size_t count) {
     if (keeps) set_value(&e->value, count ? args[0] : NONE);
 }
 
+static ExceptionId os_error_class(int64_t error) {
+    switch (error) {
+    case ENOENT:
+        return EXC_FileNotFoundError;
+    case EEXIST:
+        return EXC_FileExistsError;
+    case EACCES:
+    case EPERM:
+        return EXC_PermissionError;
+    case EISDIR:
+        return EXC_IsADirectoryError;
+    case ENOTDIR:
+        return EXC_NotADirectoryError;
+    case ETIMEDOUT:
+        return EXC_TimeoutError;
+    default:
+        return EXC_OSError;
+    }
+}
+
 static Value exception_create(Vm *vm, Class *cls, const Value *args, int nargs,
                               const Tuple *kwnames) {
     (void)kwnames;
+    if (cls == vm->exc[EXC_OSError] && nargs >= 2 && is_int(args[0]))
+        cls = vm->exc[os_error_class(as_int(args[0]))];
     Exception *e = (Exception *)(void *)vm_alloc(vm, cls);
     set_args(vm, e, args, (size_t)nargs);
     return FROM_OBJ(e);
@@ -247,13 +269,7 @@ void vm_add_hint(Vm *vm, const char *hint) {
 }
 
 Value vm_raise_os(Vm *vm, int error, const char *path) {
-    ExceptionId id = error == ENOENT    ? EXC_FileNotFoundError
-                     : error == EEXIST  ? EXC_FileExistsError
-                     : error == EACCES  ? EXC_PermissionError
-                     : error == EISDIR  ? EXC_IsADirectoryError
-                     : error == ENOTDIR ? EXC_NotADirectoryError
-                                        : EXC_OSError;
-    Exception *e = exception_new(vm, vm->exc[id], NULL_VALUE);
+    Exception *e = exception_new(vm, vm->exc[os_error_class(error)], NULL_VALUE);
     Value args[3] = {from_int(error), str_from(vm, strerror(error)),
                      path ? str_from(vm, path) : NONE};
     set_args(vm, e, args, path ? 3 : 2);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "frontend/vm_internal.h"
+#include "frontend/int.h"
 
 typedef struct Spec {
     const char *fill;
@@ -92,8 +92,10 @@ static bool parse_spec(Vm *vm, const char *text, size_t size, const char *type_n
 }
 
 static Value unknown_code(Vm *vm, char code, const char *type_name) {
-    return vm_raise(vm, EXC_ValueError, "Unknown format code '%c' for object of type '%s'", code,
-                    type_name);
+    const char *shown = code > 0x20 && code < 0x7f
+                            ? "Unknown format code '%c' for object of type '%s'"
+                            : "Unknown format code '\\x%x' for object of type '%s'";
+    return vm_raise(vm, EXC_ValueError, shown, code, type_name);
 }
 
 static void put_fill(Buf *out, const Spec *spec, int64_t times) {
@@ -143,7 +145,8 @@ static const char *sign_text(bool negative, char sign) {
     return sign == '+' ? "+" : sign == ' ' ? " " : "";
 }
 
-static Value format_int(Vm *vm, int64_t value, const Spec *spec) {
+static Value format_int(Vm *vm, Value v, const Spec *spec) {
+    int64_t value = as_int(v);
     char type = spec->type ? spec->type : 'd';
     if (spec->precision >= 0)
         return vm_raise(vm, EXC_ValueError, "Precision not allowed in integer format specifier");
@@ -156,14 +159,13 @@ static Value format_int(Vm *vm, int64_t value, const Spec *spec) {
         buf_free(&c);
         return made;
     }
-    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     unsigned base = type == 'b' ? 2 : type == 'o' ? 8 : type == 'x' || type == 'X' ? 16 : 10;
-    char digits[80];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef")[magnitude % base];
-        magnitude /= base;
-    } while (magnitude);
+    if (spec->grouping == ',' && base != 10)
+        return vm_raise(vm, EXC_ValueError, "Cannot specify ',' with '%c'.", type);
+    Buf digits = {0}, grouped = {0};
+    if (!int_put_digits(vm, v, base, &digits)) return NULL_VALUE;
+    for (size_t i = 0; type == 'X' && i < digits.size; i++)
+        digits.data[i] = (char)toupper((unsigned char)digits.data[i]);
     char sign[4];
     snprintf(sign, sizeof sign, "%s", sign_text(value < 0, spec->sign));
     if (spec->alternate && base != 10) {
@@ -172,15 +174,15 @@ static Value format_int(Vm *vm, int64_t value, const Spec *spec) {
         sign[n + 1] = type;
         sign[n + 2] = '\0';
     }
-    if (!spec->grouping)
-        return pad(vm, spec, '>', sign, digits + at, sizeof digits - at, sizeof digits - at);
-    if (spec->grouping == ',' && base != 10)
-        return vm_raise(vm, EXC_ValueError, "Cannot specify ',' with '%c'.", type);
-    Buf body = {0};
-    int64_t zeros = spec->zero ? spec->width - (int64_t)strlen(sign) : 0;
-    group_digits(&body, digits + at, sizeof digits - at, spec->grouping, base == 10 ? 3 : 4, zeros);
-    Value made = pad(vm, spec, '>', sign, buf_text(&body), body.size, body.size);
-    buf_free(&body);
+    if (spec->grouping) {
+        int64_t zeros = spec->zero ? spec->width - (int64_t)strlen(sign) : 0;
+        group_digits(&grouped, buf_text(&digits), digits.size, spec->grouping, base == 10 ? 3 : 4,
+                     zeros);
+    }
+    const Buf *body = spec->grouping ? &grouped : &digits;
+    Value made = pad(vm, spec, '>', sign, buf_text(body), body->size, body->size);
+    buf_free(&digits);
+    buf_free(&grouped);
     return made;
 }
 
@@ -296,9 +298,10 @@ Value format_spec(Vm *vm, Value v, const char *text, size_t size) {
         return format_str(vm, as_str(v), &spec);
     }
     if (is_int(v)) {
-        if (!spec.type || strchr("bcdoxXn", spec.type)) return format_int(vm, as_int(v), &spec);
+        if (!spec.type || strchr("bcdoxXn", spec.type)) return format_int(vm, v, &spec);
         if (!strchr("eEfFgG%", spec.type)) return unknown_code(vm, spec.type, type_name);
-        return format_float(vm, (double)as_int(v), &spec);
+        double value;
+        return vm_to_double(vm, v, &value) ? format_float(vm, value, &spec) : NULL_VALUE;
     }
     if (spec.type && !strchr("eEfFgGn%", spec.type)) return unknown_code(vm, spec.type, type_name);
     return format_float(vm, as_float(v), &spec);

@@ -2,7 +2,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "frontend/vm_internal.h"
+#include "frontend/int.h"
 
 /* ---- % ---- */
 
@@ -29,67 +29,95 @@ static bool star(Vm *vm, PercentArgs *from, int64_t *out) {
     return false;
 }
 
-static bool percent_value(Vm *vm, char type, Value v, const char *flags, int64_t width,
-                          int64_t precision, Buf *out) {
-    bool left = strchr(flags, '-') != NULL, zero = strchr(flags, '0') != NULL;
-    bool number = strchr("diueEfFgGoxX", type) != NULL;
+/* One conversion of a `%` template: "%-+ #05.2f". */
+typedef struct Conversion {
+    char flags[8];
+    int64_t width, precision; /* -1: none */
+    char type;
+} Conversion;
+
+static bool has(const Conversion *c, char flag) {
+    return strchr(c->flags, flag) != NULL;
+}
+
+/* What is shown for %d, %x and their kind: an int. */
+static Value whole_number(Vm *vm, char type, Value v) {
+    bool decimal = strchr("diu", type) != NULL;
+    const Slots *slots = &vm_class_of(vm, v)->slots;
+    if (is_int(v)) return vm_index(vm, v);
+    if (decimal && (is_float(v) || (slots->to_int && !is_str(v))))
+        return vm_call1(vm, FROM_OBJ(vm->cls[CLS_INT]), v);
+    if (slots->to_index) return vm_index(vm, v);
+    return vm_raise(vm, EXC_TypeError, "%%%c format: %s, not %s", type,
+                    decimal ? "a real number is required" : "an integer is required",
+                    vm_class_name(vm, v));
+}
+
+static Value one_character(Vm *vm, Value v) {
+    int64_t code;
+    if (is_str(v) && as_str(v)->length == 1) return incref(v);
+    if (!is_int(v)) return vm_raise(vm, EXC_TypeError, "%%c requires int or char");
+    if (!vm_to_index(vm, v, &code)) return NULL_VALUE;
+    if (code < 0 || code > 0x10ffff)
+        return vm_raise(vm, EXC_OverflowError, "%%c arg not in range(0x110000)");
+    return str_char(vm, (uint32_t)code);
+}
+
+static Value shown_text(Vm *vm, char type, Value v) {
+    return type == 'c' ? one_character(vm, v) : vm_converted(vm, v, type);
+}
+
+/* "%.3d": at least so many digits, then padding like any other. */
+static Value with_digits(Vm *vm, const Conversion *c, Value v) {
+    Buf digits = {0}, text = {0};
+    unsigned base = c->type == 'o' ? 8 : tolower(c->type) == 'x' ? 16 : 10;
+    if (!int_put_digits(vm, v, base, &digits)) return NULL_VALUE;
+    buf_puts(&text, as_int(v) < 0 ? "-" : has(c, '+') ? "+" : has(c, ' ') ? " " : "");
+    if (base != 10 && has(c, '#')) buf_printf(&text, "0%c", c->type);
+    for (int64_t i = (int64_t)digits.size; i < c->precision; i++)
+        buf_putc(&text, '0');
+    for (size_t i = 0; i < digits.size; i++)
+        buf_putc(&text, (char)(c->type == 'X' ? toupper(digits.data[i]) : digits.data[i]));
+    buf_free(&digits);
+    return str_from_buf(vm, &text);
+}
+
+static void number_flags(const Conversion *c, Buf *spec) {
+    if (has(c, '+'))
+        buf_putc(spec, '+');
+    else if (has(c, ' '))
+        buf_putc(spec, ' ');
+    if (has(c, '#')) buf_putc(spec, '#');
+    if (has(c, '0') && !has(c, '-')) buf_putc(spec, '0');
+}
+
+static bool percent_value(Vm *vm, const Conversion *c, Value v, Buf *out) {
+    bool number = strchr("diueEfFgGoxX", c->type) != NULL;
+    bool whole = strchr("diuoxX", c->type) != NULL, digits = whole && c->precision > 0;
+    double value;
+    Value shown = !number ? shown_text(vm, c->type, v)
+                  : whole ? whole_number(vm, c->type, v)
+                          : (vm_to_double(vm, v, &value) ? from_float(value) : NULL_VALUE);
+    if (!is_null(shown) && digits) {
+        Value text = with_digits(vm, c, shown);
+        decref(shown);
+        shown = text;
+    }
+    if (is_null(shown)) return false;
+    bool plain = !number || digits; /* text, padded with spaces */
     Buf spec = {0};
-    if (left)
+    if (has(c, '-'))
         buf_putc(&spec, '<');
-    else if (!number || !zero)
+    else if (plain || !has(c, '0'))
         buf_putc(&spec, '>');
-    if (number) {
-        if (strchr(flags, '+'))
-            buf_putc(&spec, '+');
-        else if (strchr(flags, ' '))
-            buf_putc(&spec, ' ');
-        if (strchr(flags, '#')) buf_putc(&spec, '#');
-        if (zero && !left) buf_putc(&spec, '0');
-    }
-    if (width >= 0) buf_printf(&spec, "%lld", (long long)width);
-    Value shown;
-    bool is_whole = strchr("diuoxX", type) != NULL;
-    if (!number) {
-        if (type == 'c' && is_int(v))
-            shown = str_char(vm, (uint32_t)as_int(v));
-        else
-            shown = type == 's' || type == 'c' ? vm_str(vm, v) : vm_repr(vm, v);
-        if (precision >= 0) buf_printf(&spec, ".%lld", (long long)precision);
-    } else if (is_whole) {
-        bool whole = is_float(v) || (v.tag == TAG_OBJ && v.o->cls->slots.to_int);
-        if (whole && strchr("diu", type)) {
-            shown = vm_call1(vm, FROM_OBJ(vm->cls[CLS_INT]), v);
-        } else if (is_int(v)) {
-            shown = from_int(as_int(v));
-        } else {
-            const char *kind =
-                strchr("diu", type) ? "a real number is required" : "an integer is required";
-            shown = vm_raise(vm, EXC_TypeError, "%%%c format: %s, not %s", type, kind,
-                             vm_class_name(vm, v));
-        }
-        buf_putc(&spec, strchr("diu", type) ? 'd' : type);
-    } else {
-        double value;
-        shown = vm_to_double(vm, v, &value) ? from_float(value) : NULL_VALUE;
-        if (precision >= 0) buf_printf(&spec, ".%lld", (long long)precision);
-        buf_putc(&spec, type);
-    }
-    bool ok = !is_null(shown);
-    if (ok && is_whole && precision > 0) { /* "%.3d": at least so many digits */
-        Buf digits = {0};
-        buf_printf(&digits, "%s%0*lld",
-                   as_int(shown) < 0    ? "-"
-                   : strchr(flags, '+') ? "+"
-                                        : "",
-                   (int)precision, (long long)llabs(as_int(shown)));
-        buf_puts(out, buf_text(&digits));
-        buf_free(&digits);
-    } else if (ok) {
-        Value text = format_spec(vm, shown, buf_text(&spec), spec.size);
-        ok = !is_null(text);
-        if (ok) buf_add(out, as_str(text)->data, as_str(text)->size);
-        decref(text);
-    }
+    if (!plain) number_flags(c, &spec);
+    if (c->width >= 0) buf_printf(&spec, "%lld", (long long)c->width);
+    if (!whole && c->precision >= 0) buf_printf(&spec, ".%lld", (long long)c->precision);
+    if (!plain) buf_putc(&spec, strchr("iu", c->type) ? 'd' : c->type);
+    Value text = format_spec(vm, shown, buf_text(&spec), spec.size);
+    bool ok = !is_null(text);
+    if (ok) buf_add(out, as_str(text)->data, as_str(text)->size);
+    decref(text);
     decref(shown);
     buf_free(&spec);
     return ok;
@@ -110,28 +138,27 @@ static const char *percent_field(Vm *vm, const char *p, const char *start, Perce
         from->next = from->count;
         p = close + 1;
     }
-    char flags[8] = "";
+    Conversion c = {.width = -1, .precision = -1};
     size_t n = 0;
     while (*p && strchr("-+ #0", *p) && n < 7)
-        flags[n++] = *p++;
-    int64_t width = -1, precision = -1;
+        c.flags[n++] = *p++;
     if (*p == '*') {
         p++;
-        if (!star(vm, from, &width)) return NULL;
-        if (width < 0) {
-            width = -width;
-            flags[n < 7 ? n : 6] = '-';
+        if (!star(vm, from, &c.width)) return NULL;
+        if (c.width < 0) {
+            c.width = -c.width;
+            c.flags[n < 7 ? n : 6] = '-';
         }
     } else if (isdigit((unsigned char)*p)) {
-        width = strtol(p, (char **)(uintptr_t)&p, 10);
+        c.width = strtol(p, (char **)(uintptr_t)&p, 10);
     }
     if (*p == '.') {
         p++;
         if (*p == '*') {
             p++;
-            if (!star(vm, from, &precision)) return NULL;
+            if (!star(vm, from, &c.precision)) return NULL;
         } else {
-            precision = isdigit((unsigned char)*p) ? strtol(p, (char **)(uintptr_t)&p, 10) : 0;
+            c.precision = isdigit((unsigned char)*p) ? strtol(p, (char **)(uintptr_t)&p, 10) : 0;
         }
     }
     while (*p == 'l' || *p == 'h')
@@ -148,13 +175,14 @@ static const char *percent_field(Vm *vm, const char *p, const char *start, Perce
                  (int)(p - start));
         return NULL;
     }
-    if (width > 100000000 || precision > 100000) {
+    if (c.width > 100000000 || c.precision > 100000) {
         decref(v);
         return vm_raise(vm, EXC_ValueError, "width too big"), NULL;
     }
     if (is_null(v)) v = incref(next_arg(vm, from));
     if (is_null(v)) return NULL;
-    bool ok = percent_value(vm, *p, v, flags, width, precision, out);
+    c.type = *p;
+    bool ok = percent_value(vm, &c, v, out);
     decref(v);
     return ok ? p + 1 : NULL;
 }
@@ -296,10 +324,8 @@ static bool field(Template *t, const char *p, const char *end, int depth, const 
     const char *rest = name_end;
     if (rest < close && *rest == '!') {
         char how = rest + 1 < close ? rest[1] : '\0';
-        Value shown = how == 'r' || how == 'a' ? vm_repr(vm, v)
-                      : how == 's'             ? vm_str(vm, v)
-                                               : vm_raise(vm, EXC_ValueError,
-                                                          "Unknown conversion specifier '%c'", how ? how : '}');
+        Value shown = how ? vm_converted(vm, v, how)
+                          : vm_raise(vm, EXC_ValueError, "unmatched '{' in format spec");
         decref(v);
         if (is_null(shown)) return false;
         v = shown;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "frontend/compile.h"
+#include "frontend/int.h"
 #include "frontend/interp.h"
 
 enum { CHUNK_BYTES = 256 * 1024 };
@@ -20,6 +21,8 @@ static Value const_value(Vm *vm, const Const *c) {
         return ELLIPSIS;
     case CONST_INT:
         return from_int(c->as.integer);
+    case CONST_BIG_INT:
+        return int_from_bigint(vm, bigint_literal(c->as.string.bytes, c->as.string.length));
     case CONST_FLOAT:
         return from_float(c->as.number);
     case CONST_STRING:

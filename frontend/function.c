@@ -407,6 +407,18 @@ METHOD(property_deleter) {
     return property_with(vm, args, nargs, kwnames, 2);
 }
 
+static Value property_abstract(Vm *vm, const Property *p) {
+    const Value parts[] = {p->get, p->set, p->del};
+    for (size_t i = 0; i < 3; i++) {
+        if (is_null(parts[i])) continue;
+        Value mark = vm_getattr_optional(vm, parts[i], vm_intern_text(vm, "__isabstractmethod__"));
+        int truth = is_null(mark) ? 0 : vm_truth(vm, mark);
+        decref(mark);
+        if (truth || vm_failed(vm)) return truth < 0 ? NULL_VALUE : from_bool(truth);
+    }
+    return from_bool(false);
+}
+
 static Value property_getattr(Vm *vm, Value self, Str *name) {
     Property *p = as_property(self);
     Value v = NULL_VALUE;
@@ -421,6 +433,8 @@ static Value property_getattr(Vm *vm, Value self, Str *name) {
         return !is_null(p->doc)  ? incref(p->doc)
                : is_null(p->get) ? NONE
                                  : vm_getattr(vm, p->get, name);
+    else if (str_equals(name, "__isabstractmethod__"))
+        return property_abstract(vm, p);
     else
         known = false;
     if (known) return is_null(v) ? NONE : incref(v);

@@ -29,7 +29,7 @@ static Value unknown_module(Vm *vm, const char *name) {
     for (size_t i = 0; i < count; i++)
         if (words[i][0] != '_' && !strchr(words[i], '.'))
             buf_printf(&list, "%s%s", list.size ? ", " : "", words[i]);
-    vm_raise(vm, EXC_ModuleNotFoundError, "No module named '%s' in nnc", name);
+    vm_raise(vm, EXC_ModuleNotFoundError, "No module named '%s'", name);
     vm_add_hint(vm, near);
     Dict **dict = obj_dict_slot(vm->raised.o);
     if (!*dict) *dict = dict_new(vm);

@@ -244,6 +244,25 @@ static Value call_metaclass(Vm *vm, Value meta, Str *name, Value bases, Dict *na
     return made;
 }
 
+/* What the metaclass's __prepare__ puts into the namespace before the body runs. */
+static bool prepare_namespace(Vm *vm, Value meta, Str *name, Value bases, Value kwargs,
+                              Dict *namespace) {
+    if (!is_class(meta) || as_class(meta) == vm->cls[CLS_TYPE]) return true;
+    Value hook = vm_getattr_optional(vm, meta, vm->names.prepare_);
+    if (is_null(hook)) return !vm_failed(vm);
+    Value args = list_new(vm, 2);
+    list_append(as_list(args), FROM_OBJ(name));
+    list_append(as_list(args), bases);
+    Value keywords = is_dict(kwargs) ? incref(kwargs) : FROM_OBJ(dict_new(vm));
+    Value given = call_spread(vm, hook, args, keywords);
+    decref(keywords);
+    bool ok = !is_null(given) && dict_update(vm, namespace, given);
+    decref(given);
+    decref(args);
+    decref(hook);
+    return ok;
+}
+
 Value make_class(Vm *vm, Function *body, Str *name, const Value *bases, int count, Value kwargs) {
     Value asked = NULL_VALUE;
     if (is_dict(kwargs)) {
@@ -256,11 +275,12 @@ Value make_class(Vm *vm, Function *body, Str *name, const Value *bases, int coun
                                                     (int)as_tuple(resolved)->count);
     if (!is_null(meta)) {
         Dict *namespace = dict_new(vm);
+        bool ready = prepare_namespace(vm, meta, name, resolved, kwargs, namespace);
         dict_set_str(namespace, vm->names.module_, FROM_OBJ(body->module->name));
         Value qualname = FROM_OBJ(body->qualname);
         dict_set_str(namespace, vm->names.qualname_, qualname);
         if (!is_null(body->doc)) dict_set_str(namespace, vm->names.doc_, body->doc);
-        Value cell = run_class_body(vm, body, namespace);
+        Value cell = ready ? run_class_body(vm, body, namespace) : NULL_VALUE;
         if (!is_null(cell)) {
             made = call_metaclass(vm, meta, name, resolved, namespace,
                                   is_dict(kwargs) ? as_dict(kwargs) : NULL);
@@ -283,6 +303,8 @@ static void put_callable(Vm *vm, Value callable, Buf *out) {
     } else if (callable.tag == TAG_OBJ && callable.o->cls == vm->cls[CLS_FUNCTION]) {
         const Function *f = (const Function *)(const void *)callable.o;
         buf_printf(out, "%s.%s", f->module->name->data, f->qualname->data);
+    } else if (callable.tag == TAG_OBJ && callable.o->cls == vm->cls[CLS_NATIVE]) {
+        buf_puts(out, ((const Native *)(const void *)callable.o)->name);
     } else {
         Value module =
             is_class(callable) ? dict_get(as_class(callable)->dict, vm->names.module_) : NULL_VALUE;
@@ -420,7 +442,7 @@ Value build_set(Vm *vm, Value *sp, int count, const Instruction *in) {
 }
 
 Value format_value(Vm *vm, Value v, int conversion, Value spec) {
-    Value shown = conversion == 's' ? vm_str(vm, v) : conversion == 0 ? incref(v) : vm_repr(vm, v);
+    Value shown = conversion == 0 ? incref(v) : vm_converted(vm, v, (char)conversion);
     if (is_null(shown)) return shown;
     bool plain = is_null(spec);
     Value text = plain && shown.tag == TAG_OBJ && shown.o->cls == vm->cls[CLS_STR]
@@ -438,14 +460,14 @@ Value join_strings(Vm *vm, const Value *parts, size_t count) {
 }
 
 /* An instance to raise, from an instance or a class; NULL_VALUE: raised something else. */
-static Value as_raisable(Vm *vm, Value v) {
+static Value as_raisable(Vm *vm, Value v, const char *what) {
     if (is_exception(v)) return incref(v);
     if (is_class(v) && class_is_subclass(as_class(v), vm->exc[EXC_BaseException])) {
         Value made = vm_call0(vm, v);
         if (is_null(made) || is_exception(made)) return made;
         decref(made);
     }
-    return vm_raise(vm, EXC_TypeError, "exceptions must derive from BaseException");
+    return vm_raise(vm, EXC_TypeError, "%s must derive from BaseException", what);
 }
 
 Value raise_exception(Vm *vm, Value exception, Value cause) {
@@ -455,11 +477,11 @@ Value raise_exception(Vm *vm, Value exception, Value cause) {
         vm->raised = incref(vm->handled);
         return NULL_VALUE;
     }
-    Value made = as_raisable(vm, exception);
+    Value made = as_raisable(vm, exception, "exceptions");
     if (is_null(made)) return made;
     if (!is_null(cause)) {
         Exception *e = as_exception(made);
-        Value reason = is_none(cause) ? NONE : as_raisable(vm, cause);
+        Value reason = is_none(cause) ? NONE : as_raisable(vm, cause, "exception causes");
         if (is_null(reason)) {
             decref(made);
             return reason;

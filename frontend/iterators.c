@@ -25,7 +25,11 @@ static bool slice_part(Vm *vm, Value v, int64_t *out) {
                  "slice indices must be integers or None or have an __index__ method");
         return false;
     }
-    return vm_to_index(vm, v, out);
+    Value index = vm_index(vm, v);
+    if (is_null(index)) return false;
+    *out = as_int(index); /* beyond 64 bits is beyond any end */
+    decref(index);
+    return true;
 }
 
 bool slice_bounds(Vm *vm, const Slice *slice, int64_t length, int64_t *start, int64_t *step,
@@ -186,7 +190,7 @@ static Value range_getitem(Vm *vm, Value self, Value key) {
         Value made = range_new(vm, from, from + count * by, by);
         return made;
     }
-    if (!vm_to_index(vm, key, &index)) return NULL_VALUE;
+    if (!vm_to_position(vm, key, &index)) return NULL_VALUE;
     if (index < 0) index += r->length;
     if (index < 0 || index >= r->length)
         return vm_raise(vm, EXC_IndexError, "range object index out of range");

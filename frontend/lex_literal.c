@@ -5,6 +5,7 @@
  * brackets and strings here and parsed later. */
 #include "frontend/lexer_internal.h"
 
+#include "support/bigint.h"
 #include "support/checked.h"
 
 #include <stdlib.h>
@@ -15,13 +16,6 @@ static const uint32_t UNTERMINATED = UINT32_MAX;
 
 static char char_at(const Lexer *lexer, uint32_t pos) {
     return pos < lexer->end ? lexer->text[pos] : '\0';
-}
-
-static int digit_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return 99;
 }
 
 static Token number_error(Lexer *lexer, uint32_t begin, const char *message) {
@@ -35,21 +29,19 @@ static bool skip_digits(Lexer *lexer, int base) {
     bool any = false;
     for (;; lexer->pos++) {
         char c = char_at(lexer, lexer->pos);
-        if (digit_value(c) < base)
+        if (bigint_digit_value(c) < base)
             any = true;
-        else if (c != '_' || !any || digit_value(char_at(lexer, lexer->pos + 1)) >= base)
+        else if (c != '_' || !any || bigint_digit_value(char_at(lexer, lexer->pos + 1)) >= base)
             return any;
     }
 }
 
-static bool integer_value(const Lexer *lexer, uint32_t begin, uint64_t base, uint64_t *out) {
-    const uint64_t limit = (uint64_t)1 << 63; /* only valid negated; the parser checks */
-    uint64_t value = 0;
+static bool integer_value(const Lexer *lexer, uint32_t begin, int64_t base, int64_t *out) {
+    int64_t value = 0;
     for (uint32_t i = begin; i < lexer->pos; i++) {
         if (lexer->text[i] == '_') continue;
-        if (__builtin_mul_overflow(value, base, &value) ||
-            __builtin_add_overflow(value, (uint64_t)digit_value(lexer->text[i]), &value) ||
-            value > limit)
+        if (!mul_i64(value, base, &value) ||
+            !add_i64(value, bigint_digit_value(lexer->text[i]), &value))
             return false;
     }
     *out = value;
@@ -63,14 +55,11 @@ static bool glued_to_name(const Lexer *lexer) {
     return lex_keyword(lexer->text + lexer->pos, end - lexer->pos) == TOKEN_NAME;
 }
 
-static Token integer_token(Lexer *lexer, uint32_t begin, uint32_t digits, uint64_t base) {
-    uint64_t value = 0;
-    if (glued_to_name(lexer) || (base != 10 && digit_value(char_at(lexer, lexer->pos)) < 10))
+static Token integer_token(Lexer *lexer, uint32_t begin, uint32_t digits, int64_t base) {
+    if (glued_to_name(lexer) || (base != 10 && bigint_digit_value(char_at(lexer, lexer->pos)) < 10))
         return number_error(lexer, begin, "invalid integer literal");
-    if (!integer_value(lexer, digits, base, &value))
-        return number_error(lexer, begin, "integer literal is too large: integers have 64 bits");
     Token token = {.kind = TOKEN_INT, .begin = begin, .end = lexer->pos};
-    token.as.integer = value;
+    if (!integer_value(lexer, digits, base, &token.as.integer)) token.kind = TOKEN_BIG_INT;
     return token;
 }
 
@@ -99,7 +88,7 @@ Token lex_number(Lexer *lexer) {
             uint32_t digits = lexer->pos;
             if (!skip_digits(lexer, base))
                 return number_error(lexer, begin, "invalid integer literal");
-            return integer_token(lexer, begin, digits, (uint64_t)base);
+            return integer_token(lexer, begin, digits, base);
         }
     }
     bool is_float = false;
@@ -113,7 +102,7 @@ Token lex_number(Lexer *lexer) {
     char next = (char)(char_at(lexer, lexer->pos) | 0x20);
     char sign = char_at(lexer, lexer->pos + 1);
     uint32_t exponent = lexer->pos + 1 + (sign == '+' || sign == '-');
-    if (next == 'e' && digit_value(char_at(lexer, exponent)) < 10) {
+    if (next == 'e' && bigint_digit_value(char_at(lexer, exponent)) < 10) {
         is_float = true;
         lexer->pos = exponent;
         skip_digits(lexer, 10);

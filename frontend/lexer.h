@@ -106,6 +106,7 @@ typedef enum TokenKind {
     TOKEN_DEDENT,
     TOKEN_NAME,
     TOKEN_INT,
+    TOKEN_BIG_INT, /* beyond 64 bits: its text is its value */
     TOKEN_FLOAT,
     TOKEN_STRING,
 #define X(name, text) TOKEN_##name,
@@ -119,9 +120,9 @@ typedef struct Token {
     uint32_t begin, end; /* byte offsets */
     bool first_on_line;  /* a line break, perhaps a joined one, stands before it */
     union {
-        Name *name;       /* NAME */
-        uint64_t integer; /* INT */
-        double number;    /* FLOAT */
+        Name *name;      /* NAME */
+        int64_t integer; /* INT */
+        double number;   /* FLOAT */
         struct {
             uint32_t begin, end; /* the text between the quotes */
             bool raw, bytes, format;

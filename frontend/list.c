@@ -189,20 +189,7 @@ static Value sequence_compare(Vm *vm, CompareOp op, Value a, Value b, bool refle
         if (!is_none(result) || equal < 0) return result;
     }
     int64_t diff = (int64_t)nx - (int64_t)ny;
-    switch (op) {
-    case COMPARE_LT:
-        return from_bool(diff < 0);
-    case COMPARE_LE:
-        return from_bool(diff <= 0);
-    case COMPARE_EQ:
-        return from_bool(diff == 0);
-    case COMPARE_NE:
-        return from_bool(diff != 0);
-    case COMPARE_GT:
-        return from_bool(diff > 0);
-    default:
-        return from_bool(diff >= 0);
-    }
+    return from_order(op, diff);
 }
 
 static Value make_sequence(Vm *vm, bool list, size_t count) {
@@ -278,7 +265,7 @@ static int64_t item_index(Vm *vm, Value key, size_t count, const char *type, con
                  vm_class_name(vm, key));
         return -1;
     }
-    if (!vm_to_index(vm, key, &index)) return -1;
+    if (!vm_to_position(vm, key, &index)) return -1;
     if (index < 0) index += (int64_t)count;
     if (index >= 0 && index < (int64_t)count) return index;
     vm_raise(vm, EXC_IndexError, "%s %s out of range", type, what);

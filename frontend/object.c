@@ -56,8 +56,22 @@ static void free_object(Vm *vm, Obj *obj) {
     if (cls->flags & CLASS_USER) DROP(cls);
 }
 
+/* Runs __del__, which may let the object live on. What it raises is dropped, as in CPython. */
+static bool finalize(Vm *vm, Obj *obj) {
+    if (vm->recursion_limit == 0) return true; /* the Vm goes: no code runs any more */
+    Value raised = vm->raised, self = from_obj(obj);
+    vm->raised = NULL_VALUE;
+    obj->refs = 1;
+    bool found;
+    decref(call_dunder(vm, self, vm->names.del_, NULL, 0, &found));
+    clear_value(&vm->raised);
+    vm->raised = raised;
+    return --obj->refs == 0;
+}
+
 void obj_dealloc(Obj *obj) {
     Vm *vm = obj->cls->vm;
+    if (obj->cls->flags & CLASS_FINALIZER && !finalize(vm, obj)) return;
     if (vm->dealloc_depth >= DEALLOC_DEPTH) {
         VEC_PUSH(vm->dealloc_later, obj);
         return;

@@ -1,4 +1,5 @@
 /* The operations of the language on any values: each asks the classes of its operands. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "frontend/vm_internal.h"
@@ -92,8 +93,7 @@ Value vm_unary(Vm *vm, UnaryOp op, Value a) {
 
 static Value compare_dispatch(Vm *vm, CompareOp op, Value a, Value b) {
     Class *of_a = vm_class_of(vm, a), *of_b = vm_class_of(vm, b);
-    bool b_first =
-        of_a != of_b && class_is_subclass(of_b, of_a) && of_b->slots.compare != of_a->slots.compare;
+    bool b_first = of_a != of_b && class_is_subclass(of_b, of_a);
     if (b_first) {
         Value result = of_b->slots.compare(vm, op, a, b, true);
         if (result.tag != TAG_NOT_IMPLEMENTED) return result;
@@ -223,8 +223,10 @@ Value vm_getitem(Vm *vm, Value v, Value key) {
 bool vm_setitem(Vm *vm, Value v, Value key, Value value) {
     Class *cls = vm_class_of(vm, v);
     if (cls->slots.setitem) return cls->slots.setitem(vm, v, key, value);
-    vm_raise(vm, EXC_TypeError, "'%s' object does not support item %s", cls->name,
-             is_null(value) ? "deletion" : "assignment");
+    vm_raise(vm, EXC_TypeError,
+             is_null(value) ? "'%s' object doesn't support item deletion"
+                            : "'%s' object does not support item assignment",
+             cls->name);
     return false;
 }
 
@@ -282,6 +284,36 @@ Value vm_format(Vm *vm, Value v, Str *spec) {
     Value result = vm_class_of(vm, v)->slots.format(vm, v, spec);
     vm_leave(vm);
     return result;
+}
+
+Value vm_ascii(Vm *vm, Value v) {
+    Value text = vm_repr(vm, v);
+    if (is_null(text)) return text;
+    const Str *s = as_str(text);
+    Buf buf = {0};
+    for (size_t i = 0; i < s->size;) {
+        uint32_t c;
+        i += utf8_decode(s->data + i, s->size - i, &c);
+        if (c < 0x80)
+            buf_putc(&buf, (char)c);
+        else
+            buf_printf(&buf, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+    }
+    decref(text);
+    return str_from_buf(vm, &buf);
+}
+
+Value vm_converted(Vm *vm, Value v, char how) {
+    switch (how) {
+    case 's':
+        return vm_str(vm, v);
+    case 'r':
+        return vm_repr(vm, v);
+    case 'a':
+        return vm_ascii(vm, v);
+    default:
+        return vm_raise(vm, EXC_ValueError, "Unknown conversion specifier %c", how);
+    }
 }
 
 static bool put_text(Value text, Buf *out) {
@@ -361,26 +393,34 @@ int vm_isinstance(Vm *vm, Value v, Value classes) {
 
 /* ---- conversions ---- */
 
-bool vm_to_index(Vm *vm, Value v, int64_t *out) {
-    if (is_int(v)) {
-        *out = as_int(v);
-        return true;
-    }
+Value vm_index(Vm *vm, Value v) {
     Class *cls = vm_class_of(vm, v);
-    if (!cls->slots.to_index) {
-        vm_raise(vm, EXC_TypeError, "'%s' object cannot be interpreted as an integer", cls->name);
-        return false;
-    }
+    if (!cls->slots.to_index)
+        return vm_raise(vm, EXC_TypeError, "'%s' object cannot be interpreted as an integer",
+                        cls->name);
     Value result = cls->slots.to_index(vm, v);
-    if (is_null(result)) return false;
-    bool ok = is_int(result);
-    if (ok)
-        *out = as_int(result);
-    else
-        vm_raise(vm, EXC_TypeError, "__index__ returned non-int (type %s)",
-                 vm_class_name(vm, result));
+    if (is_null(result) || is_int(result)) return result;
+    vm_raise(vm, EXC_TypeError, "__index__ returned non-int (type %s)", vm_class_name(vm, result));
     decref(result);
-    return ok;
+    return NULL_VALUE;
+}
+
+static bool to_int64(Vm *vm, Value v, ExceptionId too_large, int64_t *out) {
+    Value result = is_number_tag(v) ? v : vm_index(vm, v);
+    if (is_null(result)) return false;
+    bool fits = !is_big(result);
+    *out = as_int(result);
+    decref(result);
+    if (!fits) vm_raise(vm, too_large, "cannot fit 'int' into an index-sized integer");
+    return fits;
+}
+
+bool vm_to_index(Vm *vm, Value v, int64_t *out) {
+    return to_int64(vm, v, EXC_OverflowError, out);
+}
+
+bool vm_to_position(Vm *vm, Value key, int64_t *out) {
+    return to_int64(vm, key, EXC_IndexError, out);
 }
 
 bool vm_to_double(Vm *vm, Value v, double *out) {
@@ -389,8 +429,10 @@ bool vm_to_double(Vm *vm, Value v, double *out) {
         return true;
     }
     if (is_int(v)) {
-        *out = (double)as_int(v);
-        return true;
+        *out = is_big(v) ? bigint_to_double(&((IntObj *)(void *)v.o)->big) : (double)as_int(v);
+        if (!isinf(*out)) return true;
+        vm_raise(vm, EXC_OverflowError, "int too large to convert to float");
+        return false;
     }
     Class *cls = vm_class_of(vm, v);
     if (cls->slots.to_float) {
@@ -406,10 +448,10 @@ bool vm_to_double(Vm *vm, Value v, double *out) {
         return ok;
     }
     if (cls->slots.to_index) {
-        int64_t number;
-        if (!vm_to_index(vm, v, &number)) return false;
-        *out = (double)number;
-        return true;
+        Value number = vm_index(vm, v);
+        bool ok = !is_null(number) && vm_to_double(vm, number, out);
+        decref(number);
+        return ok;
     }
     vm_raise(vm, EXC_TypeError, "must be real number, not %s", cls->name);
     return false;

@@ -222,6 +222,14 @@ static Expr *parse_atom(Parser *parser) {
         expr->as.integer = token.as.integer;
         return expr;
     }
+    case TOKEN_BIG_INT: {
+        Expr *expr = parse_constant(parser, EXPR_BIG_INT);
+        size_t size = token.end - token.begin;
+        expr->as.string.bytes =
+            arena_strndup(parser->arena, parser->lexer.text + token.begin, size);
+        expr->as.string.length = size;
+        return expr;
+    }
     case TOKEN_FLOAT: {
         Expr *expr = parse_constant(parser, EXPR_FLOAT);
         expr->as.number = token.as.number;

@@ -108,6 +108,7 @@ static const char *describe_token(Parser *parser) {
     case TOKEN_DEDENT:
         return "the end of the block";
     case TOKEN_INT:
+    case TOKEN_BIG_INT:
     case TOKEN_FLOAT:
         return "a number";
     case TOKEN_STRING:

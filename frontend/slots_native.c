@@ -287,10 +287,30 @@ static bool takes_arguments(const Class *cls, bool of_init) {
     return cls->slots.create != object->slots.create;
 }
 
+static Value still_abstract(Vm *vm, Class *cls) {
+    Value names = vm_getattr_text(vm, FROM_OBJ(cls), "__abstractmethods__");
+    Value list = is_null(names) ? names : list_from_iterable(vm, names);
+    decref(names);
+    if (is_null(list)) return list;
+    Value sorted = sort_list(vm, as_list(list), NONE, false);
+    Buf text = {0};
+    for (size_t i = 0; !is_null(sorted) && i < as_list(list)->count; i++) {
+        if (i) buf_puts(&text, ", ");
+        vm_str_to(vm, as_list(list)->items[i], &text);
+    }
+    if (!vm_failed(vm))
+        vm_raise(vm, EXC_TypeError, "Can't instantiate abstract class %s with abstract method%s %s",
+                 cls->name, as_list(list)->count > 1 ? "s" : "", buf_text(&text));
+    buf_free(&text);
+    decref(list);
+    return NULL_VALUE;
+}
+
 static Value object_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
     (void)args;
     if ((nargs > 0 || (kwnames && kwnames->count)) && !takes_arguments(cls, true))
         return vm_raise(vm, EXC_TypeError, "%s() takes no arguments", cls->name);
+    if (cls->flags & CLASS_ABSTRACT) return still_abstract(vm, cls);
     return from_obj(vm_alloc(vm, cls));
 }
 

@@ -115,7 +115,7 @@ static bool user_hash(Vm *vm, Value self, int64_t *out) {
     if (is_null(result)) return false;
     bool ok = is_int(result);
     if (ok)
-        *out = int_hash(as_int(result));
+        vm_hash(vm, result, out);
     else
         vm_raise(vm, EXC_TypeError, "__hash__ method should return an integer");
     decref(result);

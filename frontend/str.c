@@ -221,23 +221,12 @@ static Value str_compare(Vm *vm, CompareOp op, Value a, Value b, bool reflected)
     if (!is_str(a) || !is_str(b)) return NOT_IMPLEMENTED;
     if (op == COMPARE_EQ && as_str(a)->size != as_str(b)->size) return from_bool(false);
     int diff = order(as_str(a), as_str(b));
-    switch (op) {
-    case COMPARE_LT:
-        return from_bool(diff < 0);
-    case COMPARE_LE:
-        return from_bool(diff <= 0);
-    case COMPARE_EQ:
-        return from_bool(diff == 0);
-    case COMPARE_NE:
-        return from_bool(diff != 0);
-    case COMPARE_GT:
-        return from_bool(diff > 0);
-    default:
-        return from_bool(diff >= 0);
-    }
+    return from_order(op, diff);
 }
 
-static Value repeat(Vm *vm, const Str *s, int64_t times) {
+static Value repeat(Vm *vm, const Str *s, Value number) {
+    int64_t times;
+    if (!vm_to_index(vm, number, &times)) return NULL_VALUE;
     if (times <= 0 || s->size == 0) return NEW_REF(vm->empty_str);
     size_t total;
     if (!mul_size(s->size, (size_t)times, &total) || total > MAX_TEXT)
@@ -265,8 +254,8 @@ static Value str_binary(Vm *vm, BinaryOp op, Value a, Value b, bool reflected) {
         made->length = x->length + y->length;
         return FROM_OBJ(made);
     }
-    if (op == BINARY_MUL && is_str(a) && is_int(b)) return repeat(vm, as_str(a), as_int(b));
-    if (op == BINARY_MUL && is_str(b) && is_int(a)) return repeat(vm, as_str(b), as_int(a));
+    if (op == BINARY_MUL && is_str(a) && is_int(b)) return repeat(vm, as_str(a), b);
+    if (op == BINARY_MUL && is_str(b) && is_int(a)) return repeat(vm, as_str(b), a);
     if (op == BINARY_MOD && is_str(a)) return str_percent(vm, as_str(a), b);
     return NOT_IMPLEMENTED;
 }
@@ -297,7 +286,7 @@ static Value str_getitem(Vm *vm, Value self, Value key) {
     if (!is_int(key) && !vm_class_of(vm, key)->slots.to_index)
         return vm_raise(vm, EXC_TypeError, "string indices must be integers, not '%s'",
                         vm_class_name(vm, key));
-    if (!vm_to_index(vm, key, &index)) return NULL_VALUE;
+    if (!vm_to_position(vm, key, &index)) return NULL_VALUE;
     if (index < 0) index += (int64_t)s->length;
     if (index < 0 || index >= (int64_t)s->length)
         return vm_raise(vm, EXC_IndexError, "string index out of range");
@@ -329,9 +318,8 @@ static Value str_create(Vm *vm, Class *cls, const Value *args, int nargs, const 
     Value text;
     if (is_null(out[0]))
         text = NEW_REF(vm->empty_str);
-    else if (has_flag(out[0], CLASS_BYTES) && !is_null(out[1]))
-        text = str_new(vm, (const char *)((Bytes *)(void *)out[0].o)->data,
-                       ((Bytes *)(void *)out[0].o)->size);
+    else if (has_flag(out[0], CLASS_BYTES) && !(is_null(out[1]) && is_null(out[2])))
+        text = bytes_to_str(vm, (Bytes *)(void *)out[0].o, out[1], out[2]);
     else
         text = vm_str(vm, out[0]);
     if (is_null(text) || cls == vm->cls[CLS_STR]) return text;

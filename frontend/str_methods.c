@@ -1,7 +1,6 @@
 /* Methods of str. Case and character classes know ASCII and Latin-1; other letters keep theirs. */
 #include <ctype.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "frontend/vm_internal.h"
 
@@ -463,49 +462,6 @@ METHOD(str_expandtabs) {
             column += ((unsigned char)c & 0xc0) != 0x80;
     }
     return str_from_buf(vm, &buf);
-}
-
-bool text_encoding(Vm *vm, Value v, TextEncoding *out) {
-    static const struct {
-        const char *name;
-        TextEncoding encoding;
-    } known[] = {{"utf-8", ENCODING_UTF8},     {"utf8", ENCODING_UTF8},
-                 {"ascii", ENCODING_ASCII},    {"latin1", ENCODING_LATIN1},
-                 {"latin-1", ENCODING_LATIN1}, {"iso-8859-1", ENCODING_LATIN1}};
-    const char *name = is_null(v) ? "utf-8" : vm_to_text(vm, v, "encoding");
-    if (!name) return false;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        *out = known[i].encoding;
-        if (strcasecmp(name, known[i].name) == 0) return true;
-    }
-    vm_raise(vm, EXC_LookupError, "unknown encoding: %s (nnc has utf-8, ascii and latin-1)", name);
-    return false;
-}
-
-METHOD(str_encode) {
-    Value out[2];
-    TextEncoding encoding;
-    if (!vm_args(vm, "encode", "encoding? errors?", args + 1, nargs - 1, kwnames, out) ||
-        !text_encoding(vm, out[0], &encoding))
-        return NULL_VALUE;
-    const Str *s = as_str(args[0]);
-    if (encoding == ENCODING_UTF8 || s->size == s->length) return bytes_new(vm, s->data, s->size);
-    uint32_t limit = encoding == ENCODING_ASCII ? 0x80 : 0x100;
-    Buf buf = {0};
-    for (size_t i = 0; i < s->size;) {
-        uint32_t c;
-        i += utf8_decode(s->data + i, s->size - i, &c);
-        if (c >= limit) {
-            buf_free(&buf);
-            return vm_raise(vm, EXC_UnicodeEncodeError,
-                            "'%s' codec can't encode a character: ordinal not in range(%u)",
-                            limit == 0x80 ? "ascii" : "latin-1", (unsigned)limit);
-        }
-        buf_putc(&buf, (char)c);
-    }
-    Value made = bytes_new(vm, buf_text(&buf), buf.size);
-    buf_free(&buf);
-    return made;
 }
 
 METHOD(str_maketrans) {

@@ -20,8 +20,6 @@ static void split_blank(Vm *vm, const Str *s, int64_t limit, List *out) {
             at++;
         if (at == end) return;
         if (limit == 0) {
-            while (end > at && is_blank(end[-1]))
-                end--;
             push(vm, out, at, end);
             return;
         }
@@ -40,8 +38,6 @@ static void rsplit_blank(Vm *vm, const Str *s, int64_t limit, List *out) {
             at--;
         if (at == start) return;
         if (limit == 0) {
-            while (start < at && is_blank(*start))
-                start++;
             push(vm, out, start, at);
             return;
         }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "frontend/operators.h"
+#include "support/bigint.h"
 #include "support/buf.h"
 #include "support/source.h"
 
@@ -68,6 +69,23 @@ static inline Value from_int(int64_t i) {
 }
 static inline Value from_bool(bool b) {
     return (Value){TAG_BOOL, {.i = b}};
+}
+/* What a comparison operator says of an order: negative, zero or positive. */
+static inline Value from_order(CompareOp op, int64_t order) {
+    switch (op) {
+    case COMPARE_LT:
+        return from_bool(order < 0);
+    case COMPARE_LE:
+        return from_bool(order <= 0);
+    case COMPARE_EQ:
+        return from_bool(order == 0);
+    case COMPARE_NE:
+        return from_bool(order != 0);
+    case COMPARE_GT:
+        return from_bool(order > 0);
+    default:
+        return from_bool(order >= 0);
+    }
 }
 static inline Value from_float(double f) {
     return (Value){TAG_FLOAT, {.f = f}};
@@ -167,6 +185,8 @@ enum ClassFlags {
     CLASS_HAS_DICT = 1 << 18,        /* instances have a __dict__ */
     CLASS_NO_NEW = 1 << 19,          /* the program can't instantiate it */
     CLASS_UNTRACKED = 1 << 20,       /* instances start with an Obj: they hold no references */
+    CLASS_ABSTRACT = 1 << 21,        /* its __abstractmethods__ are not empty */
+    CLASS_FINALIZER = 1 << 22,       /* has a __del__ */
 };
 
 struct Class {
@@ -184,7 +204,6 @@ struct Class {
     unsigned flags;
     uint32_t version;        /* changes when an attribute lookup may give another answer */
     VEC(Class *) subclasses; /* not owned */
-    const Method *methods;
 };
 
 struct Str {
@@ -202,10 +221,12 @@ typedef struct Bytes {
     size_t size;
 } Bytes;
 
-/* Instances of classes derived from int and float; plain numbers are never boxed. */
+/* Ints beyond 64 bits, and instances of classes derived from int or float; other numbers are never
+ * boxed. */
 typedef struct IntObj {
     GcObj gc;
-    int64_t value;
+    int64_t value; /* of a big one: the nearest int of 64 bits */
+    BigInt big;    /* no digits: `value` is the int */
 } IntObj;
 typedef struct FloatObj {
     GcObj gc;
@@ -405,7 +426,10 @@ static inline Class *as_class(Value v) {
 static inline Exception *as_exception(Value v) {
     return (Exception *)(void *)v.o;
 }
-/* The int of an is_int() value, the double of an is_float() value. */
+static inline bool is_big(Value v) {
+    return has_flag(v, CLASS_INT) && ((IntObj *)(void *)v.o)->big.count > 0;
+}
+/* The int of an is_int() value (the nearest of 64 bits), the double of an is_float() value. */
 static inline int64_t as_int(Value v) {
     return v.tag == TAG_OBJ ? ((IntObj *)(void *)v.o)->value : v.i;
 }

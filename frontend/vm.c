@@ -7,7 +7,7 @@
 #include "frontend/compile.h"
 #include "frontend/interp.h"
 
-enum { RECURSION_LIMIT = 1000 };
+enum { RECURSION_LIMIT = 1000, INT_DIGITS_LIMIT = 4300 };
 
 static void names_init(Vm *vm) {
 #define X(id) vm->names.id##_ = vm_intern_text(vm, "__" #id "__");
@@ -29,7 +29,10 @@ static void names_init(Vm *vm) {
 }
 
 void vm_init(Vm *vm, Sources *sources) {
-    *vm = (Vm){.sources = sources, .recursion_limit = RECURSION_LIMIT, .out = stdout};
+    *vm = (Vm){.sources = sources,
+               .recursion_limit = RECURSION_LIMIT,
+               .int_digits_limit = INT_DIGITS_LIMIT,
+               .out = stdout};
     vm->interrupted = &vm->never_interrupted;
     vm->interns = xcalloc(1, sizeof *vm->interns);
     interns_init(vm->interns);

@@ -194,8 +194,9 @@ struct Vm {
     char *stack_floor;        /* the C stack may not grow past this address */
     int depth;                /* frames and native recursion together */
     int recursion_limit;
-    uint64_t steps, step_limit;              /* backward jumps and calls; 0: no limit */
-    volatile sig_atomic_t *interrupted;      /* not 0: KeyboardInterrupt at the next step */
+    int int_digits_limit;               /* of ints read from and written as decimal text; 0: none */
+    uint64_t steps, step_limit;         /* backward jumps and calls; 0: no limit */
+    volatile sig_atomic_t *interrupted; /* not 0: KeyboardInterrupt at the next step */
     volatile sig_atomic_t never_interrupted; /* where that points without a signal handler */
     Value native_data;                       /* `data` of the Native being called; borrowed */
     Class *native_owner;                     /* its `owner` */
@@ -309,8 +310,10 @@ bool vm_args(Vm *vm, const char *function, const char *spec, const Value *args, 
 bool vm_args_simple(Vm *vm, const char *function, int nargs, const Tuple *kwnames, int min,
                     int max);
 /* Conversions of an argument; `what` names it in the TypeError. */
-bool vm_to_index(Vm *vm, Value v, int64_t *out);           /* int or __index__ */
-bool vm_to_double(Vm *vm, Value v, double *out);           /* float, int or __float__ */
+bool vm_to_index(Vm *vm, Value v, int64_t *out);      /* int or __index__, of 64 bits */
+bool vm_to_position(Vm *vm, Value key, int64_t *out); /* the same for an item's index */
+Value vm_index(Vm *vm, Value v);                      /* the same of any size, as a plain int */
+bool vm_to_double(Vm *vm, Value v, double *out);      /* float, int or __float__ */
 const char *vm_to_text(Vm *vm, Value v, const char *what); /* str: its bytes; NULL: raised */
 
 /* ---- calling ---- */
@@ -353,8 +356,11 @@ int vm_contains(Vm *vm, Value container, Value item);
 Value vm_iter(Vm *vm, Value v);
 /* NULL_VALUE without vm->raised: exhausted. */
 Value vm_next(Vm *vm, Value iterator);
-Value vm_repr(Vm *vm, Value v); /* a Str */
-Value vm_str(Vm *vm, Value v);  /* a Str */
+Value vm_repr(Vm *vm, Value v);  /* a Str */
+Value vm_str(Vm *vm, Value v);   /* a Str */
+Value vm_ascii(Vm *vm, Value v); /* repr with escapes for what is not ASCII */
+/* The text that `{v!how}` stands for: 's', 'r' or 'a'. */
+Value vm_converted(Vm *vm, Value v, char how);
 Value vm_format(Vm *vm, Value v, Str *spec);
 bool vm_repr_to(Vm *vm, Value v, Buf *out);
 bool vm_str_to(Vm *vm, Value v, Buf *out);

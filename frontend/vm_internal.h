@@ -54,12 +54,16 @@ NativeClass builtin_class_spec(ClassId id);
 Value str_alloc(Vm *vm, Class *cls, const char *text, size_t size);
 Value int_parse(Vm *vm, const char *text, size_t size, int base, Value original);
 bool float_parse(const char *text, size_t size, double *out);
-Value int_overflow(Vm *vm);
+Value int_power_modulo(Vm *vm, Value a, Value b, Value m);
 int64_t int_hash(int64_t value);
 int64_t float_hash(double value);
 int64_t bytes_hash(const char *data, size_t size);
 Value format_spec(Vm *vm, Value v, const char *spec, size_t size);
 Value str_percent(Vm *vm, Str *format, Value args);
+Value str_encode(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
+Value str_to_bytes(Vm *vm, const Str *s, Value encoding, Value errors);
+Value bytes_to_str(Vm *vm, const Bytes *b, Value encoding, Value errors);
+Value bytes_decode(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value str_format_method(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 void str_repr_to(const Str *s, Buf *out);
 size_t utf8_decode(const char *text, size_t size, uint32_t *out);
@@ -84,9 +88,6 @@ Value str_partition(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value str_rpartition(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value str_join(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value str_format_map(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
-/* The `encoding` argument of encode and decode; NULL_VALUE: utf-8. False: raised. */
-typedef enum TextEncoding { ENCODING_UTF8, ENCODING_ASCII, ENCODING_LATIN1 } TextEncoding;
-bool text_encoding(Vm *vm, Value v, TextEncoding *out);
 const char *memmem_find(const char *text, size_t size, const char *part, size_t part_size);
 Value dict_iter(Vm *vm, Value self);
 Value tuple_alloc(Vm *vm, Class *cls, size_t count);
@@ -161,14 +162,12 @@ extern const Slots int_slots, bool_slots, float_slots, str_slots, str_iterator_s
     enumerate_slots, zip_slots, map_slots, filter_slots, callable_iterator_slots, function_slots,
     native_slots, method_slots, property_slots, staticmethod_slots, classmethod_slots, super_slots,
     cell_slots, generator_slots, file_slots;
-extern const Method int_methods[], float_methods[], str_methods[], bytes_methods[], list_methods[],
-    tuple_methods[], dict_methods[], dict_view_methods[], set_methods[], frozenset_methods[],
-    range_methods[], slice_methods[], sequence_iterator_methods[], property_methods[],
-    generator_methods[], file_methods[];
+extern const Method int_methods[], float_methods[], str_methods[], bytes_methods[],
+    bytearray_methods[], list_methods[], tuple_methods[], dict_methods[], dict_view_methods[],
+    set_methods[], frozenset_methods[], range_methods[], slice_methods[],
+    sequence_iterator_methods[], property_methods[], generator_methods[], file_methods[];
 Value builtin_open(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value builtin_class_getitem(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
-Value int_from_bytes(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
-Value int_to_bytes(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 
 /* call.c, interp.c */
 bool vm_checkpoint(Vm *vm);

@@ -1,6 +1,7 @@
 /* The math module. */
 #include <math.h>
 
+#include "frontend/int.h"
 #include "frontend/modules/modules.h"
 
 void module_functions(Vm *vm, ModuleObj *module, const Method *list) {
@@ -67,23 +68,50 @@ static Value pole(Vm *vm, const char *name, double (*f)(double), const Value *ar
     MODULE_FUNCTION(math_##name) {                                                                 \
         return pole(vm, #name, name, args, nargs, kwnames);                                        \
     }
-POLE(log2)
-POLE(log10)
 POLE(lgamma)
 MODULE_FUNCTION(math_gamma) {
     return pole(vm, "gamma", tgamma, args, nargs, kwnames);
 }
 
+/* A logarithm, also of ints that no double holds. */
+static bool logarithm(Vm *vm, Value v, double (*f)(double), double *out) {
+    double x;
+    if (is_big(v) && as_int(v) > 0) {
+        const BigInt *big = &((IntObj *)(void *)v.o)->big;
+        size_t bits = bigint_bit_length(big), drop = bits > 1024 ? bits - 64 : 0;
+        BigInt top = bigint_shift_right(big, drop);
+        x = bigint_to_double(&top);
+        bigint_free(&top);
+        if (drop) x = ldexp(x, -64); /* a fraction, times 2^bits */
+        *out = f(x) + (drop ? f(2.0) * (double)bits : 0.0);
+        return true;
+    }
+    if (!vm_to_double(vm, v, &x)) return false;
+    *out = f(x);
+    if (x > 0.0 || isnan(x)) return true;
+    domain_error(vm);
+    return false;
+}
+
 MODULE_FUNCTION(math_log) {
-    double x, base = 0;
-    if (!vm_args_simple(vm, "log", nargs, kwnames, 1, 2) || !vm_to_double(vm, args[0], &x))
+    double x, base;
+    if (!vm_args_simple(vm, "log", nargs, kwnames, 1, 2) || !logarithm(vm, args[0], log, &x))
         return NULL_VALUE;
-    if (nargs == 2 && !vm_to_double(vm, args[1], &base)) return NULL_VALUE;
-    if (x <= 0 || (nargs == 2 && base <= 0)) return domain_error(vm);
-    if (nargs == 1) return from_float(log(x));
-    double divisor = log(base);
-    if (divisor == 0) return vm_raise(vm, EXC_ZeroDivisionError, "float division by zero");
-    return from_float(log(x) / divisor);
+    if (nargs == 1) return from_float(x);
+    if (!logarithm(vm, args[1], log, &base)) return NULL_VALUE;
+    return base == 0.0 ? zero_division(vm, "float division by zero") : from_float(x / base);
+}
+MODULE_FUNCTION(math_log2) {
+    double x;
+    if (!vm_args_simple(vm, "log2", nargs, kwnames, 1, 1) || !logarithm(vm, args[0], log2, &x))
+        return NULL_VALUE;
+    return from_float(x);
+}
+MODULE_FUNCTION(math_log10) {
+    double x;
+    if (!vm_args_simple(vm, "log10", nargs, kwnames, 1, 1) || !logarithm(vm, args[0], log10, &x))
+        return NULL_VALUE;
+    return from_float(x);
 }
 
 static Value binary(Vm *vm, const char *name, double (*f)(double, double), const Value *args,
@@ -176,85 +204,98 @@ MODULE_FUNCTION(math_radians) {
     return from_float(x * (M_PI / 180.0));
 }
 
-static int64_t greatest_divisor(int64_t a, int64_t b) {
-    while (b != 0) {
-        int64_t rest = b == -1 ? 0 : a % b;
-        a = b;
-        b = rest;
+/* One binary operation whose operands it takes. */
+static Value combine(Vm *vm, BinaryOp op, Value a, Value b) {
+    Value result = is_null(a) || is_null(b) ? NULL_VALUE : vm_binary(vm, op, a, b);
+    decref(a);
+    decref(b);
+    return result;
+}
+
+static Value greatest_divisor(Vm *vm, Value a, Value b) {
+    IntView space_a, space_b;
+    return int_from_bigint(vm, bigint_gcd(int_view(a, &space_a), int_view(b, &space_b)));
+}
+
+static Value gcd_or_lcm(Vm *vm, const Value *args, int nargs, bool multiple) {
+    Value result = from_int(multiple);
+    for (int i = 0; i < nargs && !is_null(result); i++) {
+        Value v = vm_index(vm, args[i]), next = NULL_VALUE;
+        if (!is_null(v)) next = greatest_divisor(vm, result, v);
+        if (multiple && !is_null(next) && vm_truth(vm, next) > 0) {
+            Value part = combine(vm, BINARY_FLOORDIV, incref(result), next);
+            next = combine(vm, BINARY_MUL, part, vm_unary(vm, UNARY_ABS, v));
+        }
+        decref(v);
+        decref(result);
+        result = next;
     }
-    return a < 0 ? -a : a;
+    return result;
 }
 MODULE_FUNCTION(math_gcd) {
     if (!vm_args_simple(vm, "gcd", nargs, kwnames, 0, -1)) return NULL_VALUE;
-    int64_t result = 0, v;
-    for (int i = 0; i < nargs; i++) {
-        if (!vm_to_index(vm, args[i], &v)) return NULL_VALUE;
-        result = greatest_divisor(result, v);
-    }
-    return from_int(result);
+    return gcd_or_lcm(vm, args, nargs, false);
 }
 MODULE_FUNCTION(math_lcm) {
     if (!vm_args_simple(vm, "lcm", nargs, kwnames, 0, -1)) return NULL_VALUE;
-    int64_t result = 1, v;
-    for (int i = 0; i < nargs; i++) {
-        if (!vm_to_index(vm, args[i], &v)) return NULL_VALUE;
-        if (v == 0) return from_int(0);
-        if (!mul_i64(result / greatest_divisor(result, v), v < 0 ? -v : v, &result))
-            return int_overflow(vm);
-    }
-    return from_int(result);
+    return gcd_or_lcm(vm, args, nargs, true);
 }
 
+/* low * (low + 1) * … * high, by halves so that factors are of like size. */
+static Value product(Vm *vm, int64_t low, int64_t high) {
+    if (low > high) return from_int(1);
+    if (high - low < 8) {
+        Value result = from_int(low);
+        for (int64_t i = low + 1; i <= high; i++)
+            result = combine(vm, BINARY_MUL, result, from_int(i));
+        return result;
+    }
+    int64_t middle = low + (high - low) / 2;
+    return combine(vm, BINARY_MUL, product(vm, low, middle), product(vm, middle + 1, high));
+}
 MODULE_FUNCTION(math_factorial) {
-    int64_t n, result = 1;
+    int64_t n;
     if (!vm_args_simple(vm, "factorial", nargs, kwnames, 1, 1) || !vm_to_index(vm, args[0], &n))
         return NULL_VALUE;
     if (n < 0) return vm_raise(vm, EXC_ValueError, "factorial() not defined for negative values");
-    for (int64_t i = 2; i <= n; i++)
-        if (!mul_i64(result, i, &result)) return int_overflow(vm);
-    return from_int(result);
+    return product(vm, 2, n);
 }
 
-/* n * (n-1) * … of k factors, divided as it goes when `divide`. */
-static Value falling(Vm *vm, int64_t n, int64_t k, bool divide) {
-    if (n < 0 || k < 0)
-        return vm_raise(vm, EXC_ValueError, "%c must be a non-negative integer", n < 0 ? 'n' : 'k');
-    if (k > n) return from_int(0);
-    if (divide && k > n - k) k = n - k;
-    int64_t result = 1;
-    for (int64_t i = 0; i < k; i++) {
-        if (!mul_i64(result, n - i, &result)) return int_overflow(vm);
-        if (divide) result /= i + 1;
-    }
-    return from_int(result);
+static bool two_counts(Vm *vm, int64_t n, int64_t k) {
+    if (n >= 0 && k >= 0) return true;
+    vm_raise(vm, EXC_ValueError, "%c must be a non-negative integer", n < 0 ? 'n' : 'k');
+    return false;
 }
 MODULE_FUNCTION(math_comb) {
     int64_t n, k;
     if (!vm_args_simple(vm, "comb", nargs, kwnames, 2, 2) || !vm_to_index(vm, args[0], &n) ||
-        !vm_to_index(vm, args[1], &k))
+        !vm_to_index(vm, args[1], &k) || !two_counts(vm, n, k))
         return NULL_VALUE;
-    return falling(vm, n, k, true);
+    if (k > n) return from_int(0);
+    if (k > n - k) k = n - k;
+    return combine(vm, BINARY_FLOORDIV, product(vm, n - k + 1, n), product(vm, 2, k));
 }
 MODULE_FUNCTION(math_perm) {
     int64_t n, k;
     if (!vm_args_simple(vm, "perm", nargs, kwnames, 1, 2) || !vm_to_index(vm, args[0], &n))
         return NULL_VALUE;
     k = n;
-    if (nargs == 2 && !vm_to_index(vm, args[1], &k)) return NULL_VALUE;
-    return falling(vm, n, k, false);
+    if (nargs == 2 && !is_none(args[1]) && !vm_to_index(vm, args[1], &k)) return NULL_VALUE;
+    if (!two_counts(vm, n, k)) return NULL_VALUE;
+    return k > n ? from_int(0) : product(vm, n - k + 1, n);
 }
 
 MODULE_FUNCTION(math_isqrt) {
-    int64_t n;
-    if (!vm_args_simple(vm, "isqrt", nargs, kwnames, 1, 1) || !vm_to_index(vm, args[0], &n))
-        return NULL_VALUE;
-    if (n < 0) return vm_raise(vm, EXC_ValueError, "isqrt() argument must be nonnegative");
-    int64_t root = (int64_t)sqrt((double)n);
-    while (root > 0 && root > n / root)
-        root--;
-    while (root + 1 <= n / (root + 1))
-        root++;
-    return from_int(root);
+    if (!vm_args_simple(vm, "isqrt", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    Value n = vm_index(vm, args[0]), root = NULL_VALUE;
+    IntView space;
+    if (is_null(n)) return n;
+    if (as_int(n) < 0)
+        vm_raise(vm, EXC_ValueError, "isqrt() argument must be nonnegative");
+    else
+        root = int_from_bigint(vm, bigint_isqrt(int_view(n, &space)));
+    decref(n);
+    return root;
 }
 
 MODULE_FUNCTION(math_isclose) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "frontend/int.h"
 #include "frontend/modules/modules.h"
 
 enum { STATE_WORDS = 624, MIDDLE = 397 };
@@ -57,21 +58,23 @@ static Twister *as_twister(Value v) {
 
 MODULE_FUNCTION(random_seed) {
     if (!vm_args_simple(vm, "seed", nargs, kwnames, 1, 2)) return NULL_VALUE;
-    uint64_t number;
+    IntView space;
+    const BigInt *key;
     if (nargs == 1 || is_none(args[1])) {
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
-        number = (uint64_t)now.tv_nsec * 1000003u ^ (uint64_t)now.tv_sec;
+        int64_t number = now.tv_nsec * 1000003 ^ now.tv_sec;
+        key = int_view(from_int(number), &space);
     } else if (is_int(args[1])) {
-        int64_t given = as_int(args[1]);
-        number = given < 0 ? 0 - (uint64_t)given : (uint64_t)given;
+        key = int_view(args[1], &space);
     } else {
         int64_t hash;
         if (!vm_hash(vm, args[1], &hash)) return NULL_VALUE;
-        number = (uint64_t)hash;
+        key = int_view(from_int(hash), &space);
     }
-    uint32_t key[2] = {(uint32_t)number, (uint32_t)(number >> 32)};
-    seed_array(as_twister(args[0]), key, key[1] ? 2 : 1);
+    static const uint32_t zero[] = {0};
+    bool none = key->count == 0;
+    seed_array(as_twister(args[0]), none ? zero : key->digits, none ? 1 : (uint32_t)key->count);
     return NONE;
 }
 
@@ -88,12 +91,17 @@ MODULE_FUNCTION(random_getrandbits) {
         !vm_to_index(vm, args[1], &bits))
         return NULL_VALUE;
     if (bits < 0) return vm_raise(vm, EXC_ValueError, "number of bits must be non-negative");
-    if (bits > 63) return int_overflow(vm);
     Twister *t = as_twister(args[0]);
-    if (bits == 0) return from_int(0);
-    if (bits <= 32) return from_int(draw(t) >> (32 - bits));
-    uint64_t low = draw(t), high = draw(t) >> (64 - bits);
-    return from_int((int64_t)(high << 32 | low));
+    if (bits <= 32) return from_int(bits ? draw(t) >> (32 - bits) : 0);
+    Buf bytes = {0};
+    for (; bits > 0; bits -= 32) { /* the last draw gives the top bits */
+        uint32_t word = bits < 32 ? draw(t) >> (32 - bits) : draw(t);
+        for (int i = 0; i < 4; i++)
+            buf_putc(&bytes, (char)(word >> 8 * i & 0xff));
+    }
+    BigInt number = bigint_from_bytes((const unsigned char *)buf_text(&bytes), bytes.size, false);
+    buf_free(&bytes);
+    return int_from_bigint(vm, number);
 }
 
 MODULE_FUNCTION(random_getstate) {

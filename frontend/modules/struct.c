@@ -4,6 +4,7 @@
  * then counts and type letters. Every function takes the class of its errors first. */
 #include <stdlib.h>
 
+#include "frontend/int.h"
 #include "frontend/modules/modules.h"
 
 typedef struct Format {
@@ -123,6 +124,7 @@ static Value unpack_one(Vm *vm, const Format *format, const Field *field,
                         const unsigned char *bytes) {
     uint64_t bits = bits_of(bytes, field->size, format->little);
     uint32_t low = (uint32_t)bits;
+    unsigned char ordered[8];
     float single;
     double wide;
     switch (field->code) {
@@ -137,7 +139,8 @@ static Value unpack_one(Vm *vm, const Format *format, const Field *field,
         memcpy(&wide, &bits, sizeof wide);
         return from_float(wide);
     case 'Q':
-        return (int64_t)bits < 0 ? int_overflow(vm) : from_int((int64_t)bits);
+        put_bits(ordered, sizeof ordered, true, bits);
+        return int_from_bigint(vm, bigint_from_bytes(ordered, sizeof ordered, false));
     case 'b':
     case 'h':
     case 'i':

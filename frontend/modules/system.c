@@ -98,6 +98,22 @@ MODULE_FUNCTION(sys_setrecursionlimit) {
     vm->recursion_limit = limit > 1000000 ? 1000000 : (int)limit;
     return NONE;
 }
+MODULE_FUNCTION(sys_get_int_max_str_digits) {
+    (void)args;
+    if (!vm_args_simple(vm, "get_int_max_str_digits", nargs, kwnames, 0, 0)) return NULL_VALUE;
+    return from_int(vm->int_digits_limit);
+}
+MODULE_FUNCTION(sys_set_int_max_str_digits) {
+    Value limit;
+    int64_t digits;
+    if (!vm_args(vm, "set_int_max_str_digits", "maxdigits", args, nargs, kwnames, &limit) ||
+        !vm_to_index(vm, limit, &digits))
+        return NULL_VALUE;
+    if (digits != 0 && (digits < 640 || digits > INT32_MAX))
+        return vm_raise(vm, EXC_ValueError, "maxdigits must be 0 or larger than 640");
+    vm->int_digits_limit = (int)digits;
+    return NONE;
+}
 MODULE_FUNCTION(sys_getsizeof) {
     if (!vm_args_simple(vm, "getsizeof", nargs, kwnames, 1, 2)) return NULL_VALUE;
     return from_int(args[0].tag == TAG_OBJ ? (int64_t)args[0].o->cls->instance_size : 16);
@@ -118,6 +134,8 @@ bool module_sys(Vm *vm, ModuleObj *module) {
         {"exit", sys_exit, 0},
         {"getrecursionlimit", sys_getrecursionlimit, 0},
         {"setrecursionlimit", sys_setrecursionlimit, 0},
+        {"get_int_max_str_digits", sys_get_int_max_str_digits, 0},
+        {"set_int_max_str_digits", sys_set_int_max_str_digits, 0},
         {"getsizeof", sys_getsizeof, 0},
         {"exc_info", sys_exc_info, 0},
         {NULL, NULL, 0},

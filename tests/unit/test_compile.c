@@ -129,9 +129,9 @@ Test(compile, handlers) {
 }
 
 Test(compile, constants) {
-    EXPECT_PARTS("x = -9223372036854775808, -1.5, 'a'", "CONST (-9223372036854775808, -1.5, 'a')");
+    EXPECT_PARTS("x = -9223372036854775807, -1.5, 'a'", "CONST (-9223372036854775807, -1.5, 'a')");
     EXPECT_PARTS("from __future__ import annotations\nx: a.b = 1\n", "CONST 'a.b'", "ANNOTATE x");
-    expect_error("x = 9223372036854775808", "integers have 64 bits");
+    EXPECT_PARTS("x = 9223372036854775808", "CONST 9223372036854775808");
 }
 
 Test(compile, scope_errors) {

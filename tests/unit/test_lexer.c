@@ -30,7 +30,7 @@ static void put_token(Fixture *fixture, const Lexer *lexer, Token token) {
         buf_puts(out, "OUT");
         break;
     case TOKEN_INT:
-        buf_printf(out, "%llu", (unsigned long long)token.as.integer);
+        buf_printf(out, "%lld", (long long)token.as.integer);
         break;
     case TOKEN_FLOAT:
         buf_put_double(out, token.as.number);
@@ -113,7 +113,8 @@ Test(lexer, numbers) {
     expect_error("1__0", "invalid integer literal");
     expect_error("12abc", "invalid integer literal");
     expect_error("2j", "complex numbers are not supported");
-    expect_error("99999999999999999999", "integers have 64 bits");
+    expect_tokens("99999999999999999999 0xfffffffffffffffff",
+                  "99999999999999999999 0xfffffffffffffffff NL END");
 }
 
 Test(lexer, strings) {
