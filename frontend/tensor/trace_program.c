@@ -25,17 +25,22 @@ static bool report_at_start(Compile *c, const char *format, const char *text) {
     return false;
 }
 
-/* Evaluates --module's expression in the program's namespace. */
+/* Evaluates --module's expression in a copy of the program's namespace: the program's own functions
+ * address theirs by number, so it must stay as it is. */
 static Value eval_module(Compile *c) {
     Vm *vm = c->ts->vm;
     char *text = arena_printf(c->arena, "__nnc_module__ = (%s)\n", c->options->module);
     uint16_t file = sources_add(c->sources, "--module", text, strlen(text));
     const Code *code = file ? compile_module(vm->compiler, file, false) : NULL;
-    Value main = dict_get(vm->modules, vm->names.main_);
-    if (!code || is_null(main)) return NULL_VALUE;
-    if (!module_run(vm, (ModuleObj *)(void *)main.o, code)) return NULL_VALUE;
-    Value module = dict_get_text(vm, vm_main_dict(vm), "__nnc_module__");
-    return is_null(module) ? module : incref(module);
+    Dict *main = vm_main_dict(vm);
+    if (!code || !main) return NULL_VALUE;
+    ModuleObj *scope = module_new(vm, "__main__");
+    dict_update(vm, scope->dict, FROM_OBJ(main));
+    bool ok = module_run(vm, scope, code);
+    Value module = ok ? dict_get_text(vm, scope->dict, "__nnc_module__") : NULL_VALUE;
+    if (!is_null(module)) incref(module);
+    DROP(scope);
+    return module;
 }
 
 static const char *bound_name(Vm *vm, Value module) {

@@ -70,6 +70,9 @@ cp tiny.c first.c
 try same_again 0 tiny.nn -o tiny.c
 cmp -s first.c tiny.c || fail 'another text the second time'
 ${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Werror -c tiny.c -o tiny.o || fail 'does not compile'
+try module_call 0 tiny.nn --module 'Tiny()' '--input=x=f32[2,4]' -o call.c
+there call.c call.h
+says call.h '[2][3]'
 try default_name 0 tiny.nn
 there tiny.c
 try prefix 0 tiny.nn --prefix=other -o other.c
