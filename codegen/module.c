@@ -290,14 +290,20 @@ static bool check_functions(const Module *module, Buf *error) {
     return true;
 }
 
-/* The prefix of public names: not one that our own static names start with. */
+/* The prefix of public names: not one that our own static names start with. A keyword is fine: no
+ * name is the prefix alone. */
 static const char *module_prefix(Arena *arena, const char *name) {
     static const char *const own[] = {"kernel", "constant", "nn",      "json",  "state", "entry",
                                       "isa",    "context",  "prepare", "train", "mem",   "str"};
-    const char *prefix = c_identifier(arena, name);
+    char *prefix = c_identifier(arena, name);
+    size_t end = strlen(prefix);
+    while (end > 1 && prefix[end - 1] == '_')
+        end--; /* C++ reserves double underscores */
+    prefix[end] = '\0';
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        if (strncmp(prefix, own[i], strlen(own[i])) != 0) continue;
-        return arena_printf(arena, "net_%s", prefix);
+        size_t size = strlen(own[i]);
+        bool clashes = strncmp(prefix, own[i], size) == 0 && (!prefix[size] || prefix[size] == '_');
+        if (clashes) return arena_printf(arena, "net_%s", prefix);
     }
     return prefix;
 }

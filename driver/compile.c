@@ -247,20 +247,6 @@ static bool emit_depfile(Compile *compile) {
     return good;
 }
 
-/* With its weights inside a network only infers; --no-train leaves initial weights too. */
-static void drop_training(Program *program) {
-    size_t kept = 0;
-    for (size_t i = 0; i < program->functions.count; i++) {
-        FunctionKind kind = program->functions.items[i].kind;
-        if (kind == FUNCTION_FORWARD || (kind == FUNCTION_INIT && !program->weights))
-            program->functions.items[kept++] = program->functions.items[i];
-        else
-            graph_free(program->functions.items[i].graph);
-    }
-    program->functions.count = kept;
-    program->states.count = program->hypers.count = program->targets.count = 0;
-}
-
 static bool emit_all(Compile *compile) {
     for (int kind = 0; kind < EMIT_COUNT; kind++) {
         if (!compile->options->emit[kind]) continue;
@@ -301,6 +287,7 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
         .input_types = options->input_types.items,
         .input_type_count = (int)options->input_types.count,
         .step_limit = options->max_steps,
+        .no_train = options->no_train || options->weights, /* with its weights it only infers */
         .verbose = options->verbose,
         .out = stdout,
     };
@@ -309,7 +296,6 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
     bool good = compile.program && sources->errors == 0;
     if (good && options->weights)
         good = weights_load(compile.program, options->weights, sources, arena);
-    if (good && (options->no_train || options->weights)) drop_training(compile.program);
     if (good && sources->warnings && sources->warnings_as_errors) good = false;
     good = good && emit_all(&compile);
     if (!good) remove_outputs(&compile);

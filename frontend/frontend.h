@@ -18,6 +18,7 @@ typedef struct FrontendOptions {
     char *const *args; /* sys.argv[1:] */
     int arg_count;
     long long step_limit; /* evaluation steps; 0: none, -1: the default (compiling: 10^9) */
+    bool no_train;        /* compiling: leave the train step out */
     bool verbose;         /* run: a summary of graphs and times on standard error at the end */
     const char *vector;   /* run: as CodegenOptions.vector */
     FILE *out;            /* the program's standard output */

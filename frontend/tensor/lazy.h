@@ -56,6 +56,7 @@ struct LazyNode {
     bool requires_grad;
     bool freed;      /* a backward without retain_graph went through it */
     bool keeps_data; /* scratch of an evaluation */
+    bool is_part;    /* compile: a constant of the network, not data that it is given */
     Op op;
     int index;
     uint64_t serial; /* order of recording */

@@ -20,7 +20,7 @@
  *   compiling() -> bool
  *   hyper(name, number)                         a number that may change: a 0-d float64 input
  *   state(name, param_or_None, tensor)          optimizer state; in-place writes are updates
- *   enter_module(module, args, kwargs) -> args  Module.__call__, before forward
+ *   enter_module(module, args, kwargs) -> (args, kwargs)  Module.__call__, before forward
  *   leave_module(module)                        Module.__call__, after forward
  *   zero_grad_mark(), step_mark()               Optimizer.zero_grad, the end of Optimizer.step
  * Functions and methods: the tables of arith.c, unary.c, reduce.c, shape.c, index.c, gather.c,

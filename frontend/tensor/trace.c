@@ -41,10 +41,17 @@ void trace_free(TensorState *ts) {
         storage_unref(ts, t->states.items[i].storage);
         decref(t->states.items[i].param);
     }
-    for (size_t i = 0; i < t->inputs.count; i++)
+    for (size_t i = 0; i < t->inputs.count; i++) {
         lazy_unref(ts, t->inputs.items[i].node);
+        if (t->inputs.items[i].given) lazy_unref(ts, t->inputs.items[i].given);
+    }
     for (size_t i = 0; i < t->called.count; i++)
         decref(t->called.items[i]);
+    for (size_t i = 0; i < t->bare.count; i++) {
+        decref(t->bare.items[i].module);
+        decref(t->bare.items[i].args);
+        decref(t->bare.items[i].kwargs);
+    }
     if (t->seed) lazy_unref(ts, t->seed);
     if (t->loss) lazy_unref(ts, t->loss);
     decref(t->module);
@@ -56,6 +63,8 @@ void trace_free(TensorState *ts) {
     VEC_FREE(t->hypers);
     VEC_FREE(t->inputs);
     VEC_FREE(t->called);
+    VEC_FREE(t->bare);
+    VEC_FREE(t->calls);
     VEC_FREE(t->call_inputs);
     arena_free(&t->arena);
     free(t);
@@ -66,7 +75,7 @@ int trace_input(TensorState *ts, Type type, InputRole role, int slot, const char
     Trace *t = ts->trace;
     LazyNode *node = lazy_link(ts, LAZY_PLACEHOLDER, type, NULL, 0);
     node->index = (int)t->inputs.count;
-    VEC_PUSH(t->inputs, (TraceInput){role, slot, name, node});
+    VEC_PUSH(t->inputs, (TraceInput){role, slot, name, node, NULL, -1});
     return node->index;
 }
 
@@ -92,6 +101,17 @@ static bool is_known(TensorState *ts, LazyNode *node) {
     VEC_FREE(ops);
     VEC_FREE(leaves);
     return known;
+}
+
+bool trace_is_computed(TensorState *ts, LazyNode *node) {
+    LazyNodeVec ops = {0}, leaves = {0};
+    lazy_reachable(ts, &node, 1, NULL, NULL, &ops, &leaves);
+    bool computed = false;
+    for (size_t i = 0; i < leaves.count; i++)
+        computed |= leaves.items[i]->kind == LAZY_PLACEHOLDER && leaves.items[i] != ts->trace->seed;
+    VEC_FREE(ops);
+    VEC_FREE(leaves);
+    return computed;
 }
 
 /* Computes a value that only constants reach, with the reference interpreter. */
@@ -310,6 +330,41 @@ static Value list_of_call(Vm *vm, Value self, const char *method) {
     return list;
 }
 
+/* Marks the tensors that the value holds, and those in its containers, as parts of the network. */
+static void mark_parts(TensorState *ts, Value v, int depth) {
+    const Value *items;
+    size_t count, pos = 0;
+    Value key, value;
+    if (is_tensor(ts, v)) {
+        LazyNode *data = lazy_data(as_tensor(v)->var->storage->value);
+        if (is_known(ts, data)) data->is_part = true;
+    } else if (depth > 0 && is_dict(v)) {
+        while (dict_next(as_dict(v), &pos, &key, &value))
+            mark_parts(ts, value, depth - 1);
+    } else if (depth > 0 && vm_items(v, &items, &count)) {
+        for (size_t i = 0; i < count; i++)
+            mark_parts(ts, items[i], depth - 1);
+    }
+}
+
+/* What a module holds beside its state dict (masks, tables, class weights) is part of it. */
+static bool mark_held_tensors(TensorState *ts, Value module) {
+    Vm *vm = ts->vm;
+    Value modules = list_of_call(vm, module, "modules");
+    const Value *items = NULL;
+    size_t count = 0;
+    if (is_null(modules)) return false;
+    vm_items(modules, &items, &count);
+    for (size_t i = 0; i < count; i++) {
+        Value own = vm_getattr_text(vm, items[i], "__dict__");
+        if (is_null(own)) break;
+        mark_parts(ts, own, 2);
+        decref(own);
+    }
+    decref(modules);
+    return !vm_failed(vm);
+}
+
 /* Entries that share a larger tensor (a transposed parameter, a viewed mask) stand alone. */
 static bool own_storages(TensorState *ts, Value list) {
     size_t count = 0;
@@ -328,7 +383,8 @@ bool trace_bind(TensorState *ts, Value module) {
     Value params = list_of_call(vm, module, "parameters");
     Value buffers = is_null(params) ? params : list_of_call(vm, module, "buffers");
     Value state = NULL_VALUE;
-    if (!is_null(buffers) && own_storages(ts, params) && own_storages(ts, buffers))
+    if (!is_null(buffers) && mark_held_tensors(ts, module) && own_storages(ts, params) &&
+        own_storages(ts, buffers))
         state = vm_call_method(vm, module, "state_dict", NULL, 0);
     bool ok = is_dict(state);
     size_t pos = 0, count = 0;
@@ -371,17 +427,36 @@ void trace_rebind(TensorState *ts) {
     rebind(ts, ts->trace->buffers.items, ts->trace->buffers.count);
 }
 
+static Value dict_argument(TensorState *ts, Value v, const char *name) {
+    Dict *made = dict_new(ts->vm);
+    Value key, value;
+    size_t pos = 0;
+    while (dict_next(as_dict(v), &pos, &key, &value)) {
+        char part[128];
+        snprintf(part, sizeof part, "%s%s%s", name ? name : "", name ? "_" : "",
+                 is_str(key) ? as_str(key)->data : "x");
+        Value item = trace_argument(ts, value, part);
+        dict_set(ts->vm, made, key, item);
+        decref(item);
+    }
+    return FROM_OBJ(made);
+}
+
 Value trace_argument(TensorState *ts, Value v, const char *name) {
     const Value *items;
     size_t count;
     if (is_tensor(ts, v)) {
         Trace *t = ts->trace;
+        LazyNode *value = lazy_data(as_tensor(v)->var->storage->value);
+        if (!t->tracing && trace_is_computed(ts, value)) return incref(v);
         int slot = (int)t->call_inputs.count;
         int input = trace_input(ts, as_tensor(v)->type, ROLE_DATA, slot,
                                 name ? arena_strdup(&t->arena, name) : NULL);
+        t->inputs.items[input].given = tensor_read(ts, as_tensor(v));
         VEC_PUSH(t->call_inputs, input);
         return tensor_wrap(ts, lazy_ref(t->inputs.items[input].node), NULL);
     }
+    if (is_dict(v)) return dict_argument(ts, v, name);
     if (!(is_tuple(v) || is_list(v)) || !vm_items(v, &items, &count)) return incref(v);
     Value made = is_tuple(v) ? tuple_new(ts->vm, count) : list_new(ts->vm, count);
     for (size_t i = 0; i < count; i++) {
@@ -403,13 +478,57 @@ static bool has_parameters(TensorState *ts, Value module) {
     return any;
 }
 
-static bool first_time(Trace *t, Value module) {
+static bool first_time(const Trace *t, Value module) {
     for (size_t i = 0; i < t->called.count; i++)
         if (t->called.items[i].o == module.o) return false;
+    for (size_t i = 0; i < t->bare.count; i++)
+        if (t->bare.items[i].module.o == module.o) return false;
     return true;
 }
 
-/* enter_module(module, args, kwargs): the args that forward gets. */
+/* Whether it is the module to compile: the first one called, or the one that --module names. */
+static bool is_wanted(TensorState *ts, Value module) {
+    const Trace *t = ts->trace;
+    if (!is_none(t->module)) return false;
+    if (!t->chosen) return true;
+    Value named = dict_get_text(ts->vm, vm_main_dict(ts->vm), t->chosen);
+    return named.tag == TAG_OBJ && named.o == module.o;
+}
+
+/* A call of the module that is compiled: its tensors become placeholders. */
+static Value replaced_arguments(TensorState *ts, Value args, Value kwargs) {
+    Trace *t = ts->trace;
+    TraceCall call = {.serial = ts->next_serial, .first = (int)t->inputs.count};
+    t->call_inputs.count = 0;
+    Value positional = trace_argument(ts, args, NULL);
+    Value pair = vm_pair(ts->vm, positional, trace_argument(ts, kwargs, NULL));
+    call.count = (int)t->inputs.count - call.first;
+    VEC_PUSH(t->calls, call);
+    return pair;
+}
+
+/* A call from the top level when compiling: (args, kwargs) for forward, or NULL_VALUE. */
+static Value enter_top_level(TensorState *ts, const Value *args) {
+    Trace *t = ts->trace;
+    bool first = first_time(t, args[0]);
+    if (!has_parameters(ts, args[0])) {
+        if (vm_failed(ts->vm)) return NULL_VALUE;
+        if (first && !mark_held_tensors(ts, args[0])) return NULL_VALUE;
+        if (first)
+            VEC_PUSH(t->bare, (BareCall){incref(args[0]), incref(args[1]), incref(args[2])});
+        return tuple_from(ts->vm, args + 1, 2);
+    }
+    if (first) VEC_PUSH(t->called, incref(args[0]));
+    if (is_wanted(ts, args[0])) {
+        t->args = incref(args[1]);
+        t->kwargs = incref(args[2]);
+        if (!trace_bind(ts, args[0])) return NULL_VALUE;
+    }
+    if (args[0].o != t->module.o) return tuple_from(ts->vm, args + 1, 2);
+    return replaced_arguments(ts, args[1], args[2]);
+}
+
+/* enter_module(module, args, kwargs): the pair (args, kwargs) that forward gets. */
 static Value enter_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Trace *t = ts->trace;
@@ -420,26 +539,12 @@ static Value enter_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
                 true; /* what was made before a first iteration is not part of it */
             if (!script_evaluate(ts, NULL)) return NULL_VALUE;
         }
-        return incref(args[1]);
+        return tuple_from(vm, args + 1, 2);
     }
-    if (t->depth++ || t->tracing || !has_parameters(ts, args[0])) {
-        if (!vm_failed(vm)) return incref(args[1]);
-        t->depth--;
-        return NULL_VALUE;
-    }
-    if (first_time(t, args[0])) VEC_PUSH(t->called, incref(args[0]));
-    if (is_none(t->module) && !t->chosen) {
-        t->args = incref(args[1]);
-        t->kwargs = incref(args[2]);
-        if (!trace_bind(ts, args[0])) {
-            t->depth--;
-            return NULL_VALUE;
-        }
-    }
-    if (args[0].o != t->module.o) return incref(args[1]);
-    t->call_serial = ts->next_serial;
-    t->call_inputs.count = 0;
-    return trace_argument(ts, args[1], NULL);
+    if (t->depth++ || t->tracing) return tuple_from(vm, args + 1, 2);
+    Value pair = enter_top_level(ts, args);
+    if (is_null(pair)) t->depth--;
+    return pair;
 }
 
 static Value leave_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -470,7 +575,7 @@ static Value hyper_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     Trace *t = ts->trace;
     double value;
     if (!vm_args_simple(vm, "hyper", nargs, kwnames, 2, 2)) return NULL_VALUE;
-    if (!compiling(ts) || is_tensor(ts, args[1])) return incref(args[1]);
+    if (!compiling(ts) || is_none(t->module) || is_tensor(ts, args[1])) return incref(args[1]);
     const char *name = vm_to_text(vm, args[0], "name");
     if (!name || !vm_to_double(vm, args[1], &value)) return NULL_VALUE;
     int slot = (int)t->hypers.count;
@@ -511,7 +616,7 @@ static Value state_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     Tensor *x;
     if (!vm_args_simple(vm, "state", nargs, kwnames, 3, 3) || !arg_tensor(ts, args[2], "state", &x))
         return NULL_VALUE;
-    if (!compiling(ts)) return materialized(ts, args[2]);
+    if (!compiling(ts) || is_none(t->module)) return materialized(ts, args[2]);
     const char *name = vm_to_text(vm, args[0], "name");
     if (name) decref(materialized(ts, args[2]));
     Buffer *buffer = name ? tensor_buffer(ts, x, "an optimizer's initial state") : NULL;
@@ -536,14 +641,25 @@ static Value zero_grad_call(Vm *vm, const Value *args, int nargs, const Tuple *k
     return vm_args_simple(vm, "zero_grad_mark", nargs, kwnames, 0, 0) ? NONE : NULL_VALUE;
 }
 
+/* Whether a parameter of the module has another value than before: another optimizer's step leaves
+ * them alone. */
+static bool trains_module(const Trace *t) {
+    for (size_t i = 0; i < t->params.count; i++) {
+        const TracedEntry *entry = &t->params.items[i];
+        if (lazy_data(entry->storage->value) != t->inputs.items[entry->input].node) return true;
+    }
+    return false;
+}
+
 /* The end of Optimizer.step: running cuts the recording; compiling has seen a whole train step. */
 static Value step_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     (void)args;
     if (!vm_args_simple(vm, "step_mark", nargs, kwnames, 0, 0)) return NULL_VALUE;
     if (!compiling(ts)) return script_evaluate(ts, NULL) ? NONE : NULL_VALUE;
-    if (is_none(ts->trace->module) || !ts->trace->loss) return NONE;
+    if (is_none(ts->trace->module) || !ts->trace->loss || !trains_module(ts->trace)) return NONE;
     ts->trace->stepped = true;
+    ts->trace->step = vm_current_span(vm);
     end_quietly(ts);
     return NULL_VALUE;
 }

@@ -11,8 +11,21 @@ typedef struct TraceInput {
     InputRole role;
     int slot;
     const char *name;
-    LazyNode *node; /* owned */
+    LazyNode *node;  /* owned */
+    LazyNode *given; /* an argument of a call: the value it had; owned, or NULL */
+    int same_as;     /* in the step: the one of an earlier call that got the same value, or -1 */
 } TraceInput;
+
+/* A call of the module from the top level: which placeholders its tensors became. */
+typedef struct TraceCall {
+    uint64_t serial; /* what was recorded before it is data */
+    int first, count;
+} TraceCall;
+
+/* A first call of a module without parameters. */
+typedef struct BareCall {
+    Value module, args, kwargs;
+} BareCall;
 
 /* An entry of the state dict. */
 typedef struct TracedEntry {
@@ -45,13 +58,15 @@ struct Trace {
     Value args, kwargs;   /* of its first call */
     const char *chosen;   /* --module: others are not candidates */
     VEC(Value) called;    /* all modules with parameters called from the top level */
+    VEC(BareCall) bare;   /* and those without */
+    VEC(TraceCall) calls; /* of `module` */
     VEC(int) call_inputs; /* placeholders of the last call's tensor arguments */
-    uint64_t call_serial; /* what was recorded before it is data */
     int depth;            /* module calls under way */
     bool tracing;         /* our own call of forward */
     bool stepped;         /* the train step is complete: evaluation ends here */
     bool quiet;           /* evaluation ended without an error */
     LazyNode *loss;       /* what backward() was called on; owned */
+    Span step;            /* where the optimizer's step was called */
 };
 
 Trace *trace_new(TensorState *ts);
@@ -65,6 +80,8 @@ bool trace_bind(TensorState *ts, Value module);
 void trace_rebind(TensorState *ts);
 /* A value of the program that holds tensors, with them replaced by new DATA placeholders. */
 Value trace_argument(TensorState *ts, Value v, const char *name);
+/* Whether the value hangs on a placeholder other than the seed. */
+bool trace_is_computed(TensorState *ts, LazyNode *node);
 
 /* ---- trace_graph.c ---- */
 typedef struct TraceOutput {

@@ -11,7 +11,8 @@ typedef struct Making {
     TraceGraph *job;
     Arena *arena;
     LazyNodeVec ops, leaves;
-    bool *op_data, *op_needed; /* by slot */
+    bool *op_data, *op_cut, *op_needed; /* by slot */
+    bool *op_fresh;                     /* hangs on what the step is given or draws */
     bool *leaf_needed;
     Node **op_nodes, **leaf_nodes;
     Node **inputs; /* by index of the trace's inputs */
@@ -23,18 +24,24 @@ static bool is_op(const LazyNode *node) {
     return node->kind == LAZY_OP && !node->value;
 }
 
-/* A tensor of the program's data: not a number, not an input already. */
+/* A tensor of the program's data: not a number, not an input already, not a part of the network. */
 static bool is_data_leaf(const LazyNode *node) {
-    return node->value && node->type.rank > 0;
+    return node->value && node->type.rank > 0 && !node->is_part;
 }
 
 static bool is_cut(const Making *m, const LazyNode *node, bool data) {
     return data && node->serial <= m->job->data_before;
 }
 
-/* Numbers drawn inside a step come from its key, not from the program's seed. */
-static bool draws_from_key(const Making *m, const LazyNode *node) {
-    return node->op == OP_random_mt && m->job->data_before;
+/* A batch taken out of the data after the call, Y[i:i+bs], is data as well: all that it is
+ * computed from was there before. */
+static bool is_batch(const Making *m, size_t op) {
+    const LazyNode *node = m->ops.items[op];
+    bool takes = node->op == OP_slice || node->op == OP_dynamic_slice || node->op == OP_gather ||
+                 node->op == OP_take;
+    if (!m->job->data_before || !takes || m->op_fresh[op]) return false;
+    const LazyNode *from = lazy_data(node->inputs[0]);
+    return is_op(from) ? m->op_data[from->slot] : is_data_leaf(from);
 }
 
 /* Random numbers drawn inside a train step come from its key, not from the seed. */
@@ -50,11 +57,16 @@ static void mark(Making *m, const TraceOutput *outputs, int count) {
         LazyNode *node = m->ops.items[i];
         node->slot = (uint32_t)i;
         bool data = node->op == OP_random_mt;
+        bool fresh = data && node->serial > m->job->data_before;
         for (int k = 0; k < node->input_count; k++) {
             const LazyNode *in = lazy_data(node->inputs[k]);
             data = data || (is_op(in) ? m->op_data[in->slot] : is_data_leaf(in));
+            bool given = in->kind == LAZY_PLACEHOLDER && in != m->ts->trace->seed;
+            fresh = fresh || (is_op(in) ? m->op_fresh[in->slot] : given);
         }
-        m->op_data[i] = data;
+        m->op_fresh[i] = fresh;
+        m->op_data[i] = data && !node->is_part;
+        m->op_cut[i] = is_cut(m, node, m->op_data[i]) || is_batch(m, i);
     }
     for (int i = 0; i < count; i++) {
         const LazyNode *node = lazy_data(outputs[i].node);
@@ -65,9 +77,8 @@ static void mark(Making *m, const TraceOutput *outputs, int count) {
     }
     for (size_t i = m->ops.count; i-- > 0;) {
         const LazyNode *node = m->ops.items[i];
-        if (!m->op_needed[i] || is_cut(m, node, m->op_data[i])) continue;
-        if (from_key(m, node)) continue;
-        if (draws_from_key(m, node)) continue; // the seed is not read
+        if (!m->op_needed[i] || m->op_cut[i]) continue;
+        if (from_key(m, node)) continue; // the seed is not read
         for (int k = 0; k < node->input_count; k++) {
             const LazyNode *in = lazy_data(node->inputs[k]);
             if (is_op(in))
@@ -86,6 +97,18 @@ static int compare_inputs(const void *a, const void *b) {
     return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
+/* The placeholder of the step's calls that got this value, or -1: an autoencoder's target is its
+ * input. */
+static int given_input(const Making *m, const LazyNode *node) {
+    const Trace *t = m->ts->trace;
+    for (size_t i = 0; i < t->inputs.count; i++) {
+        const TraceInput *input = &t->inputs.items[i];
+        bool used = input->slot >= 0 && input->slot < m->job->first_target;
+        if (used && input->given && lazy_data(input->given) == node) return (int)i;
+    }
+    return -1;
+}
+
 static void make_inputs(Making *m, const TraceOutput *outputs, int count) {
     const Trace *t = m->ts->trace;
     const TraceInput **used = ARENA_ARRAY(m->arena, const TraceInput *, t->inputs.count + 1);
@@ -96,6 +119,19 @@ static void make_inputs(Making *m, const TraceOutput *outputs, int count) {
             wanted[m->leaves.items[i]->index] = true;
     for (int i = 0; i < count; i++)
         if (outputs[i].updates >= 0) wanted[outputs[i].updates] = true;
+    for (size_t i = 0; i < m->ops.count + m->leaves.count; i++) {
+        bool op = i < m->ops.count;
+        const LazyNode *node = op ? m->ops.items[i] : m->leaves.items[i - m->ops.count];
+        bool needed = op ? m->op_needed[i] && m->op_cut[i]
+                         : m->leaf_needed[node->slot] && is_cut(m, node, is_data_leaf(node));
+        int known = needed ? given_input(m, node) : -1;
+        if (known >= 0) wanted[known] = true;
+    }
+    for (size_t i = 0; i < t->inputs.count; i++) {
+        int same = t->inputs.items[i].same_as;
+        if (wanted[i] && same >= 0) wanted[same] = true;
+        if (same >= 0) wanted[i] = false;
+    }
     for (size_t i = 0; i < t->inputs.count; i++)
         if (wanted[i]) used[n++] = &t->inputs.items[i];
     qsort(used, n, sizeof *used, compare_inputs);
@@ -105,9 +141,13 @@ static void make_inputs(Making *m, const TraceOutput *outputs, int count) {
         m->inputs[used[i]->node->index] =
             graph_input(m->job->graph, name, used[i]->node->type, used[i]->role, used[i]->slot);
     }
+    for (size_t i = 0; i < t->inputs.count; i++)
+        if (t->inputs.items[i].same_as >= 0) m->inputs[i] = m->inputs[t->inputs.items[i].same_as];
 }
 
 static Node *target_input(Making *m, const LazyNode *node) {
+    int known = given_input(m, node);
+    if (known >= 0) return m->inputs[known];
     int number = (int)m->job->targets.count;
     VEC_PUSH(m->job->targets, node->type);
     const char *name = number ? arena_printf(m->arena, "target%d", number + 1) : "target";
@@ -174,11 +214,11 @@ static void update_key(Making *m) {
 
 static bool op_node(Making *m, size_t i) {
     LazyNode *node = m->ops.items[i];
-    if (is_cut(m, node, m->op_data[i])) {
+    if (m->op_cut[i]) {
         m->op_nodes[i] = target_input(m, node);
         return true;
     }
-    if (draws_from_key(m, node)) {
+    if (from_key(m, node)) {
         m->op_nodes[i] = random_node(m, node);
         return true;
     }
@@ -229,6 +269,8 @@ bool trace_graph(TensorState *ts, TraceGraph *job, Arena *arena, const char *nam
     lazy_reachable(ts, targets.items, targets.count, NULL, NULL, &m.ops, &m.leaves);
     VEC_FREE(targets);
     m.op_data = ARENA_ARRAY(arena, bool, m.ops.count + 1);
+    m.op_cut = ARENA_ARRAY(arena, bool, m.ops.count + 1);
+    m.op_fresh = ARENA_ARRAY(arena, bool, m.ops.count + 1);
     m.op_needed = ARENA_ARRAY(arena, bool, m.ops.count + 1);
     m.op_nodes = ARENA_ARRAY(arena, Node *, m.ops.count + 1);
     m.leaf_needed = ARENA_ARRAY(arena, bool, m.leaves.count + 1);

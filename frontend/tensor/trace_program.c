@@ -9,6 +9,7 @@
 #include "frontend/vm_internal.h"
 
 typedef VEC(TraceOutput) Outputs;
+typedef VEC(Type) Types;
 
 typedef struct Compile {
     TensorState *ts;
@@ -16,6 +17,7 @@ typedef struct Compile {
     Sources *sources;
     Arena *arena;
     Program *program;
+    int step_inputs; /* how many tensors the train step gives to forward */
 } Compile;
 
 /* ---- which module ---- */
@@ -82,12 +84,23 @@ static bool several(Compile *c, const Value *modules, size_t count) {
     return false;
 }
 
+/* A module that was not traced; without parameters its first call was noted. */
+static bool bind(Compile *c, Value module) {
+    Trace *t = c->ts->trace;
+    for (size_t i = 0; i < t->bare.count; i++) {
+        if (t->bare.items[i].module.o != module.o) continue;
+        t->args = incref(t->bare.items[i].args);
+        t->kwargs = incref(t->bare.items[i].kwargs);
+    }
+    return trace_bind(c->ts, module);
+}
+
 static bool choose_module(Compile *c) {
     Trace *t = c->ts->trace;
     if (c->options->module) {
         Value module = eval_module(c);
         if (is_null(module)) return false;
-        bool ok = module.o == t->module.o || trace_bind(c->ts, module);
+        bool ok = module.o == t->module.o || bind(c, module);
         decref(module);
         return ok;
     }
@@ -100,7 +113,7 @@ static bool choose_module(Compile *c) {
         return report_at_start(c, "%s",
                                "no module to compile: the top level binds no instance of "
                                "nn.Module, such as `net = Net()`");
-    return trace_bind(c->ts, modules[0]);
+    return bind(c, modules[0]);
 }
 
 /* ---- forward's inputs ---- */
@@ -237,7 +250,9 @@ static Value forward_args(Compile *c) {
 static Value call_forward(Compile *c) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
+    t->tracing = true;
     Value args = forward_args(c);
+    if (is_null(args)) t->tracing = false;
     if (is_null(args)) return args;
     const Tuple *positional = as_tuple(args);
     Value all[64];
@@ -252,7 +267,6 @@ static Value call_forward(Compile *c) {
         all[nargs + named++] = trace_argument(ts, value, as_str(key)->data);
     }
     Value kwnames = tuple_from(ts->vm, names, (size_t)named);
-    t->tracing = true;
     Value result = vm_call(ts->vm, t->module, all, nargs, named ? as_tuple(kwnames) : NULL);
     t->tracing = false;
     for (int i = 0; i < named; i++)
@@ -263,6 +277,13 @@ static Value call_forward(Compile *c) {
 }
 
 /* ---- results ---- */
+
+/* "output" -> "output1", "output1" -> "output1_0". */
+static const char *part_name(const Compile *c, const char *name, size_t number) {
+    size_t size = strlen(name);
+    bool digit = size && name[size - 1] >= '0' && name[size - 1] <= '9';
+    return arena_printf(c->arena, "%s%s%zu", name, digit ? "_" : "", number);
+}
 
 /* Collects the tensors of forward's result with their names. */
 static bool collect_outputs(Compile *c, Value v, const char *name, Outputs *out) {
@@ -283,7 +304,7 @@ static bool collect_outputs(Compile *c, Value v, const char *name, Outputs *out)
     }
     if (!vm_items(v, &items, &count)) return true; /* numbers and None are not results */
     for (size_t i = 0; i < count; i++)
-        if (!collect_outputs(c, items[i], arena_printf(c->arena, "%s%zu", name, i), out))
+        if (!collect_outputs(c, items[i], part_name(c, name, i), out))
             return false;
     return true;
 }
@@ -347,6 +368,98 @@ static void add_update(TensorState *ts, Outputs *outputs, Storage *storage, int 
     VEC_PUSH(*outputs, (TraceOutput){lazy_ref(storage->value), key, input});
 }
 
+static bool call_reached(const TraceCall *call, const LazyNodeVec *leaves) {
+    for (size_t i = 0; i < leaves->count; i++) {
+        const LazyNode *leaf = leaves->items[i];
+        bool placeholder = leaf->kind == LAZY_PLACEHOLDER && !leaf->value;
+        if (placeholder && leaf->index >= call->first && leaf->index < call->first + call->count)
+            return true;
+    }
+    return false;
+}
+
+/* The step's placeholder that got the value, or -1. */
+static int step_input(const Trace *t, LazyNode *given) {
+    for (size_t i = 0; i < t->inputs.count; i++) {
+        const TraceInput *input = &t->inputs.items[i];
+        if (input->given && input->slot >= 0 && lazy_data(input->given) == lazy_data(given))
+            return (int)i;
+    }
+    return -1;
+}
+
+static bool is_own_storage(const Trace *t, const Storage *storage) {
+    for (size_t i = 0; i < t->params.count; i++)
+        if (t->params.items[i].storage == storage) return true;
+    return false;
+}
+
+/* Which placeholders the step's data is: the arguments of the first call that it hangs on are
+ * forward's, those of later calls (a second branch, another view of the data) come after them. */
+static void take_step_inputs(Compile *c, const Outputs *outputs, TraceGraph *job, Types *extra) {
+    TensorState *ts = c->ts;
+    Trace *t = ts->trace;
+    LazyNodeVec targets = {0}, ops = {0}, leaves = {0};
+    for (size_t i = 0; i < outputs->count; i++)
+        VEC_PUSH(targets, outputs->items[i].node);
+    lazy_reachable(ts, targets.items, targets.count, NULL, NULL, &ops, &leaves);
+    for (size_t i = 0; i < t->inputs.count; i++)
+        if (t->inputs.items[i].given) t->inputs.items[i].slot = -1;
+    for (size_t i = 0; i < t->calls.count; i++) {
+        const TraceCall *call = &t->calls.items[i];
+        if (!call_reached(call, &leaves)) continue;
+        bool first = !job->data_before;
+        if (first) job->data_before = call->serial;
+        for (int k = call->first; k < call->first + call->count; k++) {
+            TraceInput *input = &t->inputs.items[k];
+            input->same_as = first ? -1 : step_input(t, input->given);
+            if (input->same_as >= 0) continue;
+            input->slot = job->first_target++;
+            if (!first) VEC_PUSH(*extra, input->node->type);
+        }
+        if (first) c->step_inputs = call->count;
+    }
+    if (!job->data_before && t->calls.count)
+        job->data_before = t->calls.items[t->calls.count - 1].serial;
+    VEC_FREE(targets);
+    VEC_FREE(ops);
+    VEC_FREE(leaves);
+}
+
+/* One module is compiled: a step that trains another one too can't be. */
+static bool check_trained(Compile *c) {
+    TensorState *ts = c->ts;
+    Trace *t = ts->trace;
+    for (size_t i = 0; i < t->called.count; i++) {
+        Value other = t->called.items[i], list = NULL_VALUE;
+        if (other.o == t->module.o) continue;
+        Value parameters = vm_call_method(ts->vm, other, "parameters", NULL, 0);
+        if (!is_null(parameters)) list = list_from_iterable(ts->vm, parameters);
+        if (!is_null(parameters)) decref(parameters);
+        const Value *items = NULL;
+        size_t count = 0;
+        bool trained = false;
+        if (!is_null(list)) vm_items(list, &items, &count);
+        for (size_t k = 0; k < count; k++) {
+            LazyNode *value = lazy_data(as_tensor(items[k])->var->storage->value);
+            bool own = value->kind == LAZY_PLACEHOLDER; /* a parameter of both modules */
+            trained = trained || (!own && !is_own_storage(t, as_tensor(items[k])->var->storage) &&
+                                  trace_is_computed(ts, value));
+        }
+        if (!is_null(list)) decref(list);
+        if (!trained) continue;
+        report(c->sources, SEVERITY_ERROR, t->step,
+               "the train step changes parameters of several modules: '%s' and '%s'",
+               arena_strdup(c->arena, bound_name(ts->vm, t->module)), bound_name(ts->vm, other));
+        report(c->sources, SEVERITY_HINT, (Span){0},
+               "nnc compiles one module: call both in the forward of one nn.Module, or leave "
+               "the step out with --no-train --module %s",
+               bound_name(ts->vm, t->module));
+        return false;
+    }
+    return true;
+}
+
 static bool make_train_step(Compile *c) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
@@ -363,12 +476,20 @@ static bool make_train_step(Compile *c) {
     for (size_t i = 0; i < t->states.count; i++)
         add_update(ts, &outputs, t->states.items[i].storage, t->states.items[i].input,
                    t->states.items[i].name);
-    TraceGraph job = {.data_before = t->call_serial, .first_target = (int)t->call_inputs.count};
+    TraceGraph job = {0};
+    Types extra = {0};
+    take_step_inputs(c, &outputs, &job, &extra);
     bool ok = add_function(c, FUNCTION_TRAIN_STEP, "train_step", &outputs, &job);
-    for (size_t i = 0; ok && i < job.targets.count; i++) {
-        const char *name = i ? arena_printf(c->arena, "target%zu", i + 1) : "target";
-        VEC_PUSH(c->program->targets, (ProgramField){name, job.targets.items[i]});
+    for (size_t i = 0; ok && i < extra.count + job.targets.count; i++) {
+        bool more = i < extra.count;
+        size_t number = more ? i + 2 : i - extra.count + 1;
+        const char *name = more         ? arena_printf(c->arena, "input%zu", number)
+                           : number > 1 ? arena_printf(c->arena, "target%zu", number)
+                                        : "target";
+        Type type = more ? extra.items[i] : job.targets.items[i - extra.count];
+        VEC_PUSH(c->program->targets, (ProgramField){name, type});
     }
+    VEC_FREE(extra);
     VEC_FREE(job.targets);
     outputs_free(ts, &outputs);
     return ok;
@@ -501,13 +622,24 @@ static void add_entries(Compile *c) {
     }
 }
 
+/* Both are given the same struct's fields. */
+static bool check_step_inputs(Compile *c) {
+    size_t count = c->program->inputs.count;
+    if (!c->ts->trace->stepped || (size_t)c->step_inputs == count) return true;
+    report(c->sources, SEVERITY_ERROR, c->ts->trace->step,
+           "the train step calls forward with %d tensors, but its first call has %zu",
+           c->step_inputs, count);
+    return false;
+}
+
 static bool build(Compile *c) {
-    const Trace *t = c->ts->trace;
+    Trace *t = c->ts->trace;
+    if (c->options->no_train) t->stepped = false;
     if (!choose_module(c)) return false;
     add_entries(c);
     /* The step first: it is what the storages hold now. */
-    if (t->stepped && !make_train_step(c)) return false;
-    return make_forward(c) && (!t->stepped || make_backward(c)) && make_init(c);
+    if (t->stepped && (!check_trained(c) || !make_train_step(c))) return false;
+    return make_forward(c) && check_step_inputs(c) && (!t->stepped || make_backward(c)) && make_init(c);
 }
 
 static const long long DEFAULT_STEPS = 1000000000;
