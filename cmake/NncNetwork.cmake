@@ -2,9 +2,10 @@
 #                 [OPTIONS <option>...])
 #
 # Adds a static library of the network that nnc compiles the file to. Linking the target gives its
-# header, <prefix>.h (the prefix is the file's name unless given). With WEIGHTS the values are inside
-# the library; with TRAIN the training functions are too. The network is compiled again when the
-# file, something that it imports, the weights or nnc change.
+# header, <prefix>.h (the prefix is the file's name unless given), and nnc's runtime, which
+# <prefix>_load() and <prefix>_save() use. With TRAIN the training functions are there too; with
+# WEIGHTS the values are inside the library, which only infers then. The network is compiled again
+# when the file, the weights or nnc change.
 function(nnc_add_network target)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "TRAIN" "MODEL;WEIGHTS;PREFIX" "OPTIONS")
   if(NOT ARG_MODEL)
@@ -12,6 +13,9 @@ function(nnc_add_network target)
   endif()
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "nnc_add_network(${target}): unknown arguments: ${ARG_UNPARSED_ARGUMENTS}")
+  endif()
+  if(ARG_TRAIN AND ARG_WEIGHTS)
+    message(FATAL_ERROR "nnc_add_network(${target}): a network with its WEIGHTS inside can't TRAIN")
   endif()
   get_filename_component(model ${ARG_MODEL} ABSOLUTE)
   if(NOT ARG_PREFIX)
@@ -29,19 +33,15 @@ function(nnc_add_network target)
     list(APPEND options --no-train)
   endif()
   file(MAKE_DIRECTORY ${directory})
-  if(TARGET nnc::nnc)
-    set(compiler nnc::nnc)
-  else()
-    set(compiler nnc)
-  endif()
   add_custom_command(
     OUTPUT ${source} ${directory}/${ARG_PREFIX}.h
-    COMMAND ${compiler} ${model} ${options} -o ${source}
-    DEPENDS ${compiler} ${model} ${weights}
+    COMMAND nnc::nnc ${model} ${options} -o ${source}
+    DEPENDS nnc::nnc ${model} ${weights}
     DEPFILE ${source}.d
     COMMENT "nnc ${ARG_MODEL}"
     VERBATIM)
   add_library(${target} STATIC ${source} ${directory}/${ARG_PREFIX}.h)
   target_include_directories(${target} PUBLIC ${directory})
-  target_link_libraries(${target} PUBLIC m)
+  target_compile_definitions(${target} PRIVATE NN_FILES)
+  target_link_libraries(${target} PUBLIC nnc::runtime m)
 endfunction()

@@ -514,8 +514,7 @@ static Value enter_top_level(TensorState *ts, const Value *args) {
     if (!has_parameters(ts, args[0])) {
         if (vm_failed(ts->vm)) return NULL_VALUE;
         if (first && !mark_held_tensors(ts, args[0])) return NULL_VALUE;
-        if (first)
-            VEC_PUSH(t->bare, (BareCall){incref(args[0]), incref(args[1]), incref(args[2])});
+        if (first) VEC_PUSH(t->bare, (BareCall){incref(args[0]), incref(args[1]), incref(args[2])});
         return tuple_from(ts->vm, args + 1, 2);
     }
     if (first) VEC_PUSH(t->called, incref(args[0]));

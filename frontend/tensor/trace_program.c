@@ -304,8 +304,7 @@ static bool collect_outputs(Compile *c, Value v, const char *name, Outputs *out)
     }
     if (!vm_items(v, &items, &count)) return true; /* numbers and None are not results */
     for (size_t i = 0; i < count; i++)
-        if (!collect_outputs(c, items[i], part_name(c, name, i), out))
-            return false;
+        if (!collect_outputs(c, items[i], part_name(c, name, i), out)) return false;
     return true;
 }
 
@@ -639,7 +638,8 @@ static bool build(Compile *c) {
     add_entries(c);
     /* The step first: it is what the storages hold now. */
     if (t->stepped && (!check_trained(c) || !make_train_step(c))) return false;
-    return make_forward(c) && check_step_inputs(c) && (!t->stepped || make_backward(c)) && make_init(c);
+    return make_forward(c) && check_step_inputs(c) && (!t->stepped || make_backward(c)) &&
+           make_init(c);
 }
 
 static const long long DEFAULT_STEPS = 1000000000;
