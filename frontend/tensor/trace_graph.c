@@ -13,6 +13,7 @@ typedef struct Making {
     LazyNodeVec ops, leaves;
     bool *op_data, *op_cut, *op_needed; /* by slot */
     bool *op_fresh;                     /* hangs on what the step is given or draws */
+    bool *op_late;                      /* see is_late() */
     bool *leaf_needed;
     Node **op_nodes, **leaf_nodes;
     Node **inputs; /* by index of the trace's inputs */
@@ -33,6 +34,12 @@ static bool is_cut(const Making *m, const LazyNode *node, bool data) {
     return data && node->serial <= m->job->data_before;
 }
 
+/* Whether it is made of a tensor that the step itself writes down: class weights, say. */
+static bool is_late(const Making *m, const LazyNode *node) {
+    return is_op(node) ? m->op_late[node->slot]
+                       : is_data_leaf(node) && node->serial > m->job->data_before;
+}
+
 /* A batch taken out of the data after the call, Y[i:i+bs], is data as well: all that it is
  * computed from was there before. */
 static bool is_batch(const Making *m, size_t op) {
@@ -41,7 +48,8 @@ static bool is_batch(const Making *m, size_t op) {
                  node->op == OP_take;
     if (!m->job->data_before || !takes || m->op_fresh[op]) return false;
     const LazyNode *from = lazy_data(node->inputs[0]);
-    return is_op(from) ? m->op_data[from->slot] : is_data_leaf(from);
+    bool data = is_op(from) ? m->op_data[from->slot] : is_data_leaf(from);
+    return data && !is_late(m, from);
 }
 
 /* Random numbers drawn inside a train step come from its key, not from the seed. */
@@ -57,16 +65,18 @@ static void mark(Making *m, const TraceOutput *outputs, int count) {
         LazyNode *node = m->ops.items[i];
         node->slot = (uint32_t)i;
         bool data = node->op == OP_random_mt;
-        bool fresh = data && node->serial > m->job->data_before;
+        bool late = false, fresh = data && node->serial > m->job->data_before;
         for (int k = 0; k < node->input_count; k++) {
             const LazyNode *in = lazy_data(node->inputs[k]);
             data = data || (is_op(in) ? m->op_data[in->slot] : is_data_leaf(in));
+            late = late || is_late(m, in);
             bool given = in->kind == LAZY_PLACEHOLDER && in != m->ts->trace->seed;
             fresh = fresh || (is_op(in) ? m->op_fresh[in->slot] : given);
         }
         m->op_fresh[i] = fresh;
         m->op_data[i] = data && !node->is_part;
         m->op_cut[i] = is_cut(m, node, m->op_data[i]) || is_batch(m, i);
+        m->op_late[i] = late && !m->op_cut[i];
     }
     for (int i = 0; i < count; i++) {
         const LazyNode *node = lazy_data(outputs[i].node);
@@ -271,6 +281,7 @@ bool trace_graph(TensorState *ts, TraceGraph *job, Arena *arena, const char *nam
     m.op_data = ARENA_ARRAY(arena, bool, m.ops.count + 1);
     m.op_cut = ARENA_ARRAY(arena, bool, m.ops.count + 1);
     m.op_fresh = ARENA_ARRAY(arena, bool, m.ops.count + 1);
+    m.op_late = ARENA_ARRAY(arena, bool, m.ops.count + 1);
     m.op_needed = ARENA_ARRAY(arena, bool, m.ops.count + 1);
     m.op_nodes = ARENA_ARRAY(arena, Node *, m.ops.count + 1);
     m.leaf_needed = ARENA_ARRAY(arena, bool, m.leaves.count + 1);
