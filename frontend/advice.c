@@ -8,6 +8,8 @@ static const struct {
     const char *part, *advice;
 } table[] = {
     {"before Module.__init__() call", "call super().__init__() first in the module's __init__"},
+    {"has no attribute '_backward_hooks'",
+     "call super().__init__() first in the module's __init__"},
     {"mat1 and mat2 shapes",
      "the first operand's last size must equal the second's first; to feed a "
      "convolution's result to a Linear, flatten it: x.flatten(1)"},

@@ -214,6 +214,33 @@ static Value binary_inplace(TensorState *ts, const BinarySpec *spec, Value a, Va
     return inplace_result(ts, a, binary_node(ts, spec, a, b), spec->fn_name);
 }
 
+Value tensor_out(TensorState *ts, const char *name, Value out, Value result) {
+    if (is_null(result) || is_null(out) || is_none(out)) return result;
+    Tensor *from = as_tensor(result);
+    Value written = NULL_VALUE;
+    if (!is_tensor(ts, out)) {
+        vm_raise(ts->vm, EXC_TypeError, "%s(): argument 'out' must be Tensor, not %s", name,
+                 vm_class_name(ts->vm, out));
+    } else if (tensor_requires_grad(from) ||
+               (ts->grad_enabled && tensor_requires_grad(as_tensor(out)))) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "%s(): functions with out=... arguments don't support automatic differentiation, "
+                 "but one of the arguments requires grad.",
+                 name);
+    } else {
+        Tensor *to = as_tensor(out);
+        if (!type_same_shape(&to->type, &from->type)) {
+            Type type = type_make(to->type.dtype, from->type.rank, from->type.dim);
+            Value resized = tensor_wrap(ts, lazy_zeros(ts, type), NULL);
+            tensor_become(ts, to, as_tensor(resized));
+            decref(resized);
+        }
+        written = inplace_result(ts, out, tensor_read(ts, from), NULL);
+    }
+    decref(result);
+    return written;
+}
+
 /* b scaled by the `alpha` of add and sub; a new reference. */
 static Value scaled(TensorState *ts, Value b, Value alpha) {
     if (is_null(alpha) || (is_int(alpha) && as_int(alpha) == 1)) return incref(b);
@@ -232,7 +259,7 @@ static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Val
     Value result = inplace ? binary_inplace(ts, spec, v[0], b)
                            : tensor_wrap(ts, binary_node(ts, spec, v[0], b), spec->fn_name);
     decref(b);
-    return result;
+    return tensor_out(ts, spec->name, v[3], result);
 }
 
 #define X(name, op, typing, fn)                                                                    \
@@ -262,13 +289,14 @@ static const BinarySpec *div_spec(Vm *vm, Value mode) {
 
 static Value div_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[3];
-    if (!vm_args(vm, "div", "input other * rounding_mode?", args, nargs, kwnames, v))
+    Value v[4];
+    if (!vm_args(vm, "div", "input other * rounding_mode? out?", args, nargs, kwnames, v))
         return NULL_VALUE;
     const BinarySpec *spec = div_spec(vm, v[2]);
     if (!spec) return NULL_VALUE;
     if (inplace) return binary_inplace(ts, spec, v[0], v[1]);
-    return tensor_wrap(ts, binary_node(ts, spec, v[0], v[1]), spec->fn_name);
+    Value result = tensor_wrap(ts, binary_node(ts, spec, v[0], v[1]), spec->fn_name);
+    return tensor_out(ts, "div", v[3], result);
 }
 
 static Value div_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -333,9 +361,10 @@ static const char *pow_fn_name(TensorState *ts, Value a, Value b) {
 
 static Value pow_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[2];
-    if (!vm_args(vm, "pow", "input exponent", args, nargs, kwnames, v)) return NULL_VALUE;
-    return tensor_wrap(ts, pow_node(ts, v[0], v[1]), pow_fn_name(ts, v[0], v[1]));
+    Value v[3];
+    if (!vm_args(vm, "pow", "input exponent * out?", args, nargs, kwnames, v)) return NULL_VALUE;
+    Value result = tensor_wrap(ts, pow_node(ts, v[0], v[1]), pow_fn_name(ts, v[0], v[1]));
+    return tensor_out(ts, "pow", v[2], result);
 }
 
 static Value pow_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

@@ -19,7 +19,10 @@ static void grad_fn_dealloc(Obj *self) {
 }
 
 static Value grad_fn_repr(Vm *vm, Value self) {
-    return str_printf(vm, "<%s object at %p>", as_grad_fn(self)->name, (void *)self.o);
+    const GradFn *fn = as_grad_fn(self);
+    bool own = fn->node->kind == LAZY_FUNCTION_OUT; /* of a Function of the program */
+    return str_printf(vm, "<%s%s object at %p>", own ? "torch.autograd.function." : "", fn->name,
+                      (void *)self.o);
 }
 
 static Value grad_fn_name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

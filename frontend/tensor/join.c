@@ -77,11 +77,11 @@ static Value join(TensorState *ts, const Value *items, size_t count, int dim, bo
 
 static Value cat_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[2];
+    Value v[3];
     const Value *items;
     size_t count;
     int dim = 0;
-    if (!vm_args(vm, "cat", "tensors dim|axis?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "cat", "tensors dim|axis? * out?", args, nargs, kwnames, v) ||
         !tensors_of(ts, "cat", v[0], &items, &count))
         return NULL_VALUE;
     int rank = as_tensor(items[0])->type.rank;
@@ -90,16 +90,16 @@ static Value cat_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames
                         "zero-dimensional tensor (at position 0) cannot be concatenated");
     if ((!is_null(v[1]) && !arg_dim(ts, v[1], rank, &dim)) || !check_parts(ts, items, count, dim))
         return NULL_VALUE;
-    return join(ts, items, count, dim, false, "CatBackward0");
+    return tensor_out(ts, "cat", v[2], join(ts, items, count, dim, false, "CatBackward0"));
 }
 
 static Value stack_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[2];
+    Value v[3];
     const Value *items;
     size_t count;
     int dim = 0;
-    if (!vm_args(vm, "stack", "tensors dim|axis?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "stack", "tensors dim|axis? * out?", args, nargs, kwnames, v) ||
         !tensors_of(ts, "stack", v[0], &items, &count))
         return NULL_VALUE;
     const Type *first = &as_tensor(items[0])->type;
@@ -118,7 +118,7 @@ static Value stack_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
         buf_free(&b);
         return NULL_VALUE;
     }
-    return join(ts, items, count, dim, true, "StackBackward0");
+    return tensor_out(ts, "stack", v[2], join(ts, items, count, dim, true, "StackBackward0"));
 }
 
 static Value flip_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

@@ -112,9 +112,10 @@ Value tensor_matmul(TensorState *ts, Value av, Value bv) {
 }
 
 static Value matmul_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    Value v[2];
-    if (!vm_args(vm, "matmul", "input other", args, nargs, kwnames, v)) return NULL_VALUE;
-    return tensor_matmul(tensor_state(vm), v[0], v[1]);
+    Value v[3];
+    TensorState *ts = tensor_state(vm);
+    if (!vm_args(vm, "matmul", "input other * out?", args, nargs, kwnames, v)) return NULL_VALUE;
+    return tensor_out(ts, "matmul", v[2], tensor_matmul(ts, v[0], v[1]));
 }
 
 static Value wrong_ranks(TensorState *ts, const char *name, const Tensor *a, const Tensor *b) {
@@ -135,16 +136,16 @@ static Value wrong_ranks(TensorState *ts, const char *name, const Tensor *a, con
 static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Value *args, int nargs,
                     const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[2];
+    Value v[3];
     Tensor *a, *b;
-    if (!vm_args(vm, name, "input mat2", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, "input mat2 * out?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], name, &a) || !arg_tensor(ts, v[1], name, &b))
         return NULL_VALUE;
     if (a->type.rank != rank_a || b->type.rank != rank_b) return wrong_ranks(ts, name, a, b);
     if (rank_a == 3 && a->type.dim[0] != b->type.dim[0]) return batch_error(ts, a, b);
     Value result = tensor_matmul(ts, v[0], v[1]);
     if (rank_a == 3 && !is_null(result)) as_tensor(result)->var->fn_name = "BmmBackward0";
-    return result;
+    return tensor_out(ts, name, v[2], result);
 }
 static Value mm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return ranked(vm, "mm", 2, 2, args, nargs, kwnames);

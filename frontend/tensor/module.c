@@ -13,6 +13,7 @@
  * are ints, floats, lists of ints, dtypes or strings results(t, n, grad_fn=None) -> tuple the
  * results of an op that has several named(t, "AddmmBackward0") -> t             sets the name of
  * t's grad_fn extend_tensor(cls)                          copies cls's functions into Tensor
+ *   pair(name, values, indices)             as torch.return_types.NAME: order statistics
  *   check_index(t, size, message, ignore)       IndexError if a known value is outside [0, size)
  *   const(t) -> t                               compiling: part of the network, not data
  *   counters() -> tuple                         of the running policy, for tests

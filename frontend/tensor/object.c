@@ -437,6 +437,15 @@ static Value fill_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
                         "fill_ only supports 0-dimension value tensor but got tensor with %d "
                         "dimensions.",
                         as_tensor(v[1])->type.rank);
+    if (!is_tensor(ts, v[1]) && !is_number(ts, v[1])) {
+        const char *given = vm_class_name(vm, v[1]);
+        const char *wrong = "didn't match because some of the arguments have invalid types";
+        return vm_raise(vm, EXC_TypeError,
+                        "fill_() received an invalid combination of arguments - got (%s), but "
+                        "expected one of:\n * (Tensor value)\n      %s: (!%s!)\n * (Number "
+                        "value)\n      %s: (!%s!)\n",
+                        given, wrong, given, wrong, given);
+    }
     if (!tensor_copy(ts, as_tensor(v[0]), v[1], "FillBackward0")) return NULL_VALUE;
     return incref(v[0]);
 }

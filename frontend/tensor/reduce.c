@@ -55,15 +55,17 @@ static LazyNode *divide(TensorState *ts, LazyNode *node, double by) {
 static Value sum_like(Vm *vm, const char *name, Op op, const char *fn_all, const char *fn_dim,
                       const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[4];
+    Value v[5];
     Reduction r;
-    if (!vm_args(vm, name, "input dim|axis? keepdim|keepdims? * dtype?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, "input dim|axis? keepdim|keepdims? * dtype? out?", args, nargs, kwnames,
+                 v) ||
         !reduction_args(ts, name, v[0], v[1], v[2], &r))
         return NULL_VALUE;
     DType dtype = dtype_is_float(r.x->type.dtype) ? r.x->type.dtype : DT_I64;
     if (!arg_dtype(ts, v[3], &dtype)) return NULL_VALUE;
     LazyNode *x = lazy_cast(ts, tensor_read(ts, r.x), dtype);
-    return tensor_wrap(ts, reduce(ts, &r, op, x), r.all ? fn_all : fn_dim);
+    return tensor_out(ts, name, v[4],
+                      tensor_wrap(ts, reduce(ts, &r, op, x), r.all ? fn_all : fn_dim));
 }
 static Value sum_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return sum_like(vm, "sum", OP_reduce_sum, "SumBackward0", "SumBackward1", args, nargs, kwnames);
@@ -75,10 +77,10 @@ static Value prod_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
 
 static Value mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[4];
+    Value v[5];
     Reduction r;
-    if (!vm_args(vm, "mean", "input dim|axis? keepdim|keepdims? * dtype?", args, nargs, kwnames,
-                 v) ||
+    if (!vm_args(vm, "mean", "input dim|axis? keepdim|keepdims? * dtype? out?", args, nargs,
+                 kwnames, v) ||
         !reduction_args(ts, "mean", v[0], v[1], v[2], &r))
         return NULL_VALUE;
     DType dtype = r.x->type.dtype;
@@ -90,18 +92,24 @@ static Value mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
                         dtype_long_name(dtype));
     LazyNode *x = lazy_cast(ts, tensor_read(ts, r.x), dtype);
     LazyNode *node = divide(ts, reduce(ts, &r, OP_reduce_sum, x), (double)reduced_count(&r));
-    return tensor_wrap(ts, node, r.all ? "MeanBackward0" : "MeanBackward1");
+    Value result = tensor_wrap(ts, node, r.all ? "MeanBackward0" : "MeanBackward1");
+    return tensor_out(ts, "mean", v[4], result);
 }
 
 /* ---- extremes ---- */
 
-static const char *const PAIR_NAMES[PAIR_COUNT] = {"max", "min", "sort", "topk"};
+static const char *const PAIR_NAMES[PAIR_COUNT] = {
+    "torch.return_types.max",      "torch.return_types.min",    "torch.return_types.sort",
+    "torch.return_types.topk",     "torch.return_types.median", "torch.return_types.nanmedian",
+    "torch.return_types.kthvalue", "torch.return_types.mode",   "torch.return_types.cummax",
+    "torch.return_types.cummin",   "torch.return_types.aminmax"};
 
 static Value pair_repr(Vm *vm, Value self) {
     Buf out = {0};
-    buf_printf(&out, "torch.return_types.%s(\nvalues=", self.o->cls->name);
+    bool extremes = self.o->cls == tensor_state(vm)->pairs[PAIR_AMINMAX];
+    buf_printf(&out, "torch.return_types.%s(\n%s=", self.o->cls->name, extremes ? "min" : "values");
     bool ok = vm_repr_to(vm, as_tuple(self)->items[0], &out);
-    buf_puts(&out, ",\nindices=");
+    buf_printf(&out, ",\n%s=", extremes ? "max" : "indices");
     ok = ok && vm_repr_to(vm, as_tuple(self)->items[1], &out);
     buf_puts(&out, ")");
     if (ok) return str_from_buf(vm, &out);
@@ -121,6 +129,11 @@ static const Method PAIR_METHODS[] = {
     {"indices", pair_indices, METHOD_PROPERTY},
     {NULL, NULL, 0},
 };
+static const Method EXTREMES_METHODS[] = {
+    {"min", pair_values, METHOD_PROPERTY},
+    {"max", pair_indices, METHOD_PROPERTY},
+    {NULL, NULL, 0},
+};
 
 void pair_classes(TensorState *ts) {
     for (int i = 0; i < PAIR_COUNT; i++) {
@@ -128,7 +141,7 @@ void pair_classes(TensorState *ts) {
                             .base = ts->vm->cls[CLS_TUPLE],
                             .flags = CLASS_TUPLE,
                             .slots = {.repr = pair_repr, .str = pair_repr},
-                            .methods = PAIR_METHODS};
+                            .methods = i == PAIR_AMINMAX ? EXTREMES_METHODS : PAIR_METHODS};
         ts->pairs[i] = vm_native_class(ts->vm, &spec);
     }
 }
@@ -143,6 +156,17 @@ Value pair_new(TensorState *ts, PairKind kind, Value values, Value indices) {
     Value made = vm_call1(ts->vm, FROM_OBJ(ts->pairs[kind]), items);
     decref(items);
     return made;
+}
+
+/* pair(name, values, indices): as the named function returns them. */
+static Value pair_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[3];
+    if (!vm_args(vm, "pair", "name values indices", args, nargs, kwnames, v)) return NULL_VALUE;
+    for (int i = 0; is_str(v[0]) && i < PAIR_COUNT; i++)
+        if (strcmp(as_str(v[0])->data, ts->pairs[i]->name) == 0)
+            return pair_new(ts, (PairKind)i, incref(v[1]), incref(v[2]));
+    return vm_raise(vm, EXC_ValueError, "pair(): unknown name");
 }
 
 static bool not_empty(TensorState *ts, const Reduction *r, const char *name) {
@@ -509,6 +533,7 @@ const TensorFunction REDUCE_FUNCTIONS[] = {
     {"all", all_call, FN_BOTH},
     {"count_nonzero", count_nonzero_call, FN_BOTH},
     {"cumsum", cumsum_call, FN_BOTH},
+    {"pair", pair_call, FN_FUNCTION},
     {"cumprod", cumprod_call, FN_BOTH},
     {"softmax", softmax_call, FN_BOTH},
     {"log_softmax", log_softmax_call, FN_BOTH},

@@ -87,7 +87,20 @@ typedef struct Script Script; /* script.c: graph cache and counters */
 typedef struct Trace Trace;   /* trace.c: what compiling has seen */
 
 /* Results that come in pairs print as torch.return_types. */
-typedef enum PairKind { PAIR_MAX, PAIR_MIN, PAIR_SORT, PAIR_TOPK, PAIR_COUNT } PairKind;
+typedef enum PairKind {
+    PAIR_MAX,
+    PAIR_MIN,
+    PAIR_SORT,
+    PAIR_TOPK,
+    PAIR_MEDIAN,
+    PAIR_NANMEDIAN,
+    PAIR_KTHVALUE,
+    PAIR_MODE,
+    PAIR_CUMMAX,
+    PAIR_CUMMIN,
+    PAIR_AMINMAX,
+    PAIR_COUNT
+} PairKind;
 
 struct TensorState {
     Vm *vm;
@@ -256,6 +269,9 @@ const char *dtype_c_name(DType dtype);                    /* "long int", as othe
 
 /* ---- operations ---- */
 Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_name);
+/* What an operation called with `out` returns: the result (consumed) where out is missing, or out,
+ * written (and resized where its shape differs). */
+Value tensor_out(TensorState *ts, const char *name, Value out, Value result);
 void arith_slots(Slots *slots);
 void tensor_object_slots(Slots *slots);
 void pair_classes(TensorState *ts);

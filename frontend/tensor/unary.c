@@ -129,8 +129,10 @@ static Value unary_call(Vm *vm, const UnarySpec *spec, bool inplace, const Value
     if (!vm_args(vm, spec->name, "input * out?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], spec->name, &x))
         return NULL_VALUE;
-    if (!inplace)
-        return tensor_wrap(ts, unary_node(ts, spec->op, x, spec->to_float), spec->fn_name);
+    if (!inplace) {
+        LazyNode *node = unary_node(ts, spec->op, x, spec->to_float);
+        return tensor_out(ts, spec->name, v[1], tensor_wrap(ts, node, spec->fn_name));
+    }
     if (!tensor_check_inplace(ts, x)) return NULL_VALUE;
     return write_back(ts, v[0], unary_node(ts, spec->op, x, spec->to_float), spec->fn_name);
 }
@@ -184,15 +186,17 @@ static Value recorded_call(Vm *vm, const char *name, Record *record, bool to_flo
                            const char *fn_name, const Value *args, int nargs,
                            const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[1];
+    Value v[2];
     Tensor *x;
-    if (!vm_args(vm, name, "input", args, nargs, kwnames, v) || !arg_tensor(ts, v[0], name, &x))
+    if (!vm_args(vm, name, "input * out?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], name, &x))
         return NULL_VALUE;
     if (inplace && !tensor_check_inplace(ts, x)) return NULL_VALUE;
     LazyNode *node = tensor_read(ts, x);
     if (to_float && !dtype_is_float(x->type.dtype)) node = lazy_cast(ts, node, ts->default_dtype);
     node = node ? record(ts, node) : NULL;
-    return inplace ? write_back(ts, v[0], node, fn_name) : tensor_wrap(ts, node, fn_name);
+    return inplace ? write_back(ts, v[0], node, fn_name)
+                   : tensor_out(ts, name, v[1], tensor_wrap(ts, node, fn_name));
 }
 
 #define RECORDED_LIST(X)                                                                           \
@@ -215,10 +219,10 @@ RECORDED_LIST(X)
 
 static Value round_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[2];
+    Value v[3];
     Tensor *x;
     int64_t decimals;
-    if (!vm_args(vm, "round", "input * decimals?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "round", "input * decimals? out?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "round", &x) || !arg_int(ts, v[1], 0, &decimals))
         return NULL_VALUE;
     if (x->type.dtype == DT_BOOL && !bools_allowed(ts, OP_round)) return NULL_VALUE;
@@ -230,7 +234,7 @@ static Value round_any(Vm *vm, bool inplace, const Value *args, int nargs, const
         node = lazy_unary(ts, OP_round, node);
         if (decimals && node) node = lazy_binary(ts, back, node, number_like(ts, node, scale));
     }
-    if (!inplace) return tensor_wrap(ts, node, "RoundBackward0");
+    if (!inplace) return tensor_out(ts, "round", v[2], tensor_wrap(ts, node, "RoundBackward0"));
     return write_back(ts, v[0], node, "RoundBackward0");
 }
 static Value round_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -282,9 +286,9 @@ static LazyNode *clamp_node(TensorState *ts, Tensor *x, Value low, Value high) {
 
 static Value clamp_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[3];
+    Value v[4];
     Tensor *x;
-    if (!vm_args(vm, "clamp", "input min? max?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "clamp", "input min? max? * out?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "clamp", &x))
         return NULL_VALUE;
     bool low = !is_null(v[1]) && !is_none(v[1]), high = !is_null(v[2]) && !is_none(v[2]);
@@ -295,7 +299,10 @@ static Value clamp_any(Vm *vm, bool inplace, const Value *args, int nargs, const
     const char *fn_name = (low && is_tensor(ts, v[1])) || (high && is_tensor(ts, v[2]))
                               ? "ClampBackward0"
                               : "ClampBackward1";
-    if (!inplace) return tensor_wrap(ts, clamp_node(ts, x, v[1], v[2]), fn_name);
+    if (!inplace) {
+        Value result = tensor_wrap(ts, clamp_node(ts, x, v[1], v[2]), fn_name);
+        return tensor_out(ts, "clamp", v[3], result);
+    }
     if (!tensor_check_inplace(ts, x)) return NULL_VALUE;
     return write_back(ts, v[0], clamp_node(ts, x, v[1], v[2]), fn_name);
 }
@@ -359,9 +366,9 @@ Value tensor_where(TensorState *ts, Value c, Value a, Value b) {
 
 static Value where_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    Value v[3];
+    Value v[4];
     Tensor *c;
-    if (!vm_args(vm, "where", "condition input? other?", args, nargs, kwnames, v))
+    if (!vm_args(vm, "where", "condition input? other? * out?", args, nargs, kwnames, v))
         return NULL_VALUE;
     if (!arg_tensor(ts, v[0], "where", &c)) return NULL_VALUE;
     if (is_null(v[1]) && is_null(v[2])) return tensor_nonzero(ts, c, true);
@@ -373,7 +380,7 @@ static Value where_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
                         "where expected condition to be a boolean tensor, but got a tensor with "
                         "dtype %s",
                         dtype_long_name(c->type.dtype));
-    return tensor_where(ts, v[0], v[1], v[2]);
+    return tensor_out(ts, "where", v[3], tensor_where(ts, v[0], v[1], v[2]));
 }
 
 /* As a method: x.where(condition, other). */
