@@ -30,7 +30,7 @@ static void measure(const char *name, const Graph *graph, double flops) {
     CodegenOptions options = {.level = 3};
     Buf error = {0};
     Executable *e = executable_new(graph, &options, &error);
-    if (!e || !executable_compile(e, &error)) {
+    if (!e || !executable_compile(&e, 1, &(NativeReport){0}, &error)) {
         printf("%s: %s\n", name, buf_text(&error));
         exit(1);
     }

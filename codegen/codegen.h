@@ -6,6 +6,7 @@
 #ifndef NNC_CODEGEN_CODEGEN_H
 #define NNC_CODEGEN_CODEGEN_H
 
+#include "codegen/native/native.h"
 #include "ir/program.h"
 #include "support/buf.h"
 
@@ -47,9 +48,11 @@ bool executable_run(Executable *executable, const void *const *inputs, void *con
                     Buf *error);
 /* Where in the source the fault of the last failed run was recorded. */
 Span executable_fault(const Executable *executable);
-/* Compiles the kernels with the system's C compiler and loads them; later runs use the code.
- * False with a message when there is no compiler: the interpreting tier goes on. */
-bool executable_compile(Executable *executable, Buf *error);
+/* Compiles the kernels of several together and loads them; later runs use the code. False with a
+ * message when there is no compiler: the interpreting tier goes on. */
+bool executable_compile(Executable *const *executables, int count, NativeReport *report,
+                        Buf *error);
+bool executable_is_compiled(const Executable *executable);
 /* Multiplications and additions of one run: decides what is worth compiling. */
 double executable_flops(const Executable *executable);
 void executable_free(Executable *executable);

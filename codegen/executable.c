@@ -114,6 +114,10 @@ Span executable_fault(const Executable *executable) {
     return executable->fault;
 }
 
+bool executable_is_compiled(const Executable *executable) {
+    return executable->entry != NULL;
+}
+
 double executable_flops(const Executable *executable) {
     return executable->plan->flops;
 }

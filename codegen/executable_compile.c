@@ -1,14 +1,11 @@
-/* The compiled tier: the plan's kernels printed as one C file with one entry function, made into a
- * shared library by the system's compiler and loaded. Constants stay where they are and are passed
- * by address, so that large ones needn't be printed. */
-#include <dlfcn.h>
+/* The compiled tier: the plans' kernels printed as one C file with an entry function for each
+ * executable, compiled and loaded. Constants stay where they are and are passed by address, so that
+ * large ones needn't be printed. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "codegen/c/file.h"
 #include "codegen/executable_internal.h"
-#include "codegen/native/toolchain.h"
 #include "support/checked.h"
 
 static const char **numbered(Arena *arena, const char *array, size_t count) {
@@ -18,26 +15,40 @@ static const char **numbered(Arena *arena, const char *array, size_t count) {
     return names;
 }
 
-/* The file's text. Its constants' addresses go to executable->constants. */
-static void print_file(Executable *executable, Buf *out) {
-    Arena *arena = &executable->arena;
+/* One entry function. The constants' addresses go to executable->constants. */
+static void print_entry(Emitter *e, Executable *executable, int number, FileParts *parts) {
+    Arena *arena = parts->arena;
     const Graph *graph = executable->graph;
-    FileParts parts = {.arena = arena};
     FilePlaces places = {.inputs = numbered(arena, "inputs", graph->inputs.count),
                          .outputs = numbered(arena, "outputs", graph->outputs.count),
                          .arena = "arena",
                          .constants = "constants",
-                         .parts = &parts};
+                         .parts = parts};
+    parts->constants.count = 0; // each has its own, which live as long as it does
+    emit_line(e,
+              "int nnc_entry_%d(const void *const *inputs, void *const *outputs, "
+              "unsigned char *arena, const void *const *constants);",
+              number);
+    emit_line(e,
+              "int nnc_entry_%d(const void *const *inputs, void *const *outputs, "
+              "unsigned char *arena, const void *const *constants) {",
+              number);
+    emit_line(e, "(void)inputs, (void)outputs, (void)arena, (void)constants;");
+    file_print_steps(e, &executable->plan->run, &places, NULL);
+    emit_line(e, "return 0;");
+    emit_line(e, "}");
+    executable->constants = ARENA_ARRAY(&executable->arena, const void *, parts->constants.count);
+    for (size_t i = 0; i < parts->constants.count; i++)
+        executable->constants[i] = parts->constants.items[i].bytes;
+}
+
+static void print_file(Executable *const *executables, int count, Buf *out) {
+    Arena arena = {0};
+    FileParts parts = {.arena = &arena};
     Buf body = {0};
-    Emitter entry = {.out = &body};
-    emit_line(&entry, "int nnc_entry(const void *const *inputs, void *const *outputs, "
-                      "unsigned char *arena, const void *const *constants);");
-    emit_line(&entry, "int nnc_entry(const void *const *inputs, void *const *outputs, "
-                      "unsigned char *arena, const void *const *constants) {");
-    emit_line(&entry, "(void)inputs, (void)outputs, (void)arena, (void)constants;");
-    file_print_steps(&entry, &executable->plan->run, &places, NULL);
-    emit_line(&entry, "return 0;");
-    emit_line(&entry, "}");
+    Emitter entries = {.out = &body};
+    for (int i = 0; i < count; i++)
+        print_entry(&entries, executables[i], i, &parts);
     Emitter file = {.out = out};
     emit_line(&file, "#include <math.h>");
     emit_line(&file, "#include <stdint.h>");
@@ -45,52 +56,37 @@ static void print_file(Executable *executable, Buf *out) {
     file_print_kernels(&file, &parts, NULL);
     buf_add(out, body.data, body.size);
     buf_free(&body);
-    executable->constants = ARENA_ARRAY(arena, const void *, parts.constants.count);
-    for (size_t i = 0; i < parts.constants.count; i++) {
-        executable->constants[i] = parts.constants.items[i].bytes;
-    }
     file_parts_free(&parts);
+    arena_free(&arena);
 }
 
-static bool load(Executable *executable, const char *path, Buf *error) {
-    executable->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!executable->library) {
-        buf_printf(error, "compiled kernels can't be loaded: %s", dlerror());
-        return false;
+bool executable_compile(Executable *const *executables, int count, NativeReport *report,
+                        Buf *error) {
+    Buf text = {0};
+    print_file(executables, count, &text);
+    NativeModule *module = native_load(buf_text(&text), report, error);
+    buf_free(&text);
+    if (!module) return false;
+    CompiledBatch *batch = xmalloc(sizeof *batch);
+    *batch = (CompiledBatch){.module = module, .users = count};
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "nnc_entry_%d", i);
+        void *symbol = native_symbol(module, name);
+        NNC_CHECK(symbol, "the compiled file has no %s", name);
+        executable_unload(executables[i]);
+        executables[i]->batch = batch;
+        /* POSIX promises that the conversion works; ISO C has no way to say it but by bytes. */
+        memcpy(&executables[i]->entry, &symbol, sizeof symbol);
     }
-    void *symbol = dlsym(executable->library, "nnc_entry");
-    NNC_CHECK(symbol, "the compiled file has no entry");
-    /* POSIX promises that the conversion works; ISO C has no way to say it but by bytes. */
-    memcpy(&executable->entry, &symbol, sizeof symbol);
     return true;
 }
 
-bool executable_compile(Executable *executable, Buf *error) {
-    if (executable->entry) return true;
-    const char *base = getenv("TMPDIR");
-    char *directory =
-        arena_printf(&executable->arena, "%s/nnc-run-XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(directory)) {
-        buf_printf(error, "can't make a temporary directory %s", directory);
-        return false;
-    }
-    Buf text = {0};
-    print_file(executable, &text);
-    ToolchainFile file = {"kernels.c", buf_text(&text)};
-    ToolchainJob job = {.kind = TOOLCHAIN_SHARED,
-                        .files = &file,
-                        .file_count = 1,
-                        .output = arena_printf(&executable->arena, "%s/kernels.so", directory),
-                        .level = 2};
-    bool good = toolchain_run(&job, error) && load(executable, job.output, error);
-    unlink(job.output);
-    rmdir(directory);
-    buf_free(&text);
-    return good;
-}
-
 void executable_unload(Executable *executable) {
-    if (executable->library) dlclose(executable->library);
-    executable->library = NULL;
+    CompiledBatch *batch = executable->batch;
+    executable->batch = NULL;
     executable->entry = NULL;
+    if (!batch || --batch->users > 0) return;
+    native_unload(batch->module);
+    free(batch);
 }

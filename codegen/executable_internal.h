@@ -4,11 +4,18 @@
 
 #include "codegen/codegen.h"
 #include "codegen/kernel_interp.h"
+#include "codegen/native/native.h"
 #include "codegen/plan.h"
 
 /* The compiled entry: 0, or the number (from 1) of the step that faulted. */
 typedef int ExecutableEntry(const void *const *inputs, void *const *outputs, unsigned char *arena,
                             const void *const *constants);
+
+/* What was compiled together is unloaded together, with the last of its users. */
+typedef struct CompiledBatch {
+    NativeModule *module;
+    int users;
+} CompiledBatch;
 
 struct Executable {
     Arena arena;
@@ -17,7 +24,7 @@ struct Executable {
     KProgram **programs;  /* by step; decoded when the interpreting tier first runs */
     unsigned char *block; /* what was allocated; `memory` is aligned inside */
     unsigned char *memory;
-    void *library; /* the compiled tier, or NULL */
+    CompiledBatch *batch; /* the compiled tier, or NULL */
     ExecutableEntry *entry;
     const void **constants; /* of the compiled tier */
     Span fault;             /* of the last failed run */

@@ -2,15 +2,15 @@
  * through a temporary file, so that an error leaves none behind. */
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "codegen/codegen.h"
-#include "codegen/native/toolchain.h"
+#include "codegen/native/native.h"
 #include "driver/driver.h"
 #include "driver/version.h"
 #include "frontend/frontend.h"
 #include "ir/text.h"
 #include "passes/pass.h"
+#include "support/clock.h"
 #include "support/file.h"
 
 typedef struct Compile {
@@ -26,14 +26,8 @@ typedef struct Compile {
     VEC(const char *) written; /* outputs that are there already */
 } Compile;
 
-static const char *const suffixes[EMIT_COUNT] = {".c", ".ir", ".json", ".dot",
-                                                 ".o", ".s",  "",      ".kernels"};
-
-static double now_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
+static const char *const suffixes[EMIT_COUNT] = {".c", ".ir", ".json", ".dot",    ".o",
+                                                 ".s", ".ll", "",      ".kernels"};
 
 static bool fail(Compile *compile, const Buf *error) {
     report(compile->sources, SEVERITY_ERROR, (Span){0}, "%s", buf_text(error));
@@ -168,25 +162,50 @@ static bool emit_text(Compile *compile, EmitKind kind) {
     return good;
 }
 
+static ToolchainKind native_kind(EmitKind kind) {
+    switch (kind) {
+    case EMIT_OBJ:
+        return TOOLCHAIN_OBJECT;
+    case EMIT_ASM:
+        return TOOLCHAIN_ASSEMBLY;
+    case EMIT_LLVM_IR:
+        return TOOLCHAIN_LLVM_IR;
+    default:
+        return TOOLCHAIN_EXECUTABLE;
+    }
+}
+
+/* A plugin that is there and fails is worth a word; one that isn't there, when asked. */
+static void tell_native(const Compile *compile, const NativeReport *native) {
+    if (native->plugin_failed)
+        report(compile->sources, SEVERITY_WARNING, (Span){0}, "%s; %s served", native->reason,
+               native->compiler);
+    if (!compile->options->verbose) return;
+    fprintf(stderr, "nnc: %s served%s%s: %.1f ms", native->compiler, native->reason[0] ? ", " : "",
+            native->reason, native->total * 1e3);
+    if (!native->reason[0])
+        fprintf(stderr, " (parsing %.1f, optimizing %.1f, generating code %.1f)",
+                native->parse * 1e3, native->optimize * 1e3, native->generate * 1e3);
+    fputc('\n', stderr);
+}
+
 static bool emit_native(Compile *compile, EmitKind kind) {
     if (!need_c(compile)) return false;
     Buf main_text = {0};
     Buf error = {0};
     bool executable = kind == EMIT_EXE;
-    ToolchainFile files[3] = {
+    NativeFile files[3] = {
         {compile->codegen.header, buf_text(&compile->header)},
         {arena_printf(compile->arena, "%s.c", compile->prefix), buf_text(&compile->source)},
     };
     bool good = true;
     if (executable) {
         good = codegen_main(compile->program, &compile->codegen, &main_text, &error);
-        files[2] = (ToolchainFile){arena_printf(compile->arena, "%s_main.c", compile->prefix),
-                                   buf_text(&main_text)};
+        files[2] = (NativeFile){arena_printf(compile->arena, "%s_main.c", compile->prefix),
+                                buf_text(&main_text)};
     }
     ToolchainJob job = {
-        .kind = executable         ? TOOLCHAIN_EXECUTABLE
-                : kind == EMIT_OBJ ? TOOLCHAIN_OBJECT
-                                   : TOOLCHAIN_ASSEMBLY,
+        .kind = native_kind(kind),
         .files = files,
         .file_count = executable ? 3 : 2,
         .output = output_path(compile, kind),
@@ -195,7 +214,9 @@ static bool emit_native(Compile *compile, EmitKind kind) {
         .debug_info = compile->options->debug_info,
         .verbose = compile->options->verbose,
     };
-    good = (good && toolchain_run(&job, &error)) || fail(compile, &error);
+    NativeReport native = {0};
+    good = (good && native_build(&job, &native, &error)) || fail(compile, &error);
+    if (good) tell_native(compile, &native);
     if (good) VEC_PUSH(compile->written, job.output);
     // An object is for linking with a caller's program, which needs the header.
     if (good && kind == EMIT_OBJ && strcmp(job.output, "-") != 0) {
@@ -253,7 +274,7 @@ static bool emit_all(Compile *compile) {
         bool good;
         if (kind == EMIT_C)
             good = emit_c(compile);
-        else if (kind == EMIT_OBJ || kind == EMIT_ASM || kind == EMIT_EXE)
+        else if (kind == EMIT_OBJ || kind == EMIT_ASM || kind == EMIT_LLVM_IR || kind == EMIT_EXE)
             good = emit_native(compile, (EmitKind)kind);
         else
             good = emit_text(compile, (EmitKind)kind);
@@ -274,7 +295,7 @@ static void tell_costs(const Compile *compile, double start, double traced, doub
 }
 
 int compile_command(const Options *options, Sources *sources, Arena *arena) {
-    double start = now_seconds();
+    double start = clock_seconds();
     uint16_t file = sources_read(sources, options->input);
     if (!file) return EXIT_INPUT;
     Compile compile = {.options = options, .sources = sources, .arena = arena};
@@ -292,14 +313,14 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
         .out = stdout,
     };
     compile.program = frontend_compile(&frontend, sources, arena);
-    double traced = now_seconds();
+    double traced = clock_seconds();
     bool good = compile.program && sources->errors == 0;
     if (good && options->weights)
         good = weights_load(compile.program, options->weights, sources, arena);
     if (good && sources->warnings && sources->warnings_as_errors) good = false;
     good = good && emit_all(&compile);
     if (!good) remove_outputs(&compile);
-    if (good && options->verbose) tell_costs(&compile, start, traced, now_seconds());
+    if (good && options->verbose) tell_costs(&compile, start, traced, clock_seconds());
     if (compile.program) program_release(compile.program);
     buf_free(&compile.source);
     buf_free(&compile.header);

@@ -37,8 +37,8 @@ typedef struct OptionRow {
     void (*apply)(Parser *parser, const char *value);
 } OptionRow;
 
-static const char *const emit_names[EMIT_COUNT] = {"c",   "ir",  "json", "dot",
-                                                   "obj", "asm", "exe",  "kernels"};
+static const char *const emit_names[EMIT_COUNT] = {"c",   "ir",      "json", "dot",    "obj",
+                                                   "asm", "llvm-ir", "exe",  "kernels"};
 
 __attribute__((format(printf, 2, 3))) static void usage_error(Parser *parser, const char *format,
                                                               ...) {
@@ -89,8 +89,8 @@ APPLY(emit) {
                 found = i;
         if (found < 0) {
             usage_error(parser,
-                        "unknown output '%.*s'; --emit takes c, ir, json, dot, obj, asm, exe, "
-                        "kernels",
+                        "unknown output '%.*s'; --emit takes c, ir, json, dot, obj, asm, "
+                        "llvm-ir, exe, kernels",
                         (int)length, at);
             return;
         }
@@ -196,7 +196,7 @@ APPLY(print_passes) {
 static const OptionRow rows[] = {
     {"-o", VALUE_SEPARATE, "FILE", "write the output to FILE ('-': standard output)", apply_output},
     {"--emit", VALUE_SEPARATE, "KIND[,KIND]",
-     "what to write: c (default), ir, json, dot, obj, asm, exe, kernels", apply_emit},
+     "what to write: c (default), ir, json, dot, obj, asm, llvm-ir, exe, kernels", apply_emit},
     {"--weights", VALUE_SEPARATE, "FILE", "take the parameters from a safetensors file",
      apply_weights},
     {"--input", VALUE_SEPARATE, "NAME=TYPE",
@@ -212,8 +212,8 @@ static const OptionRow rows[] = {
      "one vector unit: native, none, sse2, avx2, avx512, neon (default for\n"
      "                             C files: baseline, AVX2 and AVX-512, chosen when it starts)",
      apply_vector},
-    {"-march", VALUE_SEPARATE, "CPU", "passed to the C compiler by --emit=obj|asm|exe",
-     apply_march},
+    {"-march", VALUE_SEPARATE, "CPU",
+     "the processor for --emit=obj|asm|llvm-ir|exe (default: native)", apply_march},
     {"-O", VALUE_JOINED, "0..3", "optimization level (default 2)", apply_level},
     {"-g", VALUE_NONE, NULL, "debug information in --emit=obj|exe", apply_debug_info},
     {"--passes", VALUE_SEPARATE, "LIST", "run just these passes, comma separated", apply_passes},

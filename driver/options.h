@@ -18,6 +18,7 @@ typedef enum EmitKind {
     EMIT_DOT,
     EMIT_OBJ,
     EMIT_ASM,
+    EMIT_LLVM_IR,
     EMIT_EXE,
     EMIT_KERNELS, /* the list of kernels, a line each */
     EMIT_COUNT

@@ -100,6 +100,13 @@ bool file_write_durable(const char *path, const void *bytes, size_t size, Buf *e
     return write_file(path, bytes, size, true, error);
 }
 
+bool file_allow_running(const char *path, Buf *error) {
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return true;
+    mode_t mode = info.st_mode & 0777;
+    return chmod(path, mode | (mode & 0444) >> 2) == 0 || fail(error, path, "write", errno);
+}
+
 bool file_map(const char *path, FileMap *out, Buf *error) {
     *out = (FileMap){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -16,6 +16,9 @@ bool file_write(const char *path, const void *bytes, size_t size, Buf *error);
 /* The same, on the disk when it returns: what a program saves. */
 bool file_write_durable(const char *path, const void *bytes, size_t size, Buf *error);
 
+/* Whoever may read the file may run it then; what isn't a regular file stays as it is. */
+bool file_allow_running(const char *path, Buf *error);
+
 /* A file mapped read-only. */
 typedef struct FileMap {
     const unsigned char *data;

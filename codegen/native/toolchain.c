@@ -54,7 +54,7 @@ static bool make_directory(Run *run) {
 
 static bool write_files(Run *run) {
     for (int i = 0; i < run->job->file_count; i++) {
-        const ToolchainFile *file = &run->job->files[i];
+        const NativeFile *file = &run->job->files[i];
         if (!file_write(in_directory(run, file->name), file->text, strlen(file->text), run->error))
             return false;
     }
@@ -69,10 +69,14 @@ static void remove_directory(Run *run) {
     rmdir(run->directory);
 }
 
+const char *toolchain_name(void) {
+    const char *compiler = getenv("CC");
+    return compiler && *compiler ? compiler : "cc";
+}
+
 static void make_args(Run *run) {
     const ToolchainJob *job = run->job;
-    const char *compiler = getenv("CC");
-    add_arg(run, compiler && *compiler ? compiler : "cc");
+    add_arg(run, toolchain_name());
     add_arg(run, "-std=c11");
     add_arg(run, arena_printf(&run->arena, "-O%d", job->level));
     add_arg(run, arena_printf(&run->arena, "-march=%s", job->march ? job->march : "native"));
@@ -135,15 +139,14 @@ static bool spawn_and_wait(Run *run) {
 }
 
 /* Into place by way of a file beside the target, since the temporary directory may be on another
- * file system; the mode is the result's. */
+ * file system. */
 static bool publish(Run *run) {
     Buf bytes = {0};
+    const char *output = run->job->output;
     bool good = file_read(run->result, &bytes, run->error) &&
-                file_write(run->job->output, bytes.data, bytes.size, run->error);
+                file_write(output, bytes.data, bytes.size, run->error) &&
+                (run->job->kind != TOOLCHAIN_EXECUTABLE || file_allow_running(output, run->error));
     buf_free(&bytes);
-    struct stat info;
-    if (good && strcmp(run->job->output, "-") != 0 && stat(run->result, &info) == 0)
-        good = chmod(run->job->output, info.st_mode & 0777) == 0;
     return good;
 }
 

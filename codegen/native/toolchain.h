@@ -8,33 +8,30 @@
 
 #include <stdbool.h>
 
+#include "codegen/native/clang/plugin.h"
 #include "support/buf.h"
 
 typedef enum ToolchainKind {
     TOOLCHAIN_OBJECT,
     TOOLCHAIN_ASSEMBLY,
+    TOOLCHAIN_LLVM_IR, /* only the plugin makes it: see native.h */
     TOOLCHAIN_EXECUTABLE,
     TOOLCHAIN_SHARED
 } ToolchainKind;
 
-/* A file to be written beside the others before compiling: "lenet.h", "lenet.c". Those that end in
- * .c are compiled. */
-typedef struct ToolchainFile {
-    const char *name;
-    const char *text;
-} ToolchainFile;
-
 typedef struct ToolchainJob {
     ToolchainKind kind;
-    const ToolchainFile *files;
+    const NativeFile *files; /* those that end in .c are compiled, the others included */
     int file_count;
     const char *output; /* path of the result */
     const char *march;  /* "native" when NULL */
     int level;          /* -O */
     bool debug_info;
-    bool verbose; /* the command line goes to standard error */
+    bool verbose; /* the command line of the system's compiler goes to standard error */
 } ToolchainJob;
 
+/* $CC or "cc". */
+const char *toolchain_name(void);
 /* False with a message (the compiler's own words included) on failure. */
 bool toolchain_run(const ToolchainJob *job, Buf *error);
 

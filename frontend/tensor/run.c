@@ -1,9 +1,9 @@
 /* `nnc run`: evaluates a program with lazy tensors that are computed when a value is needed. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "frontend/frontend.h"
 #include "frontend/tensor/script.h"
+#include "support/clock.h"
 
 static bool need_by_running(TensorState *ts, LazyNode *node, const char *what) {
     (void)what;
@@ -15,14 +15,29 @@ static void evaluate_pending(Vm *vm) {
     if (!vm_failed(vm)) script_evaluate(tensor_state(vm), NULL);
 }
 
+/* Milliseconds, for the summary. */
+static double ms(double seconds) {
+    return seconds * 1e3;
+}
+
 static void print_summary(const TensorState *ts, double seconds) {
     ScriptCounters c = script_counters(ts);
     fprintf(stderr,
-            "nnc: %llu evaluations of %llu nodes, %llu graphs planned, %llu compiled, %llu updates "
-            "in place, %.3f s\n",
+            "nnc: %llu evaluations of %llu nodes: %llu interpreted, %llu by compiled code, %llu "
+            "updates in place\n"
+            "nnc: %llu graphs planned, %llu compiled%s%s, %llu evaluations reused one\n",
             (unsigned long long)c.evaluations, (unsigned long long)c.nodes,
-            (unsigned long long)c.graphs, (unsigned long long)c.compiled,
-            (unsigned long long)c.updates, seconds);
+            (unsigned long long)c.interpreted, (unsigned long long)(c.evaluations - c.interpreted),
+            (unsigned long long)c.updates, (unsigned long long)c.graphs,
+            (unsigned long long)c.compiled, c.compiled ? " by " : "",
+            c.compiled ? c.native.compiler : "", (unsigned long long)(c.evaluations - c.graphs));
+    if (c.native.reason[0]) fprintf(stderr, "nnc: %s\n", c.native.reason);
+    double known = c.planning + c.compiling + c.interpreting + c.running;
+    fprintf(stderr,
+            "nnc: planning %.1f ms, compiling %.1f ms (parsing %.1f, optimizing %.1f, generating "
+            "code %.1f), interpreting %.1f ms, compiled code %.1f ms, all else %.1f ms; %.3f s\n",
+            ms(c.planning), ms(c.compiling), ms(c.parse), ms(c.optimize), ms(c.generate),
+            ms(c.interpreting), ms(c.running), ms(seconds - known), seconds);
 }
 
 static char **argv_of(const FrontendOptions *options, Sources *sources) {
@@ -51,12 +66,12 @@ int frontend_run(const FrontendOptions *options, Sources *sources) {
     ts->script = script_new(ts, options->vector);
     vm.before_effect = evaluate_pending;
     vm.at_back_edge = script_back_edge;
-    clock_t start = clock();
+    double start = clock_seconds();
     int status = 0;
     bool ok = vm_run_main(&vm, options->file) && script_evaluate(ts, NULL);
     if (!ok) status = is_null(vm.raised) ? 1 : vm_report_raised(&vm);
     fflush(vm.out);
-    if (options->verbose) print_summary(ts, (double)(clock() - start) / CLOCKS_PER_SEC);
+    if (options->verbose) print_summary(ts, clock_seconds() - start);
     char **argv = vm.argv;
     tensor_state_release(ts);
     vm_free(&vm);

@@ -11,6 +11,7 @@
 
 #include "codegen/codegen.h"
 #include "passes/pass.h"
+#include "support/clock.h"
 
 typedef struct CachedGraph {
     struct CachedGraph *next;
@@ -337,6 +338,7 @@ static CachedGraph *find_graph(TensorState *ts, Job *job) {
             return g;
     Arena arena = {0};
     Buf error = {0};
+    double start = clock_seconds();
     Graph *graph = job_graph(job, &arena);
     CodegenOptions options = {.prefix = "run", .vector = script->vector, .level = 2};
     Executable *executable = executable_new(graph, &options, &error);
@@ -348,6 +350,7 @@ static CachedGraph *find_graph(TensorState *ts, Job *job) {
         return NULL;
     }
     script->counters.graphs++;
+    script->counters.planning += clock_seconds() - start;
     CachedGraph *made = xcalloc(1, sizeof *made);
     made->hash = hash;
     made->key = job->key;
@@ -368,14 +371,51 @@ static void raise_fault(TensorState *ts, Span span, const char *message) {
     if (span.file) VEC_PUSH(exception->trace, (TraceEntry){.span = span});
 }
 
-static void compile_when_worth(TensorState *ts, CachedGraph *graph) {
-    graph->work += executable_flops(graph->executable);
-    graph->runs++;
-    if (graph->tried || (graph->work < COMPILE_WORK && graph->runs < COMPILE_RUNS)) return;
+/* Whether a graph has done a part of the work that compiling it would pay for. */
+static bool is_worth(const CachedGraph *graph, double part) {
+    return !graph->tried && (graph->work >= COMPILE_WORK * part ||
+                             (double)graph->runs >= (double)COMPILE_RUNS * part);
+}
+
+/* Every compilation has a price of its own: graphs that will be due soon are taken along. */
+static void compile_when_worth(TensorState *ts, CachedGraph *due) {
+    Script *script = ts->script;
+    ScriptCounters *counters = &script->counters;
+    due->work += executable_flops(due->executable);
+    due->runs++;
+    if (!is_worth(due, 1)) return;
+    VEC(Executable *) batch = {0};
+    for (int i = 0; i < BUCKETS; i++)
+        for (CachedGraph *graph = script->buckets[i]; graph; graph = graph->next) {
+            if (!is_worth(graph, 0.25)) continue;
+            graph->tried = true;
+            VEC_PUSH(batch, graph->executable);
+        }
     Buf error = {0};
-    graph->tried = true;
-    if (executable_compile(graph->executable, &error)) ts->script->counters.compiled++;
+    NativeReport *report = &counters->native;
+    if (executable_compile(batch.items, (int)batch.count, report, &error))
+        counters->compiled += batch.count;
+    else
+        snprintf(report->reason, sizeof report->reason, "%s", buf_text(&error));
+    counters->compiling += report->total;
+    counters->parse += report->parse;
+    counters->optimize += report->optimize;
+    counters->generate += report->generate;
+    VEC_FREE(batch);
     buf_free(&error);
+}
+
+/* Runs it in the tier that it has. */
+static bool timed_run(TensorState *ts, Executable *executable, const void *const *in,
+                      void *const *out, Buf *error) {
+    ScriptCounters *counters = &ts->script->counters;
+    bool compiled = executable_is_compiled(executable);
+    double start = clock_seconds();
+    bool ok = executable_run(executable, in, out, error);
+    *(compiled ? &counters->running : &counters->interpreting) += clock_seconds() - start;
+    counters->interpreted += !compiled;
+    counters->evaluations++;
+    return ok;
 }
 
 static bool job_run(TensorState *ts, Job *job, CachedGraph *graph) {
@@ -394,7 +434,7 @@ static bool job_run(TensorState *ts, Job *job, CachedGraph *graph) {
     }
     compile_when_worth(ts, graph);
     Buf error = {0};
-    bool ok = executable_run(graph->executable, in, out, &error);
+    bool ok = timed_run(ts, graph->executable, in, out, &error);
     if (!ok) raise_fault(ts, executable_fault(graph->executable), buf_text(&error));
     buf_free(&error);
     for (size_t i = 0; i < outputs; i++) {
@@ -403,7 +443,6 @@ static bool job_run(TensorState *ts, Job *job, CachedGraph *graph) {
         else
             buffer_unref(ts, buffers[i]);
     }
-    ts->script->counters.evaluations++;
     ts->script->counters.nodes += job->ops.count;
     free(in);
     free(out);

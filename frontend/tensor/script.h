@@ -2,6 +2,7 @@
 #ifndef NNC_FRONTEND_TENSOR_SCRIPT_H
 #define NNC_FRONTEND_TENSOR_SCRIPT_H
 
+#include "codegen/native/native.h"
 #include "frontend/tensor/tensor.h"
 #include "ir/graph.h"
 
@@ -12,6 +13,11 @@ typedef struct ScriptCounters {
     uint64_t compiled;    /* of these, turned into machine code */
     uint64_t updates;     /* buffers reused in place */
     uint64_t nodes;       /* recorded nodes evaluated */
+    uint64_t interpreted; /* evaluations by the interpreting tier */
+    /* Seconds. */
+    double planning, compiling, interpreting, running;
+    double parse, optimize, generate; /* of compiling, in the plugin */
+    NativeReport native;              /* of the last compilation */
 } ScriptCounters;
 
 Script *script_new(TensorState *ts, const char *vector);

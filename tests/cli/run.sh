@@ -126,6 +126,43 @@ printf '\0\0\200?\0\0\0@\0\0@@\0\0\200@' >ones.raw
 ./tiny_program ones.raw >out 2>err || fail 'the program fails on its input'
 says out 'tensor([[1.0000, 1.5000, 0.0000]])'
 
+# The plugin with Clang and LLVM needs no compiler and no temporary files.
+plugin=$(dirname "$nnc")/../lib/nnc/libnnc_native.so
+if [ -e "$plugin" ] && [ -z "${NNC_PLUGIN:-}" ]; then
+    mkdir empty
+    bare() { # arguments of try
+        name=$1
+        wanted=$2
+        shift 2
+        count=$((count + 1))
+        env PATH="$work/empty" TMPDIR=/nonexistent "$nnc" "$@" >out 2>err
+        status=$?
+        [ $status -eq "$wanted" ] || fail "exit status $status, expected $wanted"
+    }
+    for kind in obj asm llvm-ir exe; do
+        bare "plugin_$kind" 0 -v tiny.nn --weights tiny.safetensors --emit=$kind -o bare.$kind
+        there bare.$kind
+        says err 'in process served'
+    done
+    says bare.llvm-ir 'define'
+    ./bare.exe ones.raw >out 2>err || fail 'the linked program fails on its input'
+    says out 'tensor([[1.0000, 1.5000, 0.0000]])'
+    bare plugin_march 1 tiny.nn --emit=obj -march=nothing -o bad.o
+    says err "unknown target CPU 'nothing'"
+    absent bad.o bad.h
+    NNC_PLUGIN=none bare no_plugin 1 tiny.nn --emit=obj -o bad.o
+    says err "can't make a temporary directory"
+    says err 'no plugin'
+    absent bad.o
+    NNC_PLUGIN=none bare no_llvm_ir 1 tiny.nn --emit=llvm-ir -o bad.ll
+    says err 'only the plugin writes LLVM IR'
+    absent bad.ll
+fi
+# Without it the system's compiler serves.
+NNC_PLUGIN=none try fallback 0 -v tiny.nn --emit=obj -o fallback.o
+there fallback.o
+says err 'no plugin: NNC_PLUGIN=none'
+
 # Standard input and output, response files, dependencies.
 timeout 60 "$nnc" - --emit=ir -o - <tiny.nn >out 2>err || fail 'no program from standard input'
 says out 'dot'

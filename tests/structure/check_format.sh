@@ -5,5 +5,5 @@ set -eu
 cd "$1"
 tool=$(command -v clang-format-14 || command -v clang-format) || exit 77
 "$tool" --version | grep -q 'version 14\.' || { echo "check_format: needs clang-format 14"; exit 77; }
-git ls-files '*.c' '*.h' ':!tests/golden' | while read -r file; do [ -e "$file" ] && echo "$file"; done |
+git ls-files '*.c' '*.cpp' '*.h' ':!tests/golden' | while read -r file; do [ -e "$file" ] && echo "$file"; done |
     xargs "$tool" --dry-run --Werror

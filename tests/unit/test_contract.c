@@ -352,7 +352,8 @@ Test(contract, compiled, .timeout = 300) {
     cr_assert_not_null(executable, "%s", buf_text(&error));
     const void *const *arguments = (const void *const *)inputs;
     cr_assert(executable_run(executable, arguments, interpreted, &error));
-    cr_assert(executable_compile(executable, &error), "%s", buf_text(&error));
+    cr_assert(executable_compile(&executable, 1, &(NativeReport){0}, &error), "%s",
+              buf_text(&error));
     cr_assert(executable_run(executable, arguments, compiled, &error));
     for (size_t i = 0; i < out; i++) {
         compare(&want[i], compiled[i], &c.arena, graph->outputs.items[i].name);

@@ -27,7 +27,8 @@ static void run(Executable *executable, const void *const *inputs, void *const *
 
 static void compile(Executable *executable) {
     Buf error = {0};
-    cr_assert(executable_compile(executable, &error), "%s", buf_text(&error));
+    cr_assert(executable_compile(&executable, 1, &(NativeReport){0}, &error), "%s",
+              buf_text(&error));
 }
 
 /* Largest difference from the reference, relative to what the element's size allows. */

@@ -88,7 +88,8 @@ static void check(Case *c, double bound, bool compile) {
         bool here =
             (*target)->vector_bytes <= target_native()->vector_bytes && strcmp(name, "neon") != 0;
         if (compile && here) {
-            cr_assert(executable_compile(executable, &error), "%s", buf_text(&error));
+            cr_assert(executable_compile(&executable, 1, &(NativeReport){0}, &error), "%s",
+                      buf_text(&error));
             cr_assert(
                 executable_run(executable, (const void *const *)c->inputs, c->compiled, &error));
             for (size_t i = 0; i < c->graph->outputs.count; i++)
@@ -268,7 +269,7 @@ Test(lower, faults) {
         void *outputs[] = {out};
         cr_expect_not(executable_run(executable, inputs, outputs, &error));
         cr_expect(strstr(buf_text(&error), "out of range"), "%s", buf_text(&error));
-        cr_assert(executable_compile(executable, &error));
+        cr_assert(executable_compile(&executable, 1, &(NativeReport){0}, &error));
         buf_clear(&error);
         cr_expect_not(executable_run(executable, inputs, outputs, &error));
         cr_expect(strstr(buf_text(&error), "out of range"), "%s", buf_text(&error));
