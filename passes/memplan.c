@@ -13,6 +13,9 @@
 
 #include "support/checked.h"
 
+/* Bounds of the search for a better order: rounds, and overlaps looked at (some tens of ms). */
+enum { MAX_ROUNDS = 200, MAX_WORK = 2000000 };
+
 typedef struct Planner {
     PlanItem *items;
     int count;
@@ -23,6 +26,7 @@ typedef struct Planner {
     int leaves;    /* power of two */
     int *found;    /* result of the last overlap query */
     int found_count;
+    int64_t work; /* overlaps looked at so far */
 } Planner;
 
 typedef struct SortKey {
@@ -71,6 +75,7 @@ static size_t round_up(size_t value, size_t alignment) {
 static size_t best_offset(Planner *planner, const PlanItem *item, SortKey *keys) {
     planner->found_count = 0;
     find_overlapping(planner, item, 1, 0, planner->leaves);
+    planner->work += planner->found_count;
     for (int i = 0; i < planner->found_count; i++)
         keys[i] = (SortKey){(int64_t)planner->items[planner->found[i]].offset, planner->found[i]};
     qsort(keys, (size_t)planner->found_count, sizeof *keys, compare_keys);
@@ -180,9 +185,7 @@ PlanReport memplan(PlanItem *items, int count, size_t alignment, Arena *scratch)
 
     int *best_order = arena_copy(scratch, order, (size_t)count, sizeof *order);
     size_t peak = place_all(&planner, order, keys), best = peak;
-    int rounds = 40000 / (count + 1); /* keeps large plans linear in time */
-    if (rounds > 200) rounds = 200;
-    for (int round = 0; round < rounds && best > enough; round++) {
+    for (int round = 0; round < MAX_ROUNDS && planner.work < MAX_WORK && best > enough; round++) {
         int index = peak_index(&planner, order, peak);
         if (index <= 0) break;
         move_to_front(order, index);
