@@ -533,6 +533,7 @@ void tensor_state_release(TensorState *ts) {
 void tensor_state_free(TensorState *ts) {
     VEC_FREE(ts->freed);
     VEC_FREE(ts->dead);
+    VEC_FREE(ts->grad_fns);
     buffer_pool_free(ts);
     free(ts);
 }
