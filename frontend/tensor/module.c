@@ -520,8 +520,13 @@ TensorState *tensor_state_new(Vm *vm) {
 }
 
 void tensor_state_release(TensorState *ts) {
-    for (size_t i = 0; i < ts->freed.count; i++)
+    /* A storage may wait for a value that depends on itself, as a parameter for its update. */
+    for (LazyNode *node = ts->waiting; node; node = node->next)
+        VEC_PUSH(ts->freed, lazy_ref(node));
+    for (size_t i = 0; i < ts->freed.count; i++) {
+        lazy_drop_inputs(ts, ts->freed.items[i]);
         lazy_unref(ts, ts->freed.items[i]);
+    }
     VEC_FREE(ts->freed);
     for (int i = 0; i < DT_COUNT; i++)
         decref(ts->dtypes[i]);
