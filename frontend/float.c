@@ -193,6 +193,7 @@ static bool to_float(Vm *vm, Value v, double *out) {
 static Value float_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
     if (!vm_args_simple(vm, "float", nargs, kwnames, 0, 1)) return NULL_VALUE;
     double value = 0.0;
+    if (nargs && has_flag(args[0], CLASS_UNKNOWN)) return incref(args[0]);
     if (nargs && !to_float(vm, args[0], &value)) return NULL_VALUE;
     if (cls == vm->cls[CLS_FLOAT]) return from_float(value);
     FloatObj *made = (FloatObj *)(void *)vm_alloc(vm, cls);

@@ -256,6 +256,7 @@ Value int_from_double(Vm *vm, double value) {
 static Value to_int(Vm *vm, Value v) {
     if (is_int(v)) return int_plain(vm, v);
     if (is_float(v)) return int_from_double(vm, as_float(v));
+    if (has_flag(v, CLASS_UNKNOWN)) return incref(v);
     if (is_str(v)) return int_parse(vm, as_str(v)->data, as_str(v)->size, 10, v);
     if (has_flag(v, CLASS_BYTES)) {
         const Bytes *bytes = (const Bytes *)(void *)v.o;

@@ -435,7 +435,7 @@ bool vm_to_double(Vm *vm, Value v, double *out) {
         return false;
     }
     Class *cls = vm_class_of(vm, v);
-    if (cls->slots.to_float) {
+    if (cls->slots.to_float && !has_flag(v, CLASS_UNKNOWN)) {
         Value result = cls->slots.to_float(vm, v);
         if (is_null(result)) return false;
         bool ok = is_float(result);

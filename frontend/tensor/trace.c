@@ -264,10 +264,17 @@ static bool opaque_hash(Vm *vm, Value self, int64_t *out) {
     return true;
 }
 
+static Value opaque_round(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    if (!vm_args_simple(vm, "__round__", nargs, kwnames, 1, 2)) return NULL_VALUE;
+    return opaque_same(vm, args[0]);
+}
+
 void trace_classes(TensorState *ts) {
+    static const Method methods[] = {{"__round__", opaque_round, 0}, {NULL, NULL, 0}};
     NativeClass spec = {.name = "float",
                         .size = sizeof(Obj),
-                        .flags = CLASS_NO_NEW | CLASS_FINAL | CLASS_UNTRACKED,
+                        .methods = methods,
+                        .flags = CLASS_NO_NEW | CLASS_FINAL | CLASS_UNTRACKED | CLASS_UNKNOWN,
                         .slots = {.binary = opaque_binary,
                                   .compare = opaque_compare,
                                   .unary = opaque_unary,
