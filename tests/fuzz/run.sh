@@ -12,6 +12,7 @@ if [ $# -eq 0 ]; then
     set -- $(cd "$root/tests/fuzz" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
 fi
 build=$work/build
+commit=$(git -C "$root" rev-parse --short HEAD)
 
 # Sets used_s to the seconds of processor time that children took so far. (`times` in a pipe or in
 # $() would tell of another shell.)
@@ -24,7 +25,7 @@ count_time() {
 record() { # target seconds log
     [ -n "${NNC_FUZZ_RECORD:-}" ] || return 0
     units=$(sed -n 's/^stat::number_of_executed_units: *//p' "$3")
-    echo "$(date +%F) $(git -C "$root" rev-parse --short HEAD) $1 cpu_s=$2 inputs=${units:-?}" \
+    echo "$(date +%F) $commit $1 cpu_s=$2 inputs=${units:-?}" \
         "crashes=$(find "$work/crashes/$1" -type f | wc -l)" >>"$NNC_FUZZ_RECORD"
 }
 
