@@ -20,19 +20,22 @@ static void place(Dict *dict, int64_t hash, int32_t entry) {
         perturb >>= 5;
         i = (i * 5 + perturb + 1) & dict->mask;
     }
+    dict->fill += dict->index[i] == EMPTY;
     dict->index[i] = entry;
 }
 
-/* Room for one more entry: compacts deleted ones away or doubles. */
+/* Room for one more entry: compacts deleted ones away or doubles. A third of the slots stays empty,
+ * which is where searches end. */
 static void reserve(Dict *dict) {
-    if (dict->index && dict->used < dict->capacity) return;
+    size_t spent = dict->used > dict->fill ? dict->used : dict->fill;
+    if (dict->index && spent < dict->capacity) return;
     size_t live = 0;
     for (size_t i = 0; i < dict->used; i++)
         live += dict->entries[i].key.tag != TAG_NULL;
     size_t slots = 8;
     while (slots * 2 < (live + 1) * 4)
         slots *= 2;
-    if (dict->index && slots <= dict->mask + 1 && live * 3 > dict->used * 2)
+    if (dict->index && slots <= dict->mask + 1 && live * 3 > spent * 2)
         slots = (dict->mask + 1) * 2;
     NNC_CHECK(slots < (size_t)1 << 30, "a dictionary grew past 2^30 slots");
     size_t capacity = slots * 2 / 3;
@@ -47,6 +50,7 @@ static void reserve(Dict *dict) {
     dict->capacity = capacity;
     dict->index = xcalloc(slots, sizeof *dict->index);
     dict->mask = slots - 1;
+    dict->fill = 0;
     memset(dict->index, 0xff, slots * sizeof *dict->index);
     for (size_t i = 0; i < n; i++)
         place(dict, entries[i].hash, (int32_t)i);
@@ -227,7 +231,7 @@ void dict_clear(Dict *dict) {
     free(dict->index);
     dict->entries = NULL;
     dict->index = NULL;
-    dict->mask = dict->used = dict->count = dict->capacity = 0;
+    dict->mask = dict->fill = dict->used = dict->count = dict->capacity = 0;
     dict->version++;
     for (size_t i = 0; i < used; i++) {
         decref(entries[i].key);

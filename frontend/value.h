@@ -259,6 +259,7 @@ struct Dict {
     GcObj gc;
     int32_t *index; /* -1 empty, -2 deleted; mask + 1 of them */
     size_t mask;    /* 0 with index == NULL: empty */
+    size_t fill;    /* slots that are or were in use */
     DictEntry *entries;
     size_t used;      /* entries, deleted ones included */
     size_t count;     /* live entries */
