@@ -7,7 +7,6 @@
 
 #include "support/checked.h"
 
-#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@ enum { BLOCK_MIN = 16 * 1024, BLOCK_MAX = 1024 * 1024 };
 
 struct ArenaBlock {
     ArenaBlock *next;
-    size_t size, used; /* of data */
+    size_t size; /* of data; a multiple of the alignment */
     alignas(max_align_t) char data[];
 };
 
@@ -29,42 +28,36 @@ static ArenaBlock *new_block(size_t size) {
     return block;
 }
 
+static void fill_next(Arena *arena, ArenaBlock *block) {
+    block->next = arena->head;
+    arena->head = block;
+    arena->at = block->data;
+    arena->end = block->data + block->size;
+}
+
 /* Blocks double in size up to BLOCK_MAX, so small arenas stay small. */
 static size_t next_block_size(const Arena *arena) {
     size_t size = arena->head ? arena->head->size * 2 : BLOCK_MIN;
     return size > BLOCK_MAX ? BLOCK_MAX : size < BLOCK_MIN ? BLOCK_MIN : size;
 }
 
-void *arena_alloc(Arena *arena, size_t size) {
+/* What doesn't fit into the rest of the block. */
+void *arena_alloc_more(Arena *arena, size_t size) {
     const size_t align = alignof(max_align_t);
+    if (size == 0) return arena_alloc(arena, 1);
     size_t padded;
-    if (!add_size(size ? size : 1, align - 1, &padded)) fatal_memory();
+    if (!add_size(size, align - 1, &padded)) fatal_memory();
     padded &= ~(align - 1);
-    if (!add_size(arena->total, padded, &arena->total)) fatal_memory();
-    if (arena->limit && arena->total > arena->limit) fatal_memory();
-    ArenaBlock *head = arena->head;
-    if (head && head->size - head->used >= padded) {
-        void *result = head->data + head->used;
-        head->used += padded;
-        return result;
-    }
     size_t block_size = next_block_size(arena);
-    if (padded > block_size / 4) {
+    if (arena->head && padded > block_size / 4) {
         ArenaBlock *own = new_block(padded);
-        own->used = padded;
-        if (head) {
-            own->next = head->next;
-            head->next = own;
-        } else {
-            arena->head = own;
-        }
+        own->next = arena->head->next;
+        arena->head->next = own;
         return own->data;
     }
-    ArenaBlock *block = new_block(block_size);
-    block->next = head;
-    block->used = padded;
-    arena->head = block;
-    return block->data;
+    fill_next(arena, new_block(padded > block_size ? padded : block_size));
+    arena->at += padded;
+    return arena->head->data;
 }
 
 void *arena_array(Arena *arena, size_t count, size_t size) {
@@ -111,6 +104,21 @@ void arena_free(Arena *arena) {
         free(block);
         block = next;
     }
-    arena->head = NULL;
-    arena->total = 0;
+    *arena = (Arena){0};
+}
+
+/* What took several blocks gets one, which will do the next time. */
+void arena_reset(Arena *arena) {
+    ArenaBlock *head = arena->head;
+    if (!head) return;
+    if (!head->next) {
+        memset(head->data, 0, (size_t)(arena->at - head->data));
+        arena->at = head->data;
+        return;
+    }
+    size_t total = 0;
+    for (const ArenaBlock *block = head; block; block = block->next)
+        total += block->size;
+    arena_free(arena);
+    fill_next(arena, new_block(total));
 }

@@ -1,4 +1,5 @@
 /* Whole-file reading, mapping, and atomic writing (temporary file, rename). */
+#define _GNU_SOURCE /* renameat2() */
 #include "support/file.h"
 
 #include "support/checked.h"
@@ -58,11 +59,22 @@ static mode_t default_mode(const char *path) {
     return 0666 & ~mask;
 }
 
+/* Puts a new file in the place of an old one. Some file systems write a file to the disk at once
+ * when rename() puts it in another's place, which takes milliseconds: here they change places, and
+ * the old one goes. */
+static bool replace_file(const char *path, const char *by) {
+#ifdef RENAME_EXCHANGE
+    if (renameat2(AT_FDCWD, by, AT_FDCWD, path, RENAME_EXCHANGE) == 0) return unlink(by) == 0;
+#endif
+    return rename(by, path) == 0;
+}
+
 static bool write_file(const char *path, const void *bytes, size_t size, bool durable, Buf *error) {
     if (strcmp(path, "-") == 0)
         return write_all(STDOUT_FILENO, bytes, size) || fail(error, path, "write", errno);
     struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    bool exists = stat(path, &info) == 0;
+    if (exists && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
         int fd = open(path, O_WRONLY | O_CLOEXEC); /* a device such as /dev/null: no rename */
         if (fd < 0) return fail(error, path, "write", errno);
         bool ok = write_all(fd, bytes, size);
@@ -82,8 +94,9 @@ static bool write_file(const char *path, const void *bytes, size_t size, bool du
             ok = false;
             code = errno;
         }
-        if (ok && rename(name.data, path) != 0) {
-            ok = false;
+        if (ok) {
+            bool swaps = exists && S_ISREG(info.st_mode) && !durable;
+            ok = swaps ? replace_file(path, name.data) : rename(name.data, path) == 0;
             code = errno;
         }
         if (!ok) unlink(name.data);

@@ -22,7 +22,24 @@ Test(arena, zeroed_and_aligned) {
     cr_assert_str_eq(arena_strndup(&arena, "hello", 2), "he");
     cr_assert_null(arena_copy(&arena, NULL, 0, 8));
     arena_free(&arena);
-    cr_assert_eq(arena.total, 0);
+    cr_assert_null(arena.head);
+}
+
+Test(arena, memory_is_zeroed_again_and_kept) {
+    Arena arena = {0};
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 100; i++) {
+            unsigned char *p = arena_alloc(&arena, 1000);
+            for (size_t j = 0; j < 1000; j++)
+                cr_assert_eq(p[j], 0);
+            memset(p, 0xAB, 1000);
+        }
+        arena_reset(&arena);
+    }
+    char *first = arena_alloc(&arena, 1);
+    arena_reset(&arena);
+    cr_assert_eq(first, arena_alloc(&arena, 1));
+    arena_free(&arena);
 }
 
 Test(buf, appends_and_vectors) {
