@@ -2,7 +2,7 @@
  *
  * Expressions and statements are tagged unions in the parser's arena; every one has the span of
  * the text it came from. Lists are `{items, count}`. Names are interned. Optional children are
- * NULL. The tree is not changed after parsing. */
+ * NULL. The tree is not changed after parsing, but for the slots of patterns. */
 #ifndef NNC_FRONTEND_AST_H
 #define NNC_FRONTEND_AST_H
 
@@ -200,6 +200,37 @@ typedef struct WithItem {
     Expr *target; /* NULL: none */
 } WithItem;
 
+typedef enum PatternKind {
+    PATTERN_VALUE,    /* equal to `value`; None, True and False: that very object */
+    PATTERN_CAPTURE,  /* anything; `name` NULL: the wildcard */
+    PATTERN_STAR,     /* only in a SEQUENCE: the rest as a list */
+    PATTERN_SEQUENCE, /* items */
+    PATTERN_MAPPING,  /* values[i] is the key of items[i]; `name`: **name */
+    PATTERN_CLASS,    /* value(items...), the last ones for the attributes `names` */
+    PATTERN_OR,       /* one of items */
+    PATTERN_AS,       /* items[0] as name */
+} PatternKind;
+
+typedef struct Pattern {
+    PatternKind kind;
+    uint32_t slot; /* of its frame, where what it is compared with lies; scope analysis sets it */
+    Span span;
+    Name *name;
+    Expr *value;
+    Exprs values;
+    struct Pattern **items;
+    size_t count;
+    Name **names; /* CLASS: of its last `name_count` items */
+    size_t name_count;
+} Pattern;
+
+typedef struct MatchCase {
+    uint32_t slot; /* the first case's: where the subject lies */
+    Pattern *pattern;
+    Expr *guard; /* NULL: none */
+    Block body;
+} MatchCase;
+
 typedef enum StmtKind {
     STMT_EXPR,
     STMT_ASSIGN,     /* targets = ... = value */
@@ -221,6 +252,7 @@ typedef enum StmtKind {
     STMT_FOR,
     STMT_TRY,
     STMT_WITH,
+    STMT_MATCH,
     STMT_DEF,
     STMT_CLASS
 } StmtKind;
@@ -278,6 +310,11 @@ struct Stmt {
             size_t count;
             Block body;
         } with;
+        struct {
+            Expr *subject;
+            MatchCase *cases;
+            size_t count;
+        } match;
         FunctionDef *function;
         ClassDef *class;
     } as;

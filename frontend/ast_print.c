@@ -344,6 +344,39 @@ static void put_try(Buf *out, const Stmt *stmt, int level) {
     put_named_block(out, "finally", stmt->as.try.finally, level);
 }
 
+static void put_pattern(Buf *out, const Pattern *pattern) {
+    static const char *const heads[] = {
+        [PATTERN_VALUE] = "value",     [PATTERN_CAPTURE] = "capture",
+        [PATTERN_STAR] = "star",       [PATTERN_SEQUENCE] = "sequence",
+        [PATTERN_MAPPING] = "mapping", [PATTERN_CLASS] = "class",
+        [PATTERN_OR] = "or",           [PATTERN_AS] = "as"};
+    buf_printf(out, " (%s", heads[pattern->kind]);
+    if (pattern->value) put_optional(out, pattern->value);
+    size_t named = pattern->count - pattern->name_count;
+    for (size_t i = 0; i < pattern->count; i++) {
+        if (pattern->values.count) put_optional(out, pattern->values.items[i]);
+        if (i >= named) buf_printf(out, " %s=", pattern->names[i - named]->text);
+        put_pattern(out, pattern->items[i]);
+    }
+    if (pattern->name) buf_printf(out, " %s", pattern->name->text);
+    buf_putc(out, ')');
+}
+
+static void put_match(Buf *out, const Stmt *stmt, int level) {
+    put_unary(out, "match", stmt->as.match.subject);
+    buf_putc(out, '\n');
+    for (size_t i = 0; i < stmt->as.match.count; i++) {
+        const MatchCase *clause = &stmt->as.match.cases[i];
+        put_indent(out, level + 1);
+        buf_puts(out, "case");
+        put_pattern(out, clause->pattern);
+        if (clause->guard) buf_puts(out, " if");
+        if (clause->guard) put_optional(out, clause->guard);
+        buf_putc(out, '\n');
+        put_block(out, clause->body, level + 2);
+    }
+}
+
 /* Statements with blocks; each ends its own last line. False: not one. */
 static bool put_compound(Buf *out, const Stmt *stmt, int level) {
     switch (stmt->kind) {
@@ -373,6 +406,9 @@ static bool put_compound(Buf *out, const Stmt *stmt, int level) {
         }
         buf_putc(out, '\n');
         put_block(out, stmt->as.with.body, level + 1);
+        return true;
+    case STMT_MATCH:
+        put_match(out, stmt, level);
         return true;
     case STMT_DEF:
         put_decorators(out, stmt->as.function->decorators, level);

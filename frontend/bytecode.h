@@ -156,6 +156,13 @@
     X(MAKE_CLASS, VARIES)    /* (body base1 ... basec -- class), a = 1: (body list dict -- class): \
                                 names[b] is its name; runs body's code with a new namespace, makes \
                                 the class, sets the cell body_code->class_cell (if >= 0) to it */  \
+    /* Patterns */                                                                                 \
+    X(MATCH_SEQUENCE, 0)  /* (x -- bool): a sequence of c items, b = 1: of c or more */            \
+    X(MATCH_KEYS, VARIES) /* (x k1 ... kc -- None), or (... -- tuple of x[k1] ...) when x is a     \
+                             mapping with these keys; a = 1: a dict of the rest at its end */      \
+    X(MATCH_CLASS, -1)    /* (x class -- None), or (... -- tuple of attributes) when x is an       \
+                             instance with those that c positional patterns and the names          \
+                             consts[b] stand for */                                                \
     /* Exceptions and contexts */                                                                  \
     X(RAISE, VARIES)        /* a = 0: re-raise the handled one; 1: (e --); 2: (e cause --) */      \
     X(RAISE_ASSERT, VARIES) /* a = 0: ( --) raise AssertionError; 1: (message --) */               \

@@ -56,7 +56,7 @@ static void put_const(Buf *out, const Const *value) {
 
 static void put_slot(Buf *out, const Code *code, uint32_t slot) {
     if (slot < code->local_count + code->free_count)
-        buf_printf(out, " %s", code->slot_names[slot]->text);
+        buf_printf(out, " %s", code->slot_names[slot] ? code->slot_names[slot]->text : "?");
 }
 
 static void put_operands(Buf *out, const Code *code, Instruction instruction) {
@@ -92,6 +92,7 @@ static void put_operands(Buf *out, const Code *code, Instruction instruction) {
     case OP_MAKE_CLASS:
         buf_printf(out, " %s %u", code->names[instruction.b]->text, c);
         break;
+    case OP_MATCH_CLASS:
     case OP_CALL_KEYWORDS:
         buf_printf(out, " %u ", c);
         put_const(out, &code->consts[instruction.b]);
@@ -101,6 +102,7 @@ static void put_operands(Buf *out, const Code *code, Instruction instruction) {
     case OP_DICT_PUT:
         buf_printf(out, " %u", instruction.b);
         break;
+    case OP_MATCH_SEQUENCE:
     case OP_UNPACK_STAR:
         buf_printf(out, " %u %u", instruction.b, c);
         break;
@@ -135,6 +137,7 @@ static void put_operands(Buf *out, const Code *code, Instruction instruction) {
     case OP_DICT:
     case OP_JOIN:
     case OP_CALL:
+    case OP_MATCH_KEYS:
         buf_printf(out, " %u", c);
         break;
     default:

@@ -45,6 +45,8 @@ static int varying_effect(Opcode op, int a, uint32_t b, int64_t c) {
         return 1 - 2 * count;
     case OP_FORMAT:
         return b ? -1 : 0;
+    case OP_MATCH_KEYS:
+        return -count;
     case OP_CALL:
     case OP_CALL_KEYWORDS:
         return -count - (a ? 1 : 0);

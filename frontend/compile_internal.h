@@ -122,6 +122,7 @@ Code *compile_nested(Emitter *outer, Scope *scope, Span span, void (*body)(Emitt
 void compile_block(Emitter *emitter, Block block);
 void compile_try(Emitter *emitter, const Stmt *stmt);
 void compile_with(Emitter *emitter, const Stmt *stmt, size_t index);
+void compile_match(Emitter *emitter, const Stmt *stmt); /* compile_match.c */
 /* Emits the exits of the blocks inside `target` (NULL: all), keeping a value on top of the stack
  * when `value`; then everything is as before, for the unreachable rest. */
 void compile_leave(Emitter *emitter, const EmitBlock *target, bool value);

@@ -311,6 +311,9 @@ static void compile_stmt(Emitter *emitter, const Stmt *stmt) {
     case STMT_WITH:
         compile_with(emitter, stmt, 0);
         break;
+    case STMT_MATCH:
+        compile_match(emitter, stmt);
+        break;
     case STMT_DEF:
         compile_function(emitter, stmt->as.function);
         emitter->span = stmt->span;

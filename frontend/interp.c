@@ -655,6 +655,31 @@ Value vm_run(Vm *vm, Frame *frame) {
             PUSH(made);
             break;
         }
+        case OP_MATCH_SEQUENCE: {
+            Value v = TOP();
+            if (!match_sequence(vm, v, (size_t)in->c, in->b, &TOP())) goto error;
+            decref(v);
+            break;
+        }
+        case OP_MATCH_KEYS: {
+            Value made;
+            if (!match_keys(vm, sp[-in->c - 1], sp - in->c, (size_t)in->c, in->a, &made))
+                goto error;
+            for (int i = 0; i <= in->c; i++)
+                decref(POP());
+            PUSH(made);
+            break;
+        }
+        case OP_MATCH_CLASS: {
+            Value made;
+            if (!match_class(vm, sp[-2], sp[-1], (size_t)in->c,
+                             as_tuple(frame->data->consts[in->b]), &made))
+                goto error;
+            decref(POP());
+            decref(POP());
+            PUSH(made);
+            break;
+        }
         case OP_RAISE: {
             Value cause = in->a == 2 ? POP() : NULL_VALUE;
             Value exception = in->a ? POP() : NULL_VALUE;

@@ -86,6 +86,11 @@ Value raise_exception(Vm *vm, Value exception, Value cause);
 bool with_enter(Vm *vm, Value manager, Value *exit, Value *entered);
 bool annotate(Vm *vm, Frame *frame, Str *name, Value annotation);
 
+/* interp_match.c; false: raised */
+bool match_sequence(Vm *vm, Value v, size_t count, bool more, Value *out);
+bool match_keys(Vm *vm, Value v, const Value *keys, size_t count, bool rest, Value *out);
+bool match_class(Vm *vm, Value v, Value cls, size_t count, const Tuple *names, Value *out);
+
 /* generator.c */
 Value generator_new(Vm *vm, Frame *frame);
 Value yield_from(Vm *vm, Value iterator, Value sent, bool *done);

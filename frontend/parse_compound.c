@@ -377,24 +377,6 @@ static Stmt *parse_decorated(Parser *parser) {
     parser_fail_expected(parser, "'def' or 'class' after a decorator");
 }
 
-/* `match` is a keyword only where a match statement is meant: a line that begins with it, goes on
- * with an operand and ends with a colon. */
-static void check_match(Parser *parser) {
-    if (!parser_at(parser, TOKEN_NAME) || strcmp(parser->token.as.name->text, "match") != 0) return;
-    Lexer ahead = parser->lexer;
-    ahead.quiet = true;
-    Token token = lexer_next(&ahead), last = token;
-    if (token.kind != TOKEN_NAME && token.kind != TOKEN_STRING && token.kind != TOKEN_INT &&
-        token.kind != TOKEN_LPAREN && token.kind != TOKEN_LBRACKET)
-        return;
-    for (; token.kind != TOKEN_NEWLINE && token.kind != TOKEN_END; token = lexer_next(&ahead))
-        last = token;
-    if (last.kind != TOKEN_COLON) return;
-    parser->skip_body = true; /* its cases would be reported one by one */
-    parser_fail_hint(parser, parser_token_span(parser), "use if/elif",
-                     "the 'match' statement is not supported");
-}
-
 /* A clause of a statement whose header failed: parsed for its errors only. */
 static Stmt *parse_orphan_clause(Parser *parser) {
     TokenKind kind = parser->token.kind;
@@ -449,8 +431,9 @@ Stmt *parse_compound(Parser *parser) {
     case TOKEN_FINALLY:
         if (!parser->after_failed) fail_clause(parser);
         return parse_orphan_clause(parser);
+    case TOKEN_NAME:
+        return parse_match(parser);
     default:
-        check_match(parser);
         return NULL;
     }
 }

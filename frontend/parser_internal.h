@@ -81,6 +81,7 @@ Block parse_block(Parser *parser, const char *owner); /* `: ...` behind a header
 void parse_statement(Parser *parser);                 /* pushes the statements of a line */
 Stmt *parser_new_stmt(Parser *parser, StmtKind kind, uint32_t begin);
 Stmt *parse_compound(Parser *parser); /* NULL: the token begins no compound statement */
+Stmt *parse_match(Parser *parser);    /* NULL: no match statement begins here */
 FunctionDef *parse_lambda_function(Parser *parser);
 /* Reports what is wrong with `target` as an assignment target and fails, if anything is. */
 void parse_check_target(Parser *parser, const Expr *target, const char *verb);

@@ -370,6 +370,35 @@ static void visit_try(Walk *walk, const Stmt *stmt) {
     visit_block(walk, stmt->as.try.finally);
 }
 
+/* A slot of the frame without a name. */
+static uint32_t temporary(Walk *walk) {
+    VEC_PUSH(walk->scope->frame->slot_names, NULL);
+    return (uint32_t)walk->scope->frame->slot_names.count - 1;
+}
+
+static void visit_pattern(Walk *walk, Pattern *pattern) {
+    if (enter(walk, pattern->span)) {
+        pattern->slot = temporary(walk);
+        visit(walk, pattern->value);
+        visit_exprs(walk, pattern->values);
+        for (size_t i = 0; i < pattern->count; i++)
+            visit_pattern(walk, pattern->items[i]);
+        if (pattern->name) bind(walk, pattern->name, pattern->span);
+    }
+    leave(walk);
+}
+
+static void visit_match(Walk *walk, const Stmt *stmt) {
+    visit(walk, stmt->as.match.subject);
+    stmt->as.match.cases[0].slot = temporary(walk);
+    for (size_t i = 0; i < stmt->as.match.count; i++) {
+        const MatchCase *clause = &stmt->as.match.cases[i];
+        visit_pattern(walk, clause->pattern);
+        visit(walk, clause->guard);
+        visit_block(walk, clause->body);
+    }
+}
+
 static void visit_stmt(Walk *walk, const Stmt *stmt) {
     switch (stmt->kind) {
     case STMT_EXPR:
@@ -430,6 +459,9 @@ static void visit_stmt(Walk *walk, const Stmt *stmt) {
             if (stmt->as.with.items[i].target) visit_target(walk, stmt->as.with.items[i].target);
         }
         visit_block(walk, stmt->as.with.body);
+        break;
+    case STMT_MATCH:
+        visit_match(walk, stmt);
         break;
     case STMT_DEF:
         visit_function(walk, stmt->as.function);

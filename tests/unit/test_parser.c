@@ -199,12 +199,19 @@ Test(parser, private_names) {
 
 Test(parser, refused_by_name) {
     EXPECT_ERRORS("async def f():\n  pass\n", "'async' is not supported");
-    EXPECT_ERRORS("match a:\n  case 1:\n    pass\n", "'match' statement is not supported");
     EXPECT_ERRORS("try:\n  a\nexcept* B:\n  c\n", "'except*' is not supported");
     EXPECT_ERRORS("print 'a'", "missing parentheses in call to 'print'");
     EXPECT_ERRORS("a && b", "the operator is written `and`");
     expect("match = 1\nmatch(a)\nmatch[a]: int", "(= match 1)\n(call match a)\n"
                                                  "(annotate (index match a) int _)\n");
+}
+
+Test(parser, match_statements) {
+    expect("match a:\n  case [1, *_] | {'k': -2} if b:\n    c\n  case A(x, y=None) as z:\n    "
+           "d\n",
+           "(match a)\n"
+           "  case (or (sequence (value 1) (star)) (mapping \"k\" (value (- 2)))) if b\n    c\n"
+           "  case (as (class A (capture x) y= (value None)) z)\n    d\n");
 }
 
 /* One error does not hide those behind it, nor make up others. */
