@@ -48,8 +48,17 @@ bool executable_run(Executable *executable, const void *const *inputs, void *con
                     Buf *error);
 /* Where in the source the fault of the last failed run was recorded. */
 Span executable_fault(const Executable *executable);
-/* Compiles the kernels of several together and loads them; later runs use the code. False with a
- * message when there is no compiler: the interpreting tier goes on. */
+/* Compiles the kernels of several together, and loads them: in the background, while they run in
+ * the interpreting tier. They must outlive it. */
+typedef struct Compilation Compilation;
+Compilation *compilation_start(Executable *const *executables, int count);
+bool compilation_is_done(const Compilation *compilation);
+/* Waits for its end and frees it; later runs use the code. False with a message when there is no
+ * compiler: the interpreting tier goes on. */
+bool compilation_finish(Compilation *compilation, NativeReport *report, Buf *error);
+/* Stops it and frees it. */
+void compilation_abandon(Compilation *compilation);
+/* Starts and finishes one. */
 bool executable_compile(Executable *const *executables, int count, NativeReport *report,
                         Buf *error);
 bool executable_is_compiled(const Executable *executable);

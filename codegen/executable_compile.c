@@ -1,6 +1,8 @@
 /* The compiled tier: the plans' kernels printed as one C file with an entry function for each
  * executable, compiled and loaded. Constants stay where they are and are passed by address, so that
  * large ones needn't be printed. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,26 +62,90 @@ static void print_file(Executable *const *executables, int count, Buf *out) {
     arena_free(&arena);
 }
 
-bool executable_compile(Executable *const *executables, int count, NativeReport *report,
-                        Buf *error) {
-    Buf text = {0};
-    print_file(executables, count, &text);
-    NativeModule *module = native_load(buf_text(&text), report, error);
-    buf_free(&text);
-    if (!module) return false;
+/* Between its start and its end the thread alone uses what stands behind `stop`. */
+struct Compilation {
+    Executable **executables;
+    int count;
+    pthread_t thread;
+    bool threaded;
+    ToolchainStop stop;
+    Buf text;
+    NativeReport report;
+    Buf error;
+    NativeModule *module;
+    atomic_bool done;
+};
+
+static void *compile_text(void *argument) {
+    Compilation *c = argument;
+    c->module = native_load(buf_text(&c->text), &c->stop, &c->report, &c->error);
+    atomic_store(&c->done, true);
+    return NULL;
+}
+
+Compilation *compilation_start(Executable *const *executables, int count) {
+    Compilation *c = xcalloc(1, sizeof *c);
+    c->executables = xcalloc((size_t)count, sizeof(Executable *));
+    memcpy(c->executables, executables, (size_t)count * sizeof(Executable *));
+    c->count = count;
+    pthread_mutex_init(&c->stop.lock, NULL);
+    print_file(executables, count, &c->text);
+    c->threaded = pthread_create(&c->thread, NULL, compile_text, c) == 0;
+    if (!c->threaded) compile_text(c);
+    return c;
+}
+
+bool compilation_is_done(const Compilation *compilation) {
+    return atomic_load(&compilation->done);
+}
+
+static void compilation_free(Compilation *c) {
+    pthread_mutex_destroy(&c->stop.lock);
+    buf_free(&c->text);
+    buf_free(&c->error);
+    free(c->executables);
+    free(c);
+}
+
+/* From here on the executables use the module's code. */
+static void use_module(const Compilation *c) {
     CompiledBatch *batch = xmalloc(sizeof *batch);
-    *batch = (CompiledBatch){.module = module, .users = count};
-    for (int i = 0; i < count; i++) {
+    *batch = (CompiledBatch){.module = c->module, .users = c->count};
+    for (int i = 0; i < c->count; i++) {
         char name[32];
         snprintf(name, sizeof name, "nnc_entry_%d", i);
-        void *symbol = native_symbol(module, name);
+        void *symbol = native_symbol(c->module, name);
         NNC_CHECK(symbol, "the compiled file has no %s", name);
-        executable_unload(executables[i]);
-        executables[i]->batch = batch;
+        executable_unload(c->executables[i]);
+        c->executables[i]->batch = batch;
         /* POSIX promises that the conversion works; ISO C has no way to say it but by bytes. */
-        memcpy(&executables[i]->entry, &symbol, sizeof symbol);
+        memcpy(&c->executables[i]->entry, &symbol, sizeof symbol);
     }
-    return true;
+}
+
+bool compilation_finish(Compilation *compilation, NativeReport *report, Buf *error) {
+    if (compilation->threaded) pthread_join(compilation->thread, NULL);
+    *report = compilation->report;
+    bool good = compilation->module != NULL;
+    if (good)
+        use_module(compilation);
+    else
+        buf_puts(error, buf_text(&compilation->error));
+    compilation_free(compilation);
+    return good;
+}
+
+void compilation_abandon(Compilation *compilation) {
+    if (!compilation) return;
+    toolchain_stop(&compilation->stop);
+    if (compilation->threaded) pthread_join(compilation->thread, NULL);
+    native_unload(compilation->module);
+    compilation_free(compilation);
+}
+
+bool executable_compile(Executable *const *executables, int count, NativeReport *report,
+                        Buf *error) {
+    return compilation_finish(compilation_start(executables, count), report, error);
 }
 
 void executable_unload(Executable *executable) {

@@ -181,7 +181,7 @@ static NativeCode *plugin_load(const NativePlugin *plugin, const char *text, Nat
 }
 
 /* A shared library in a private directory, which goes as soon as the library is open. */
-static void *system_load(const char *text, Buf *error) {
+static void *system_load(const char *text, ToolchainStop *stop, Buf *error) {
     const char *base = getenv("TMPDIR");
     Arena arena = {0};
     char *directory = arena_printf(&arena, "%s/nnc-run-XXXXXX", base && *base ? base : "/tmp");
@@ -192,7 +192,8 @@ static void *system_load(const char *text, Buf *error) {
                             .files = &file,
                             .file_count = 1,
                             .output = arena_printf(&arena, "%s/kernels.so", directory),
-                            .level = 2};
+                            .level = 2,
+                            .stop = stop};
         if (toolchain_run(&job, error)) {
             library = dlopen(job.output, RTLD_NOW | RTLD_LOCAL);
             if (!library) buf_printf(error, "compiled kernels can't be loaded: %s", dlerror());
@@ -206,7 +207,7 @@ static void *system_load(const char *text, Buf *error) {
     return library;
 }
 
-NativeModule *native_load(const char *text, NativeReport *report, Buf *error) {
+NativeModule *native_load(const char *text, ToolchainStop *stop, NativeReport *report, Buf *error) {
     *report = (NativeReport){0};
     double start = clock_seconds();
     NativeModule module = {.plugin = plugin_open(report)};
@@ -215,7 +216,7 @@ NativeModule *native_load(const char *text, NativeReport *report, Buf *error) {
         plugin_serves(module.plugin, report);
     } else {
         system_serves(report);
-        module.library = system_load(text, error);
+        module.library = system_load(text, stop, error);
         if (!module.library) add_reason(report, error);
     }
     report->total = clock_seconds() - start;

@@ -22,8 +22,9 @@ bool native_build(const ToolchainJob *job, NativeReport *report, Buf *error);
 
 /* Code in this process. */
 typedef struct NativeModule NativeModule;
-/* Compiles a text that is to be called soon. NULL with a message on failure. */
-NativeModule *native_load(const char *text, NativeReport *report, Buf *error);
+/* Compiles a text that is to be called soon. NULL with a message on failure, or when it was stopped
+ * (the plugin can't be, and goes on to its end). */
+NativeModule *native_load(const char *text, ToolchainStop *stop, NativeReport *report, Buf *error);
 /* NULL when there is no such symbol. */
 void *native_symbol(const NativeModule *module, const char *name);
 void native_unload(NativeModule *module);

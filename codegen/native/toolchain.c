@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,25 +112,66 @@ static void tell_command(const Run *run) {
     fputc('\n', stderr);
 }
 
-/* Waits for the compiler; its output goes to the messages file. */
-static bool spawn_and_wait(Run *run) {
+/* Starts the compiler, which writes to the messages file. What can be stopped is a process group
+ * of its own: the compiler's parts get the signal too. An error number, or 0. */
+static int spawn(const Run *run, pid_t *child) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, run->messages,
                                      O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-    pid_t child;
-    int failed = posix_spawnp(&child, run->args[0], &actions, NULL, run->args, environ);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    if (run->job->stop) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    int failed = posix_spawnp(child, run->args[0], &actions, &attributes, run->args, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+/* As spawn(), known to the job's stop. */
+static int spawn_stoppable(const Run *run, pid_t *child) {
+    ToolchainStop *stop = run->job->stop;
+    if (!stop) return spawn(run, child);
+    pthread_mutex_lock(&stop->lock);
+    int failed = stop->stopped ? ECANCELED : spawn(run, child);
+    if (!failed) stop->child = *child;
+    pthread_mutex_unlock(&stop->lock);
+    return failed;
+}
+
+/* The child's exit status. Its id stays its own until nobody can send it a signal any more. */
+static int wait_for(const Run *run, pid_t child) {
+    ToolchainStop *stop = run->job->stop;
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+    }
+    if (stop) pthread_mutex_lock(&stop->lock);
+    int status = -1;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (stop) stop->child = 0;
+    if (stop) pthread_mutex_unlock(&stop->lock);
+    return status;
+}
+
+void toolchain_stop(ToolchainStop *stop) {
+    pthread_mutex_lock(&stop->lock);
+    stop->stopped = true;
+    if (stop->child) kill(-stop->child, SIGTERM); // the compiler removes its temporary files
+    pthread_mutex_unlock(&stop->lock);
+}
+
+static bool spawn_and_wait(Run *run) {
+    pid_t child;
+    int failed = spawn_stoppable(run, &child);
     if (failed) {
         buf_printf(run->error,
                    "can't start the C compiler '%s': %s; set CC to one that is installed",
                    run->args[0], strerror(failed));
         return false;
     }
-    int status;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    int status = wait_for(run, child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
     buf_printf(run->error, "the C compiler '%s' failed:\n", run->args[0]);
     Buf ignored = {0};

@@ -30,6 +30,8 @@ static const uint64_t COMPILE_RUNS = 400;
 struct Script {
     CachedGraph *buckets[BUCKETS];
     ScriptCounters counters;
+    Compilation *compilation; /* that goes on in the background, or NULL */
+    size_t compiling;         /* how many graphs it is of */
     const char *vector;
 };
 
@@ -41,6 +43,7 @@ Script *script_new(TensorState *ts, const char *vector) {
 }
 
 void script_free(TensorState *ts) {
+    compilation_abandon(ts->script->compilation);
     for (int i = 0; i < BUCKETS; i++) {
         while (ts->script->buckets[i]) {
             CachedGraph *graph = ts->script->buckets[i];
@@ -377,13 +380,9 @@ static bool is_worth(const CachedGraph *graph, double part) {
                              (double)graph->runs >= (double)COMPILE_RUNS * part);
 }
 
-/* Every compilation has a price of its own: graphs that will be due soon are taken along. */
-static void compile_when_worth(TensorState *ts, CachedGraph *due) {
-    Script *script = ts->script;
-    ScriptCounters *counters = &script->counters;
-    due->work += executable_flops(due->executable);
-    due->runs++;
-    if (!is_worth(due, 1)) return;
+/* The graphs that are due are compiled together, since every compilation has a price of its own;
+ * those that will be due soon are taken along. */
+static void start_compiling(Script *script) {
     VEC(Executable *) batch = {0};
     for (int i = 0; i < BUCKETS; i++)
         for (CachedGraph *graph = script->buckets[i]; graph; graph = graph->next) {
@@ -391,18 +390,35 @@ static void compile_when_worth(TensorState *ts, CachedGraph *due) {
             graph->tried = true;
             VEC_PUSH(batch, graph->executable);
         }
-    Buf error = {0};
+    script->compilation = compilation_start(batch.items, (int)batch.count);
+    script->compiling = batch.count;
+    VEC_FREE(batch);
+}
+
+/* Its result serves from the next run on. */
+static void finish_compiling(Script *script) {
+    ScriptCounters *counters = &script->counters;
     NativeReport *report = &counters->native;
-    if (executable_compile(batch.items, (int)batch.count, report, &error))
-        counters->compiled += batch.count;
+    Buf error = {0};
+    if (compilation_finish(script->compilation, report, &error))
+        counters->compiled += script->compiling;
     else
         snprintf(report->reason, sizeof report->reason, "%s", buf_text(&error));
     counters->compiling += report->total;
     counters->parse += report->parse;
     counters->optimize += report->optimize;
     counters->generate += report->generate;
-    VEC_FREE(batch);
+    script->compilation = NULL;
     buf_free(&error);
+}
+
+/* Compiling goes on in the background, one compilation at a time, while graphs are interpreted. */
+static void compile_when_worth(TensorState *ts, CachedGraph *due) {
+    Script *script = ts->script;
+    due->work += executable_flops(due->executable);
+    due->runs++;
+    if (script->compilation && compilation_is_done(script->compilation)) finish_compiling(script);
+    if (!script->compilation && is_worth(due, 1)) start_compiling(script);
 }
 
 /* Runs it in the tier that it has. */

@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "codegen/codegen.h"
 #include "ir/text.h"
@@ -132,6 +134,39 @@ Test(executable, updates_may_share_memory) {
         }
         executable_free(executable);
     }
+    graph_free(graph);
+    arena_free(&arena);
+}
+
+/* A compiler that takes a minute is stopped at once with what it started; one that has finished
+ * leaves nothing behind either. Meanwhile the graph runs. */
+Test(executable, compilations_can_be_abandoned, .timeout = 30) {
+    Arena arena = {0};
+    Graph *graph = graph_new(&arena, "doubled");
+    Node *x = graph_input(graph, "x", type_make(DT_F32, 1, DIMS(4)), ROLE_DATA, 0);
+    graph_output(graph, "y", build_binary(graph, OP_add, x, x), OUT_RESULT, -1);
+    Executable *executable = make(graph);
+    const char *compilers[] = {"cc", "/tmp/nnc-test-slow-cc"};
+    FILE *slow = fopen(compilers[1], "w");
+    fputs("#!/bin/sh\nsleep 60 & wait\n", slow);
+    fclose(slow);
+    chmod(compilers[1], 0700);
+    for (int i = 0; i < 2; i++) {
+        setenv("CC", compilers[i], true);
+        setenv("NNC_PLUGIN", "none", true);
+        Compilation *compilation = compilation_start(&executable, 1);
+        float in[4] = {1, 2, 3, 4}, out[4];
+        run(executable, (const void *[]){in}, (void *[]){out});
+        cr_expect_eq(out[3], 8.0f);
+        for (int wait = 0; wait < 5000 && i == 0 && !compilation_is_done(compilation); wait++)
+            usleep(2000);
+        cr_expect_eq(compilation_is_done(compilation), i == 0);
+        usleep(20000);
+        compilation_abandon(compilation);
+        cr_expect_not(executable_is_compiled(executable));
+    }
+    unlink(compilers[1]);
+    executable_free(executable);
     graph_free(graph);
     arena_free(&arena);
 }
