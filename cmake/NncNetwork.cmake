@@ -1,13 +1,14 @@
 # nnc_add_network(<target> MODEL <file.nn> [WEIGHTS <file.safetensors>] [PREFIX <prefix>] [TRAIN]
-#                 [OPTIONS <option>...])
+#                 [BATCH <size>...] [OPTIONS <option>...])
 #
 # Adds a static library of the network that nnc compiles the file to. Linking the target gives its
 # header, <prefix>.h (the prefix is the file's name unless given), and nnc's runtime, which
 # <prefix>_load() and <prefix>_save() use. With TRAIN the training functions are there too; with
-# WEIGHTS the values are inside the library, which only infers then. The network is compiled again
-# when the file, the weights or nnc change.
+# WEIGHTS the values are inside the library, which only infers then. BATCH gives forward's inputs
+# another first dimension than the program's; several sizes make a <prefix>_forward_b<size>() for
+# each. The network is compiled again when the file, the weights or nnc change.
 function(nnc_add_network target)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "TRAIN" "MODEL;WEIGHTS;PREFIX" "OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "TRAIN" "MODEL;WEIGHTS;PREFIX" "BATCH;OPTIONS")
   if(NOT ARG_MODEL)
     message(FATAL_ERROR "nnc_add_network(${target}): MODEL <file.nn> is missing")
   endif()
@@ -28,6 +29,10 @@ function(nnc_add_network target)
   if(ARG_WEIGHTS)
     get_filename_component(weights ${ARG_WEIGHTS} ABSOLUTE)
     list(APPEND options --weights=${weights})
+  endif()
+  if(ARG_BATCH)
+    list(JOIN ARG_BATCH "," batch)
+    list(APPEND options --batch=${batch})
   endif()
   if(NOT ARG_TRAIN)
     list(APPEND options --no-train)

@@ -98,15 +98,6 @@ static void add_program_fields(Module *module, ModuleStruct *structure, const ch
     }
 }
 
-static const Graph *function_graph(const Module *module, FunctionKind kind) {
-    const Program *program = module->program;
-    for (size_t i = 0; i < program->functions.count; i++) {
-        bool wanted = module->functions[kind] && program->functions.items[i].kind == kind;
-        if (wanted) return program->functions.items[i].graph;
-    }
-    return NULL;
-}
-
 /* Names of the train step's parameters: all of them are one scope. */
 static void lay_out_train_parameters(Module *module, const Graph *graph) {
     static const char *const others[] = {"ctx", "train", "in", "target"};
@@ -154,7 +145,8 @@ static void lay_out_structs(Module *module) {
     module->params = new_struct(module, "Params", params + buffers);
     module->param_field = add_entries(module, program->params.items, params);
     module->grads = new_struct(module, "Grads", params);
-    for (int i = 0; module->functions[FUNCTION_BACKWARD] && i < module->params.count; i++) {
+    bool backward = module_first(module, FUNCTION_BACKWARD) != NULL;
+    for (int i = 0; backward && i < module->params.count; i++) {
         module->grads.fields[module->grads.count++] = module->params.fields[i];
     }
     module->buffer_field = add_entries(module, program->buffers.items, buffers);
@@ -167,8 +159,9 @@ static void lay_out_structs(Module *module) {
     add_program_fields(module, &module->out, "Out", program->outputs.items, program->outputs.count);
     add_program_fields(module, &module->target, "Target", program->targets.items,
                        program->targets.count);
-    lay_out_train_parameters(module, function_graph(module, FUNCTION_TRAIN_STEP));
-    lay_out_train_inputs(module, function_graph(module, FUNCTION_TRAIN_STEP));
+    const ModuleFunction *step = module_first(module, FUNCTION_TRAIN_STEP);
+    lay_out_train_parameters(module, step ? step->traced : NULL);
+    lay_out_train_inputs(module, step ? step->traced : NULL);
 }
 
 static bool choose_variants(Module *module, Buf *error) {
@@ -206,7 +199,6 @@ static void count_memory(Module *module, const Plan *plan) {
 typedef struct Job {
     const Module *module;
     ModuleFunction *function;
-    const Graph *graph; /* the program's */
     int variant;
 } Job;
 
@@ -223,7 +215,7 @@ static void draft_job(void *context, int index) {
                                 .dump = options->dump,
                                 .dump_out = options->dump_out,
                                 .sources = job->module->program->sources};
-    function->graph = passes_run(job->graph, options->level, options->passes, &pass_context);
+    function->graph = passes_run(function->traced, options->level, options->passes, &pass_context);
     function->fusion = passes_include(options->level, options->passes, "fuse")
                            ? fuse(function->graph, &function->arena)
                            : fuse_nothing(function->graph, &function->arena);
@@ -243,32 +235,35 @@ static void plan_job(void *context, int index) {
 }
 
 static void plan_functions(Module *module) {
-    const Program *program = module->program;
     const CodegenOptions *options = module->options;
     Jobs drafts = {0}, plans = {0};
-    for (size_t i = 0; i < program->functions.count; i++) {
-        const ProgramFunction *function = &program->functions.items[i];
-        Job job = {module, module->functions[function->kind], function->graph, 0};
-        int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
-        if (job.function) VEC_PUSH(drafts, job);
-        for (; job.function && job.variant < variants; job.variant++)
+    for (int i = module->function_count; i-- > 0;) { /* the train step takes longest: it is first */
+        Job job = {module, &module->functions[i], 0};
+        int variants = job.function->kind == FUNCTION_INIT ? 1 : module->variant_count;
+        VEC_PUSH(drafts, job);
+        for (; job.variant < variants; job.variant++)
             VEC_PUSH(plans, job);
     }
-    for (int i = 0; options->dump && i < (int)drafts.count; i++)
-        draft_job(&drafts, i); /* into one text: in order */
+    for (int i = (int)drafts.count; options->dump && i-- > 0;)
+        draft_job(&drafts, i); /* into one text: in the functions' order */
     if (!options->dump) parallel_for((int)drafts.count, draft_job, &drafts);
     parallel_for((int)plans.count, plan_job, &plans);
-    for (size_t i = 0; i < plans.count; i++) {
-        const Job *job = &plans.items[i];
-        if (job->variant == 0 && pass_is_dumped(options->dump, "memplan")) {
-            buf_puts(options->dump_out, "// after memplan\n");
-            plan_print(options->dump_out, job->function->plans[0]);
-        }
-        if (job->function->kind == FUNCTION_INIT) continue;
-        count_memory(module, job->function->plans[job->variant]);
+    for (int i = 0; i < module->function_count; i++) {
+        if (!pass_is_dumped(options->dump, "memplan")) continue;
+        buf_puts(options->dump_out, "// after memplan\n");
+        plan_print(options->dump_out, module->functions[i].plans[0]);
     }
     VEC_FREE(drafts);
     VEC_FREE(plans);
+}
+
+static void count_all_memory(Module *module) {
+    for (int i = 0; i < module->function_count; i++) {
+        const ModuleFunction *function = &module->functions[i];
+        if (function->kind == FUNCTION_INIT) continue;
+        for (int variant = 0; variant < module->variant_count; variant++)
+            count_memory(module, function->plans[variant]);
+    }
 }
 
 static bool check_functions(const Module *module, Buf *error) {
@@ -308,6 +303,36 @@ static const char *module_prefix(Arena *arena, const char *name) {
     return prefix;
 }
 
+static void add_function(Module *module, const ProgramFunction *function) {
+    static const char *const names[] = {"forward", "backward", "train_step", "init"};
+    const char *name = names[function->kind];
+    if (function->batch > 0)
+        name = arena_printf(module->arena, "%s_b%lld", name, (long long)function->batch);
+    module->functions[module->function_count++] = (ModuleFunction){
+        .kind = function->kind, .batch = function->batch, .name = name, .traced = function->graph};
+    for (size_t i = 0; i < function->graph->inputs.count; i++)
+        module->has_key |= function->graph->inputs.items[i].role == ROLE_KEY;
+}
+
+static void add_functions(Module *module) {
+    const Program *program = module->program;
+    /* With fixed weights there is nothing to train or to initialize. */
+    int last = module->options->embed_weights ? FUNCTION_FORWARD : FUNCTION_INIT;
+    module->functions = ARENA_ARRAY(module->arena, ModuleFunction, program->functions.count);
+    for (int kind = 0; kind <= last; kind++) {
+        for (size_t i = 0; i < program->functions.count; i++) {
+            const ProgramFunction *function = &program->functions.items[i];
+            if ((int)function->kind == kind) add_function(module, function);
+        }
+    }
+}
+
+const ModuleFunction *module_first(const Module *module, FunctionKind kind) {
+    for (int i = 0; i < module->function_count; i++)
+        if (module->functions[i].kind == kind) return &module->functions[i];
+    return NULL;
+}
+
 bool module_lay_out(Module *module, const Program *program, const CodegenOptions *options,
                     Arena *arena, Buf *error) {
     *module = (Module){.arena = arena, .program = program, .options = options};
@@ -322,16 +347,7 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
     module->header =
         options->header ? options->header : arena_printf(arena, "%s.h", module->prefix);
     if (!choose_variants(module, error) || !check_functions(module, error)) return false;
-    for (size_t i = 0; i < program->functions.count; i++) {
-        const ProgramFunction *function = &program->functions.items[i];
-        bool wanted = !options->embed_weights || function->kind == FUNCTION_FORWARD;
-        if (!wanted) continue; /* fixed weights: nothing to train or to initialize */
-        module->functions[function->kind] = ARENA_NEW(arena, ModuleFunction);
-        module->functions[function->kind]->kind = function->kind;
-        for (size_t j = 0; j < function->graph->inputs.count; j++) {
-            module->has_key |= function->graph->inputs.items[j].role == ROLE_KEY;
-        }
-    }
+    add_functions(module);
     lay_out_structs(module);
     return true;
 }
@@ -340,14 +356,15 @@ bool module_init(Module *module, const Program *program, const CodegenOptions *o
                  Arena *arena, Buf *error) {
     if (!module_lay_out(module, program, options, arena, error)) return false;
     plan_functions(module);
+    if (!options->embed_weights) module_share_prepared(module);
+    count_all_memory(module);
     if (options->embed_weights) module_embed(module);
     return true;
 }
 
 void module_free(Module *module) {
-    for (int kind = 0; kind <= FUNCTION_INIT; kind++) {
-        ModuleFunction *function = module->functions[kind];
-        if (!function) continue;
+    for (int f = 0; f < module->function_count; f++) {
+        ModuleFunction *function = &module->functions[f];
         if (function->graph) graph_free(function->graph);
         arena_free(&function->arena);
         for (int i = 0; i < MODULE_MAX_VARIANTS; i++)
@@ -361,7 +378,7 @@ bool module_has_params(const Module *module) {
 }
 
 bool module_has_train(const Module *module) {
-    return module->functions[FUNCTION_BACKWARD] || module->functions[FUNCTION_TRAIN_STEP];
+    return module_first(module, FUNCTION_BACKWARD) || module_first(module, FUNCTION_TRAIN_STEP);
 }
 
 const char *module_macro(const Module *module, const ModuleField *fields, int count,

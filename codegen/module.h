@@ -23,6 +23,9 @@ enum { MODULE_MAX_VARIANTS = 3 };
 
 typedef struct ModuleFunction {
     FunctionKind kind;
+    int64_t batch;                       /* as ProgramFunction */
+    const char *name;                    /* "train_step", "forward_b128" */
+    const Graph *traced;                 /* the program's graph */
     Plan *plans[MODULE_MAX_VARIANTS];    /* one a variant; init has the first only */
     Graph *graph;                        /* optimized */
     void *prepared[MODULE_MAX_VARIANTS]; /* embedded weights: the prepared block's bytes */
@@ -46,8 +49,9 @@ typedef struct Module {
     /* The train step's other parameters: hypers by slot, then a pointer for each result. */
     ModuleField *hypers;
     ModuleStruct results;
-    const int *param_field, *buffer_field;        /* by slot: index in params.fields */
-    ModuleFunction *functions[FUNCTION_INIT + 1]; /* by kind, or NULL */
+    const int *param_field, *buffer_field; /* by slot: index in params.fields */
+    ModuleFunction *functions;             /* by kind, then as in the program */
+    int function_count;
     bool has_key;
     const Target *variants[MODULE_MAX_VARIANTS];
     int variant_count;
@@ -62,7 +66,12 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
 bool module_init(Module *module, const Program *program, const CodegenOptions *options,
                  Arena *arena, Buf *error);
 void module_free(Module *module);
-/* Runs the prepare steps of the forward function on the program's weights and keeps the results,
+/* The first function of that kind, or NULL. */
+const ModuleFunction *module_first(const Module *module, FunctionKind kind);
+/* Gives what several forward functions prepare alike one place, and the rest places side by side:
+ * all of them are ready after one prepare. */
+void module_share_prepared(Module *module);
+/* Runs the prepare steps of the forward functions on the program's weights and keeps the results,
  * so that they become constants. */
 void module_embed(Module *module);
 
@@ -76,8 +85,8 @@ bool module_has_train(const Module *module);
 
 /* The public function's prototype, then `end` (";" or " {"). In definitions parameters are
  * numbered, in the header named. */
-void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named,
-                            const char *end);
+void module_print_prototype(Emitter *e, const Module *module, const ModuleFunction *function,
+                            bool named, const char *end);
 /* A constant table of NnTensor: the struct's fields, by offset. */
 void module_print_tensors(Emitter *e, const ModuleStruct *structure, const char *table);
 void module_print_header(Emitter *e, const Module *module);

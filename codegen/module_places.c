@@ -162,8 +162,8 @@ static void run_prepare(Module *module, ModuleFunction *function, int variant) {
 }
 
 void module_embed(Module *module) {
-    ModuleFunction *forward = module->functions[FUNCTION_FORWARD];
-    for (int i = 0; forward && i < module->variant_count; i++)
-        run_prepare(module, forward, i);
+    for (int f = 0; f < module->function_count; f++)
+        for (int i = 0; i < module->variant_count; i++)
+            run_prepare(module, &module->functions[f], i);
     module->prepared_bytes = 0;
 }

@@ -1,8 +1,6 @@
 /* What a module costs, for the file's comment and for -v: memory and kernels. */
 #include "codegen/module.h"
 
-static const char *const function_names[] = {"forward", "backward", "train_step", "init"};
-
 static void report_kernel(Buf *out, const char *function, const Kernel *kernel) {
     buf_printf(out, "%s: %s", function, kernel->name);
     for (size_t i = 0; i < kernel->buffers.count; i++) {
@@ -31,19 +29,18 @@ void module_report(const Module *module, CodegenReport *report) {
     report->arena_lower_bound = module->arena_lower_bound;
     report->kernel_count = 0;
     int last = module->variant_count - 1; /* the ablest */
-    for (int kind = 0; kind <= FUNCTION_INIT; kind++) {
-        const ModuleFunction *function = module->functions[kind];
-        if (!function) continue;
-        const Plan *plan = function->plans[kind == FUNCTION_INIT ? 0 : last];
+    for (int i = 0; i < module->function_count; i++) {
+        const ModuleFunction *function = &module->functions[i];
+        const Plan *plan = function->plans[function->kind == FUNCTION_INIT ? 0 : last];
         report->kernel_count += report_steps(&report->kernels, "prepare", &plan->prepare);
-        report->kernel_count += report_steps(&report->kernels, function_names[kind], &plan->run);
+        report->kernel_count += report_steps(&report->kernels, function->name, &plan->run);
     }
 }
 
 static void comment_function(Emitter *e, const Module *module, const ModuleFunction *function) {
     bool init = function->kind == FUNCTION_INIT;
     const Plan *plan = function->plans[init ? 0 : module->variant_count - 1];
-    emit_text(e, " *\n * %s (%.3f MFLOP):\n", function_names[function->kind], plan->flops * 1e-6);
+    emit_text(e, " *\n * %s (%.3f MFLOP):\n", function->name, plan->flops * 1e-6);
     for (int s = 0; s < plan->run.count; s++) {
         const Kernel *kernel = plan->run.items[s].kernel;
         emit_text(e, " *   ");
@@ -70,8 +67,7 @@ void module_print_comment(Emitter *e, const Module *module, bool kernels) {
               "and %zu\n"
               " * bytes of prepared weights.\n",
               module->arena_bytes, module->arena_lower_bound, module->prepared_bytes);
-    for (int kind = 0; kind <= FUNCTION_INIT; kind++) {
-        if (module->functions[kind]) comment_function(e, module, module->functions[kind]);
-    }
+    for (int i = 0; i < module->function_count; i++)
+        comment_function(e, module, &module->functions[i]);
     emit_text(e, " */\n");
 }

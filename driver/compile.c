@@ -307,6 +307,8 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
         .module = options->module,
         .input_types = options->input_types.items,
         .input_type_count = (int)options->input_types.count,
+        .batches = options->batches.items,
+        .batch_count = (int)options->batches.count,
         .step_limit = options->max_steps,
         .no_train = options->no_train || options->weights, /* with its weights it only infers */
         .verbose = options->verbose,

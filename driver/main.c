@@ -27,6 +27,7 @@ int main(int argc, char **argv) {
     }
     }
     VEC_FREE(options.input_types);
+    VEC_FREE(options.batches);
     arena_free(&arena);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "driver/options.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,35 @@ APPLY(input_types) {
     VEC_PUSH(parser->options->input_types, value);
 }
 
+static int compare_batches(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+APPLY(batches) {
+    Options *options = parser->options;
+    options->batches.count = 0;
+    const char *at = value;
+    bool more = true;
+    while (more) {
+        char *end;
+        errno = 0;
+        long long batch = isdigit((unsigned char)*at) ? strtoll(at, &end, 10) : 0;
+        if (batch < 1 || errno || (*end && *end != ',')) {
+            usage_error(parser, "--batch takes one or more sizes from 1 on, as in 1,128, not '%s'",
+                        value);
+            return;
+        }
+        VEC_PUSH(options->batches, batch);
+        more = *end == ',';
+        at = end + 1;
+    }
+    qsort(options->batches.items, options->batches.count, sizeof(int64_t), compare_batches);
+    for (size_t i = 1; i < options->batches.count; i++)
+        if (options->batches.items[i] == options->batches.items[i - 1])
+            usage_error(parser, "--batch names %lld twice", (long long)options->batches.items[i]);
+}
+
 APPLY(prefix) {
     bool good = isalpha((unsigned char)value[0]) || value[0] == '_';
     for (const char *at = value; *at && good; at++)
@@ -201,6 +231,10 @@ static const OptionRow rows[] = {
      apply_weights},
     {"--input", VALUE_SEPARATE, "NAME=TYPE",
      "the type of an argument of forward: --input 'x=f32[1,1,32,32]'", apply_input_types},
+    {"--batch", VALUE_SEPARATE, "N[,N]",
+     "the batch of forward: its inputs' first dimension (default: the program's);\n"
+     "                             several make PREFIX_forward_bN for each, over the same structs",
+     apply_batches},
     {"--module", VALUE_SEPARATE, "EXPR", "the network to compile: a name or call, 'Net(10)'",
      apply_module},
     {"--prefix", VALUE_SEPARATE, "NAME", "prefix of every public C name (default: the file's name)",

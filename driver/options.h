@@ -34,6 +34,7 @@ typedef struct Options {
     int emit_count;
     const char *weights;           /* --weights */
     VEC(const char *) input_types; /* --input NAME=TYPE */
+    VEC(int64_t) batches;          /* --batch, in ascending order */
     const char *module;            /* --module */
     const char *prefix;            /* --prefix */
     const char *vector;            /* --vector; NULL: not given */

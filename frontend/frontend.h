@@ -15,7 +15,9 @@ typedef struct FrontendOptions {
     const char *module;             /* --module: an expression, or NULL */
     const char *const *input_types; /* --input: "x=f32[1,1,32,32]" */
     int input_type_count;
-    char *const *args; /* sys.argv[1:] */
+    const int64_t *batches; /* --batch: sizes in ascending order */
+    int batch_count;        /* 0: the program's own */
+    char *const *args;      /* sys.argv[1:] */
     int arg_count;
     long long step_limit; /* evaluation steps; 0: none, -1: the default (compiling: 10^9) */
     bool no_train;        /* compiling: leave the train step out */

@@ -40,6 +40,7 @@ typedef enum FunctionKind {
 typedef struct ProgramFunction {
     FunctionKind kind;
     Graph *graph;
+    int64_t batch; /* forward for one of several sizes of the batch; else 0 */
 } ProgramFunction;
 
 typedef struct Program {
@@ -50,10 +51,11 @@ typedef struct Program {
     VEC(ProgramEntry) buffers; /* BUFFER slots */
     VEC(ProgramEntry) states;  /* STATE slots */
     VEC(ProgramHyper) hypers;  /* HYPER slots */
-    VEC(ProgramField) inputs;  /* forward's arguments: DATA slots 0.. */
+    VEC(ProgramField) inputs;  /* forward's arguments: DATA slots 0..; of the largest batch */
     VEC(ProgramField) outputs; /* forward's results */
     VEC(ProgramField) targets; /* the train step's other data: DATA slots after the inputs */
     VEC(ProgramFunction) functions;
+    int64_t batch; /* the largest that was asked for, which inputs and outputs hold; else 0 */
     const void *const
         *weights; /* values of params then buffers when known (--weights), else NULL */
     Sources *sources;

@@ -159,18 +159,21 @@ static int64_t command_class(const NnNetwork *network, int64_t item) {
     return best;
 }
 
-static void command_print(const Command *command) {
+/* The results of the items that there were; a last batch may be smaller. */
+static void command_print(const Command *command, int64_t filled) {
     const NnNetwork *network = command->network;
     for (int i = 0; i < network->output_count; i++) {
-        const NnTensor *output = &network->outputs[i];
-        const unsigned char *data = (const unsigned char *)network->out + output->offset;
+        NnTensor output = network->outputs[i];
+        const unsigned char *data = (const unsigned char *)network->out + output.offset;
+        bool batch = output.rank > 0 && output.dim[0] == command_batch(network);
+        if (batch) output.dim[0] = filled;
         if (command->raw) {
-            fwrite(data, 1, nn_tensor_bytes(output), stdout);
+            fwrite(data, 1, nn_tensor_bytes(&output), stdout);
             continue;
         }
-        if (network->output_count > 1) printf("%s:\n", output->name);
+        if (network->output_count > 1) printf("%s:\n", output.name);
         NnSink sink = {nn_write_file, stdout};
-        nn_tensor_print(sink, output->dtype, output->rank, output->dim, data, NULL, 0, NULL);
+        nn_tensor_print(sink, output.dtype, output.rank, output.dim, data, NULL, 0, NULL);
         printf("\n");
     }
 }
@@ -201,11 +204,11 @@ static bool command_run(const Command *command, NnItems *items, NnItems *labels,
         if (command->count >= 0 && command->count - done < batch) wanted = command->count - done;
         if (!command_fill(command, items, wanted, &filled, error)) return false;
         if (filled == 0) break;
-        if (network->forward() != 0) {
+        if (network->forward(filled) != 0) {
             return nn_fail(error, "an index in the input is out of range");
         }
         if (!command->classify) {
-            command_print(command);
+            command_print(command, filled);
         } else if (!command_classify(command, labels, filled, &right, error)) {
             return false;
         }

@@ -14,8 +14,9 @@ typedef struct NnNetwork {
     const NnTensor *inputs, *outputs; /* offsets in *in and *out */
     int input_count, output_count;
     void *in, *out;
-    /* 0, or 1 when an index in the input is out of range. */
-    int (*forward)(void);
+    /* Runs it on the first items of *in, at most a batch. 0, or 1 when an index in the input is out
+     * of range. */
+    int (*forward)(int64_t items);
     /* Reads weights; NULL when they are inside. 0, or 1 with a message. */
     int (*load)(const char *path, char *error, size_t error_size);
 } NnNetwork;

@@ -28,6 +28,9 @@ typedef struct FileParts {
 } FileParts;
 
 void file_parts_free(FileParts *parts);
+/* Equal for kernels that do the same: the dump without names and comments, and what the dump leaves
+ * out. The caller frees it. */
+Buf file_kernel_key(const Kernel *kernel, Arena *arena);
 /* The kernel as it stands in the file: an equal one that is there already, or this one renamed. */
 const Kernel *file_add_kernel(FileParts *parts, const Kernel *kernel);
 /* The number of the constant that holds these elements. */

@@ -42,7 +42,7 @@ static void print_train_struct(Emitter *e, const Module *module) {
 }
 
 static void print_train_inputs(Emitter *e, const Module *module) {
-    if (!module->functions[FUNCTION_TRAIN_STEP] || module->in.count == 0) return;
+    if (!module_first(module, FUNCTION_TRAIN_STEP) || module->in.count == 0) return;
     if (!module->same_in) {
         print_struct(e, &module->train_in, "The arguments of forward in a train step.");
         return;
@@ -80,11 +80,15 @@ static void print_macros(Emitter *e, const Module *module) {
     emit_comment(e, "Bytes of working memory, and elements of each argument and result.");
     emit_line(e, "#define %s_ARENA_BYTES %zu", module->macro_prefix, module->arena_bytes);
     emit_line(e, "#define %s_PREPARED_BYTES %zu", module->macro_prefix, module->prepared_bytes);
+    if (module->program->batch > 0) {
+        emit_line(e, "#define %s_BATCH %lld /* items that %s and %s hold */", module->macro_prefix,
+                  (long long)module->program->batch, module->in.type_name, module->out.type_name);
+    }
     print_size_macros(e, module, &module->in, "IN");
     print_size_macros(e, module, &module->out, "OUT");
     print_size_macros(e, module, &module->target, "TARGET");
     const ModuleStruct *train_in = &module->train_in;
-    bool batches = module->functions[FUNCTION_TRAIN_STEP] && train_in->count > 0;
+    bool batches = module_first(module, FUNCTION_TRAIN_STEP) && train_in->count > 0;
     if (batches && train_in->fields[0].type.rank > 0) {
         emit_line(e, "#define %s_TRAIN_BATCH %lld", module->macro_prefix,
                   (long long)train_in->fields[0].type.dim[0]);
@@ -111,22 +115,16 @@ static void print_train_parameters(Emitter *e, const Module *module, bool named)
     }
 }
 
-static void print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named) {
+static void print_prototype(Emitter *e, const Module *module, const ModuleFunction *function,
+                            bool named) {
     const char *prefix = module->prefix, *type = module->type_prefix;
-    switch (kind) {
-    case FUNCTION_INIT:
+    FunctionKind kind = function->kind;
+    if (kind == FUNCTION_INIT) {
         emit_text(e, "void %s_init(%sParams *params, int64_t seed)", prefix, type);
         return;
-    case FUNCTION_FORWARD:
-        emit_text(e, "int %s_forward(%sContext *ctx", prefix, type);
-        break;
-    case FUNCTION_BACKWARD:
-        emit_text(e, "int %s_backward(%sContext *ctx, %sTrain *train", prefix, type, type);
-        break;
-    case FUNCTION_TRAIN_STEP:
-        emit_text(e, "int %s_train_step(%sContext *ctx, %sTrain *train", prefix, type, type);
-        break;
     }
+    emit_text(e, "int %s_%s(%sContext *ctx", prefix, function->name, type);
+    if (kind != FUNCTION_FORWARD) emit_text(e, ", %sTrain *train", type);
     if (module->in.count) {
         bool train = kind == FUNCTION_TRAIN_STEP;
         emit_text(e, ", const %s *in", train ? module->train_in.type_name : module->in.type_name);
@@ -141,11 +139,11 @@ static void print_prototype(Emitter *e, const Module *module, FunctionKind kind,
     emit_text(e, ")");
 }
 
-void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind, bool named,
-                            const char *end) {
+void module_print_prototype(Emitter *e, const Module *module, const ModuleFunction *function,
+                            bool named, const char *end) {
     Buf text = {0};
     Emitter line = {.out = &text};
-    print_prototype(&line, module, kind, named);
+    print_prototype(&line, module, function, named);
     buf_puts(&text, end);
     file_print_wrapped(e, buf_text(&text));
     buf_free(&text);
@@ -153,10 +151,13 @@ void module_print_prototype(Emitter *e, const Module *module, FunctionKind kind,
 
 static void print_function(Emitter *e, const Module *module, FunctionKind kind,
                            const char *comment) {
-    if (!module->functions[kind]) return;
+    if (!module_first(module, kind)) return;
     emit_newline(e);
     emit_comment(e, comment);
-    module_print_prototype(e, module, kind, true, ";");
+    for (int i = 0; i < module->function_count; i++) {
+        const ModuleFunction *function = &module->functions[i];
+        if (function->kind == kind) module_print_prototype(e, module, function, true, ";");
+    }
 }
 
 static void print_weight_functions(Emitter *e, const Module *module) {
@@ -178,7 +179,7 @@ static void print_weight_functions(Emitter *e, const Module *module) {
               "int %s_save(const %sParams *params, const char *path, char *error, "
               "size_t error_size);",
               prefix, type);
-    if (!module->functions[FUNCTION_FORWARD]) return;
+    if (!module_first(module, FUNCTION_FORWARD)) return;
     emit_newline(e);
     emit_comment(e, "Makes the weights ready for forward. To be called before it, and again after "
                     "the weights changed; both structs must stay where they are.");
@@ -192,7 +193,7 @@ static void print_train_functions(Emitter *e, const Module *module) {
     emit_comment(e, "Gives everything its first value: initial weights for the seed, a fresh "
                     "optimizer, no gradients. Other weights may be put in afterwards.");
     emit_line(e, "void %s_train_init(%sTrain *train, int64_t seed);", prefix, type);
-    if (module->functions[FUNCTION_BACKWARD]) {
+    if (module_first(module, FUNCTION_BACKWARD)) {
         print_function(e, module, FUNCTION_BACKWARD,
                        "Adds the gradients of the weights to train->grads, given those of the "
                        "results. 0, or 1 when an index in the arguments is out of range.");
@@ -230,9 +231,15 @@ void module_print_header(Emitter *e, const Module *module) {
     print_train_struct(e, module);
     print_context_struct(e, module);
     print_weight_functions(e, module);
+    const ModuleFunction *forward = module_first(module, FUNCTION_FORWARD);
     print_function(e, module, FUNCTION_FORWARD,
-                   "0, or 1 when an index in the arguments is out of range: the results are "
-                   "undefined then.");
+                   forward && forward->batch
+                       ? "Each takes as many items as its name says from the start of the "
+                         "arguments, and writes as many to the start of the results. 0, or 1 when "
+                         "an index in the arguments is out of range: the results are undefined "
+                         "then."
+                       : "0, or 1 when an index in the arguments is out of range: the results are "
+                         "undefined then.");
     print_train_functions(e, module);
     emit_newline(e);
     emit_line(e, "#ifdef __cplusplus");

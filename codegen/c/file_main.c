@@ -39,9 +39,16 @@ static void print_variables(Emitter *e, const Module *module) {
 static void print_callbacks(Emitter *e, const Module *module) {
     const char *prefix = module->prefix;
     emit_newline(e);
-    emit_line(e, "static int forward(void) {");
-    emit_line(e, "return %s_forward(&context%s%s);", prefix, module->in.count ? ", &in" : "",
-              module->out.count ? ", &out" : "");
+    emit_line(e, "static int forward(int64_t items) {");
+    emit_line(e, "(void)items;");
+    for (int i = 0; i < module->function_count; i++) {
+        const ModuleFunction *function = &module->functions[i];
+        if (function->kind != FUNCTION_FORWARD) continue;
+        if (function->batch && function->batch < module->program->batch)
+            emit_text(e, "if (items <= %lld) ", (long long)function->batch);
+        emit_text(e, "return %s_%s(&context%s%s);\n", prefix, function->name,
+                  module->in.count ? ", &in" : "", module->out.count ? ", &out" : "");
+    }
     emit_line(e, "}");
     if (!module_has_params(module)) return;
     emit_newline(e);
@@ -68,7 +75,7 @@ bool codegen_main(const Program *program, const CodegenOptions *options, Buf *so
     Arena arena = {0};
     Module module;
     bool good = module_lay_out(&module, program, options, &arena, error);
-    if (good && !module.functions[FUNCTION_FORWARD]) {
+    if (good && !module_first(&module, FUNCTION_FORWARD)) {
         buf_puts(error, "the program has no forward function to run");
         good = false;
     }

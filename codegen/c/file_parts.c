@@ -13,8 +13,7 @@ void file_parts_free(FileParts *parts) {
     VEC_FREE(parts->constants);
 }
 
-/* The dump without names and comments, and what the dump leaves out. */
-static Buf kernel_key(const Kernel *kernel, Arena *arena) {
+Buf file_kernel_key(const Kernel *kernel, Arena *arena) {
     Buf key = {0};
     Kernel bare = *kernel;
     bare.name = "";
@@ -51,8 +50,8 @@ static bool may_be_equal(const Kernel *a, const Kernel *b) {
 }
 
 static bool keys_are_equal(FileParts *parts, FileKernel *a, FileKernel *b) {
-    if (a->key.size == 0) a->key = kernel_key(a->kernel, parts->arena);
-    if (b->key.size == 0) b->key = kernel_key(b->kernel, parts->arena);
+    if (a->key.size == 0) a->key = file_kernel_key(a->kernel, parts->arena);
+    if (b->key.size == 0) b->key = file_kernel_key(b->kernel, parts->arena);
     return a->key.size == b->key.size && memcmp(a->key.data, b->key.data, a->key.size) == 0;
 }
 

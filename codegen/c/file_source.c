@@ -7,8 +7,6 @@
 #include "codegen/runtime_text.h"
 #include "support/checked.h"
 
-static const char *const function_names[] = {"forward", "backward", "train_step", "init"};
-
 /* Whether the text has the word (our own names only are looked for). */
 static bool has_word(const char *text, const char *word) {
     size_t size = strlen(word);
@@ -123,8 +121,7 @@ static void print_variant(Emitter *e, Module *module, const ModuleFunction *func
     Signature signature = variant_signature(module, function->kind);
     emit_newline(e);
     print_guard(e, module, variant, true);
-    file_print_wrapped(e, arena_printf(module->arena, "static int %s%s(%s) {",
-                                       function_names[function->kind],
+    file_print_wrapped(e, arena_printf(module->arena, "static int %s%s(%s) {", function->name,
                                        variant_suffix(module, variant), buf_text(&signature.text)));
     print_unused(e, &body, signature.names, signature.count);
     buf_add(e->out, body.data, body.size);
@@ -136,18 +133,25 @@ static void print_variant(Emitter *e, Module *module, const ModuleFunction *func
 }
 
 static bool variant_prepares(const Module *module, int variant) {
-    return module->functions[FUNCTION_FORWARD]->plans[variant]->prepare.count > 0;
+    for (int i = 0; i < module->function_count; i++) {
+        const ModuleFunction *function = &module->functions[i];
+        if (function->kind == FUNCTION_FORWARD && function->plans[variant]->prepare.count > 0)
+            return true;
+    }
+    return false;
 }
 
 static void print_prepare_variant(Emitter *e, Module *module, int variant) {
-    const ModuleFunction *forward = module->functions[FUNCTION_FORWARD];
-    const Plan *plan = forward->plans[variant];
     if (!variant_prepares(module, variant)) return;
     static const char *const names[] = {"arena", "prepared", "params"};
     Buf body = {0};
     Emitter inner = {.out = &body, .indent = 1};
-    FilePlaces places = function_places(module, forward, variant);
-    file_print_steps(&inner, &plan->prepare, &places, "1");
+    for (int i = 0; i < module->function_count; i++) {
+        const ModuleFunction *function = &module->functions[i];
+        if (function->kind != FUNCTION_FORWARD) continue;
+        FilePlaces places = function_places(module, function, variant);
+        file_print_steps(&inner, &function->plans[variant]->prepare, &places, "1");
+    }
     emit_newline(e);
     print_guard(e, module, variant, true);
     emit_line(e,
@@ -213,11 +217,10 @@ static const char *call_arguments(const Module *module, FunctionKind kind) {
     return result;
 }
 
-static void print_public(Emitter *e, const Module *module, FunctionKind kind) {
-    if (!module->functions[kind] || kind == FUNCTION_INIT) return;
+static void print_public(Emitter *e, const Module *module, const ModuleFunction *function) {
     emit_newline(e);
-    module_print_prototype(e, module, kind, false, " {");
-    print_choice(e, module, function_names[kind], call_arguments(module, kind));
+    module_print_prototype(e, module, function, false, " {");
+    print_choice(e, module, function->name, call_arguments(module, function->kind));
     emit_line(e, "}");
 }
 
@@ -229,9 +232,8 @@ static void print_prepare_call(Emitter *e, const Module *module, int variant) {
 /* The choice among the prepare functions, and the public function that makes it. Variants pack
  * weights differently: some may have nothing to prepare. */
 static void print_prepare(Emitter *e, const Module *module) {
-    const ModuleFunction *forward = module->functions[FUNCTION_FORWARD];
     const char *prefix = module->prefix, *type = module->type_prefix;
-    if (!forward || !module_has_params(module)) return;
+    if (!module_first(module, FUNCTION_FORWARD) || !module_has_params(module)) return;
     bool work = false;
     for (int i = 0; i < module->variant_count; i++)
         work = work || variant_prepares(module, i);
@@ -265,7 +267,7 @@ static void print_prepare(Emitter *e, const Module *module) {
 }
 
 static void print_init(Emitter *e, Module *module) {
-    const ModuleFunction *init = module->functions[FUNCTION_INIT];
+    const ModuleFunction *init = module_first(module, FUNCTION_INIT);
     if (!init || !module_has_params(module)) return;
     Buf body = {0};
     Emitter inner = {.out = &body, .indent = 1};
@@ -273,7 +275,7 @@ static void print_init(Emitter *e, Module *module) {
     const Plan *plan = init->plans[0];
     static const char *const names[] = {"params", "seed"};
     emit_newline(e);
-    module_print_prototype(e, module, FUNCTION_INIT, false, " {");
+    module_print_prototype(e, module, init, false, " {");
     if (plan->run.arena_bytes > 0) {
         emit_line(e, "_Alignas(64) unsigned char arena[%zu];", plan->run.arena_bytes);
     }
@@ -304,13 +306,13 @@ static void print_train_init(Emitter *e, const Module *module) {
               module->type_prefix);
     emit_line(e, "memset(train, 0, sizeof *train);");
     emit_line(e, "train->key[0] = seed;");
-    if (module->functions[FUNCTION_INIT] && module->params.count) {
+    if (module_first(module, FUNCTION_INIT) && module->params.count) {
         emit_line(e, "%s_init(&train->params, seed);", module->prefix);
     }
     for (int i = 0; i < module->states.count; i++)
         print_fill(e, module, i);
     emit_line(e, "}");
-    if (!module->functions[FUNCTION_BACKWARD]) return;
+    if (!module_first(module, FUNCTION_BACKWARD)) return;
     emit_newline(e);
     emit_line(e, "void %s_zero_grad(%sTrain *train) {", module->prefix, module->type_prefix);
     emit_line(e, module->grads.count ? "memset(&train->grads, 0, sizeof train->grads);"
@@ -366,22 +368,25 @@ static void print_context_memory(Emitter *e, const Module *module) {
 }
 
 static void print_functions(Emitter *e, Module *module) {
-    for (int kind = 0; kind < FUNCTION_INIT; kind++) {
-        for (int i = 0; module->functions[kind] && i < module->variant_count; i++) {
-            bool prepares = kind == FUNCTION_FORWARD && module_has_params(module);
+    const ModuleFunction *forward = module_first(module, FUNCTION_FORWARD);
+    for (int f = 0; f < module->function_count; f++) {
+        const ModuleFunction *function = &module->functions[f];
+        for (int i = 0; function->kind != FUNCTION_INIT && i < module->variant_count; i++) {
+            bool prepares = function == forward && module_has_params(module);
             if (prepares) print_prepare_variant(e, module, i);
-            print_variant(e, module, module->functions[kind], i);
+            print_variant(e, module, function, i);
         }
     }
-    bool runs = module->functions[FUNCTION_FORWARD] || module_has_train(module);
+    bool runs = forward || module_has_train(module);
     if (runs) {
         print_isa(e, module);
         print_context_memory(e, module);
     }
     print_init(e, module);
     print_prepare(e, module);
-    for (int kind = 0; kind < FUNCTION_INIT; kind++)
-        print_public(e, module, (FunctionKind)kind);
+    for (int i = 0; i < module->function_count; i++)
+        if (module->functions[i].kind != FUNCTION_INIT)
+            print_public(e, module, &module->functions[i]);
     print_train_init(e, module);
     print_files(e, module);
 }

@@ -449,6 +449,21 @@ static Value dict_argument(TensorState *ts, Value v, const char *name) {
     return FROM_OBJ(made);
 }
 
+/* The type of an argument for the batch that is wanted. An input whose first dimension is not that
+ * of the first input (a mask, a table) has no batch. */
+static Type batch_type(TensorState *ts, Type type) {
+    Trace *t = ts->trace;
+    if (!t->tracing || !t->batch || type.rank == 0) return type;
+    if (!t->own_batch) t->own_batch = type.dim[0];
+    Type wanted = type;
+    if (type.dim[0] == t->own_batch) wanted.dim[0] = t->batch;
+    if (type_valid(&wanted)) return wanted;
+    t->own_batch = -1;
+    vm_raise(ts->vm, EXC_RuntimeError, "a batch of %lld makes forward's input too large",
+             (long long)t->batch);
+    return type;
+}
+
 Value trace_argument(TensorState *ts, Value v, const char *name) {
     const Value *items;
     size_t count;
@@ -457,7 +472,7 @@ Value trace_argument(TensorState *ts, Value v, const char *name) {
         LazyNode *value = lazy_data(as_tensor(v)->var->storage->value);
         if (!t->tracing && trace_is_computed(ts, value)) return incref(v);
         int slot = (int)t->call_inputs.count;
-        int input = trace_input(ts, as_tensor(v)->type, ROLE_DATA, slot,
+        int input = trace_input(ts, batch_type(ts, as_tensor(v)->type), ROLE_DATA, slot,
                                 name ? arena_strdup(&t->arena, name) : NULL);
         t->inputs.items[input].given = tensor_read(ts, as_tensor(v));
         VEC_PUSH(t->call_inputs, input);

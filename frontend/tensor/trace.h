@@ -63,6 +63,8 @@ struct Trace {
     VEC(int) call_inputs; /* placeholders of the last call's tensor arguments */
     int depth;            /* module calls under way */
     bool tracing;         /* our own call of forward */
+    int64_t batch;        /* of that call: what the inputs' first dimension becomes; 0: as it is */
+    int64_t own_batch;    /* what it is: the first input's, or 0 without one */
     bool stepped;         /* the train step is complete: evaluation ends here */
     bool quiet;           /* evaluation ended without an error */
     LazyNode *loss;       /* what backward() was called on; owned */

@@ -4,289 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/compile.h"
-#include "frontend/tensor/trace.h"
+#include "frontend/tensor/trace_compile.h"
 #include "frontend/vm_internal.h"
 
 typedef VEC(TraceOutput) Outputs;
 typedef VEC(Type) Types;
 
-typedef struct Compile {
-    TensorState *ts;
-    const FrontendOptions *options;
-    Sources *sources;
-    Arena *arena;
-    Program *program;
-    int step_inputs; /* how many tensors the train step gives to forward */
-} Compile;
-
-/* ---- which module ---- */
-
-static bool report_at_start(Compile *c, const char *format, const char *text) {
-    report(c->sources, SEVERITY_ERROR, (Span){c->options->file, 0, 0}, format, text);
-    return false;
-}
-
-/* Evaluates --module's expression in a copy of the program's namespace: the program's own functions
- * address theirs by number, so it must stay as it is. */
-static Value eval_module(Compile *c) {
-    Vm *vm = c->ts->vm;
-    char *text = arena_printf(c->arena, "__nnc_module__ = (%s)\n", c->options->module);
-    uint16_t file = sources_add(c->sources, "--module", text, strlen(text));
-    const Code *code = file ? compile_module(vm->compiler, file, false) : NULL;
-    Dict *main = vm_main_dict(vm);
-    if (!code || !main) return NULL_VALUE;
-    ModuleObj *scope = module_new(vm, "__main__");
-    dict_update(vm, scope->dict, FROM_OBJ(main));
-    bool ok = module_run(vm, scope, code);
-    Value module = ok ? dict_get_text(vm, scope->dict, "__nnc_module__") : NULL_VALUE;
-    if (!is_null(module)) incref(module);
-    DROP(scope);
-    return module;
-}
-
-static const char *bound_name(Vm *vm, Value module) {
-    size_t pos = 0;
-    Value key, value;
-    while (dict_next(vm_main_dict(vm), &pos, &key, &value))
-        if (value.tag == TAG_OBJ && value.o == module.o && is_str(key)) return as_str(key)->data;
-    return vm_class_name(vm, module);
-}
-
-/* Instances of Module bound at the top level. */
-static size_t bound_modules(Compile *c, Value *out, size_t max) {
-    Vm *vm = c->ts->vm;
-    Value nn = vm_import(vm, "torch.nn");
-    Value base = is_null(nn) ? nn : vm_getattr_text(vm, nn, "Module");
-    size_t pos = 0, count = 0;
-    Value key, value;
-    while (!is_null(base) && dict_next(vm_main_dict(vm), &pos, &key, &value)) {
-        if (value.tag != TAG_OBJ || is_class(value) || !vm_is_a(vm, value, as_class(base)))
-            continue;
-        bool known = false;
-        for (size_t i = 0; i < count; i++)
-            known = known || out[i].o == value.o;
-        if (!known && count < max) out[count++] = value;
-    }
-    if (!is_null(nn)) decref(nn);
-    if (!is_null(base)) decref(base);
-    return count;
-}
-
-static bool several(Compile *c, const Value *modules, size_t count) {
-    Buf names = {0};
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&names, i ? ", %s" : "%s", bound_name(c->ts->vm, modules[i]));
-    report_at_start(c, "the program holds several modules: %s", buf_text(&names));
-    report(c->sources, SEVERITY_HINT, (Span){0}, "say which one is to be compiled: --module %s",
-           bound_name(c->ts->vm, modules[0]));
-    buf_free(&names);
-    return false;
-}
-
-/* A module that was not traced; without parameters its first call was noted. */
-static bool bind(Compile *c, Value module) {
-    Trace *t = c->ts->trace;
-    for (size_t i = 0; i < t->bare.count; i++) {
-        if (t->bare.items[i].module.o != module.o) continue;
-        t->args = incref(t->bare.items[i].args);
-        t->kwargs = incref(t->bare.items[i].kwargs);
-    }
-    return trace_bind(c->ts, module);
-}
-
-static bool choose_module(Compile *c) {
-    Trace *t = c->ts->trace;
-    if (c->options->module) {
-        Value module = eval_module(c);
-        if (is_null(module)) return false;
-        bool ok = module.o == t->module.o || bind(c, module);
-        decref(module);
-        return ok;
-    }
-    if (t->called.count > 1 && !t->stepped) return several(c, t->called.items, t->called.count);
-    if (!is_none(t->module)) return true;
-    Value modules[16];
-    size_t count = bound_modules(c, modules, 16);
-    if (count > 1) return several(c, modules, count);
-    if (count == 0)
-        return report_at_start(c, "%s",
-                               "no module to compile: the top level binds no instance of "
-                               "nn.Module, such as `net = Net()`");
-    return bind(c, modules[0]);
-}
-
-/* ---- forward's inputs ---- */
-
-static bool parse_input(Compile *c, const char *spec, char *name, size_t size, Type *type) {
-    const char *equals = strchr(spec, '='), *at = equals ? equals + 1 : spec;
-    const char *bracket = strchr(at, '[');
-    char dtype[16] = "";
-    size_t length = equals ? (size_t)(equals - spec) : 0;
-    bool ok = bracket && (size_t)(bracket - at) < sizeof dtype && length < size;
-    if (ok) {
-        memcpy(name, spec, length);
-        name[length] = 0;
-        memcpy(dtype, at, (size_t)(bracket - at));
-        ok = dtype_from_name(dtype, &type->dtype);
-        at = bracket + 1;
-        type->rank = 0;
-        while (ok && *at && *at != ']') {
-            char *end;
-            long long dim = strtoll(at, &end, 10);
-            ok = end != at && dim >= 0 && type->rank < MAX_RANK;
-            if (ok) type->dim[type->rank++] = dim;
-            at = *end == ',' ? end + 1 : end;
-        }
-        ok = ok && strcmp(at, "]") == 0;
-        *type = type_make(type->dtype, type->rank, type->dim);
-    }
-    if (ok && type_valid(type)) return true;
-    return report_at_start(c, "--input %s: expected something like x=f32[1,1,32,32]", spec);
-}
-
-/* Code of the module's forward, or NULL. */
-static const Code *forward_code(Compile *c, bool *method) {
-    Value forward = vm_getattr_text(c->ts->vm, c->ts->trace->module, "forward");
-    if (is_null(forward)) return NULL;
-    Value function = forward;
-    *method = forward.o->cls == c->ts->vm->cls[CLS_METHOD];
-    if (*method) function = ((BoundMethod *)(void *)forward.o)->function;
-    const Code *code = function.tag == TAG_OBJ && function.o->cls == c->ts->vm->cls[CLS_FUNCTION]
-                           ? ((Function *)(void *)function.o)->code
-                           : NULL;
-    decref(forward);
-    return code;
-}
-
-static const char *parameter_name(const Code *code, bool method, size_t number) {
-    size_t slot = number + method;
-    if (!code || slot >= code->positional_count || !code->slot_names[slot]) return NULL;
-    return code->slot_names[slot]->text;
-}
-
-/* An input named on the command line must be a parameter of forward. */
-static bool check_input_name(Compile *c, const Code *code, bool method, const char *name) {
-    const char *words[32];
-    size_t count = 0;
-    if (!name[0] || !code) return true;
-    Buf list = {0};
-    for (const char *word; count < 32 && (word = parameter_name(code, method, count)); count++) {
-        words[count] = word;
-        if (strcmp(word, name) == 0) {
-            buf_free(&list);
-            return true;
-        }
-        buf_printf(&list, "%s%s", count ? ", " : "", word);
-    }
-    Buf text = {0};
-    buf_printf(&text, "%s: forward has no such parameter; it takes: %s", name, buf_text(&list));
-    report_at_start(c, "--input %s", buf_text(&text));
-    buf_free(&text);
-    const char *near = nearest_word(name, words, count);
-    if (near) report(c->sources, SEVERITY_HINT, (Span){0}, "did you mean '%s'?", near);
-    buf_free(&list);
-    return false;
-}
-
-/* Inputs of the types that forward's parameters are annotated with (jaxtyping's form), or None. */
-static Value annotated_args(Compile *c) {
-    Vm *vm = c->ts->vm;
-    Value library = vm_import(vm, "jaxtyping"), result = NULL_VALUE;
-    Value examples = is_null(library) ? library : vm_getattr_text(vm, library, "_example_inputs");
-    if (!is_null(examples)) result = vm_call1(vm, examples, c->ts->trace->module);
-    if (!is_null(examples)) decref(examples);
-    if (!is_null(library)) decref(library);
-    if (!is_null(result)) return result;
-    decref(vm_take_raised(vm));
-    return NONE;
-}
-
-/* Forward's positional arguments: those of the first call, of the annotations, or by --input. */
-static Value forward_args(Compile *c) {
-    TensorState *ts = c->ts;
-    Trace *t = ts->trace;
-    bool method = false;
-    const Code *code = forward_code(c, &method);
-    t->call_inputs.count = 0;
-    const Value *items = NULL;
-    size_t count = 0, given = (size_t)c->options->input_type_count;
-    if (!given && is_none(t->args)) t->args = annotated_args(c);
-    if (!is_none(t->args)) vm_items(t->args, &items, &count);
-    if (!given && is_none(t->args)) {
-        report_at_start(c, "%s", "forward's inputs are not known: the module is never called");
-        report(c->sources, SEVERITY_HINT, (Span){0},
-               "call it, or name them: --input x=f32[1,1,32,32]");
-        return NULL_VALUE;
-    }
-    size_t total = given > count ? given : count;
-    Value made = tuple_new(ts->vm, total);
-    for (size_t i = 0; i < total; i++)
-        as_tuple(made)->items[i] = NONE;
-    for (size_t i = 0; i < total; i++) {
-        char fallback[16], named[64] = "";
-        snprintf(fallback, sizeof fallback, total == 1 ? "x" : "x%zu", i);
-        const char *name = parameter_name(code, method, i);
-        if (!name) name = fallback;
-        Value value = i < count ? incref(items[i]) : NONE;
-        for (size_t k = 0; k < given; k++) {
-            Type type;
-            if (!parse_input(c, c->options->input_types[k], named, sizeof named, &type) ||
-                !check_input_name(c, code, method, named)) {
-                decref(made);
-                return NULL_VALUE;
-            }
-            if (named[0] ? strcmp(named, name) != 0 : k != i) continue;
-            decref(value);
-            value = tensor_wrap(ts, lazy_zeros(ts, type), NULL);
-        }
-        as_tuple(made)->items[i] = trace_argument(ts, value, name);
-        decref(value);
-    }
-    return made;
-}
-
-/* Calls the module's forward with new placeholders. NULL_VALUE: raised or reported. */
-static Value call_forward(Compile *c) {
-    TensorState *ts = c->ts;
-    Trace *t = ts->trace;
-    t->tracing = true;
-    Value args = forward_args(c);
-    if (is_null(args)) t->tracing = false;
-    if (is_null(args)) return args;
-    const Tuple *positional = as_tuple(args);
-    Value all[64];
-    Value names[64];
-    int nargs = 0, named = 0;
-    for (size_t i = 0; i < positional->count && nargs < 32; i++)
-        all[nargs++] = positional->items[i];
-    size_t pos = 0;
-    Value key, value;
-    while (is_dict(t->kwargs) && dict_next(as_dict(t->kwargs), &pos, &key, &value) && named < 32) {
-        names[named] = key;
-        all[nargs + named++] = trace_argument(ts, value, as_str(key)->data);
-    }
-    Value kwnames = tuple_from(ts->vm, names, (size_t)named);
-    Value result = vm_call(ts->vm, t->module, all, nargs, named ? as_tuple(kwnames) : NULL);
-    t->tracing = false;
-    for (int i = 0; i < named; i++)
-        decref(all[nargs + i]);
-    decref(kwnames);
-    decref(args);
-    return result;
-}
-
 /* ---- results ---- */
 
 /* "output" -> "output1", "output1" -> "output1_0". */
-static const char *part_name(const Compile *c, const char *name, size_t number) {
+static const char *part_name(const TraceCompile *c, const char *name, size_t number) {
     size_t size = strlen(name);
     bool digit = size && name[size - 1] >= '0' && name[size - 1] <= '9';
     return arena_printf(c->arena, "%s%s%zu", name, digit ? "_" : "", number);
 }
 
 /* Collects the tensors of forward's result with their names. */
-static bool collect_outputs(Compile *c, Value v, const char *name, Outputs *out) {
+static bool collect_outputs(TraceCompile *c, Value v, const char *name, Outputs *out) {
     TensorState *ts = c->ts;
     const Value *items;
     size_t count, pos = 0;
@@ -314,18 +48,18 @@ static void outputs_free(TensorState *ts, Outputs *outputs) {
     VEC_FREE(*outputs);
 }
 
-static bool add_function(Compile *c, FunctionKind kind, const char *name, const Outputs *outputs,
-                         TraceGraph *job) {
+static bool add_function(TraceCompile *c, FunctionKind kind, const char *name,
+                         const Outputs *outputs, TraceGraph *job) {
     bool ok = trace_graph(c->ts, job, c->arena, name, outputs->items, (int)outputs->count);
     if (!ok) graph_free(job->graph);
     if (!ok) return false;
-    VEC_PUSH(c->program->functions, (ProgramFunction){kind, job->graph});
+    VEC_PUSH(c->program->functions, (ProgramFunction){kind, job->graph, 0});
     return true;
 }
 
 /* ---- the functions ---- */
 
-static bool set_mode(Compile *c, const char *method) {
+static bool set_mode(TraceCompile *c, const char *method) {
     trace_rebind(c->ts);
     Value made = vm_call_method(c->ts->vm, c->ts->trace->module, method, NULL, 0);
     if (is_null(made)) return false;
@@ -333,31 +67,95 @@ static bool set_mode(Compile *c, const char *method) {
     return true;
 }
 
-static bool make_forward(Compile *c) {
+/* Results of a smaller batch lie at the start of those of a larger one, which the caller has. */
+static bool check_batch(TraceCompile *c, const Outputs *outputs, int64_t before, int64_t batch) {
+    const Program *p = c->program;
+    Buf text = {0};
+    bool ok = outputs->count == p->outputs.count;
+    if (!ok) buf_printf(&text, "it returns %zu and %zu tensors", p->outputs.count, outputs->count);
+    for (size_t i = 0; ok && i < outputs->count; i++) {
+        const Type *old = &p->outputs.items[i].type;
+        const Type *new = &lazy_data(outputs->items[i].node)->type;
+        ok = old->dtype == new->dtype && old->rank == new->rank;
+        for (int d = 0; ok && d < old->rank; d++)
+            ok = old->dim[d] == new->dim[d] ||
+                 (d == 0 && old->dim[0] / before * batch == new->dim[0] &&
+                  old->dim[0] % before == 0);
+        if (ok) continue;
+        buf_printf(&text, "`%s` is ", p->outputs.items[i].name);
+        type_print(&text, old);
+        buf_puts(&text, " and ");
+        type_print(&text, new);
+    }
+    if (!ok) {
+        report(c->sources, SEVERITY_ERROR, trace_forward_span(c),
+               "--batch: forward doesn't keep the batch in the first dimension of its results: "
+               "for batches of %lld and %lld, %s",
+               (long long)before, (long long)batch, buf_text(&text));
+        report(c->sources, SEVERITY_HINT, (Span){0},
+               "compile it for one batch at a time: --batch=%lld", (long long)batch);
+    }
+    buf_free(&text);
+    return ok;
+}
+
+static bool take_fields(TraceCompile *c, const Outputs *outputs) {
+    const Trace *t = c->ts->trace;
+    Program *p = c->program;
+    p->outputs.count = p->inputs.count = 0; /* those of the batch before */
+    for (size_t i = 0; i < outputs->count; i++)
+        VEC_PUSH(p->outputs,
+                 (ProgramField){outputs->items[i].name, lazy_data(outputs->items[i].node)->type});
+    for (size_t i = 0; i < t->call_inputs.count; i++) {
+        const TraceInput *input = &t->inputs.items[t->call_inputs.items[i]];
+        VEC_PUSH(p->inputs, (ProgramField){arena_strdup(c->arena, input->name), input->node->type});
+    }
+    if (t->batch == 0 || t->own_batch > 0) return true;
+    report(c->sources, SEVERITY_ERROR, trace_forward_span(c),
+           "--batch=%lld: forward takes no tensor with a first dimension to be the batch",
+           (long long)t->batch);
+    return false;
+}
+
+static bool make_forward(TraceCompile *c, int64_t before, bool several) {
     TensorState *ts = c->ts;
+    int64_t batch = ts->trace->batch;
     bool mode = ts->grad_enabled;
     if (!set_mode(c, "eval")) return false;
     ts->grad_enabled = false;
-    Value result = call_forward(c);
+    Value result = trace_call_forward(c);
     ts->grad_enabled = mode;
     if (is_null(result)) return false;
     Outputs outputs = {0};
     TraceGraph job = {0};
     bool ok = collect_outputs(c, result, "output", &outputs);
     decref(result);
-    if (ok && outputs.count == 0) ok = report_at_start(c, "%s", "forward returns no tensor");
-    ok = ok && add_function(c, FUNCTION_FORWARD, "forward", &outputs, &job);
-    for (size_t i = 0; ok && i < outputs.count; i++)
-        VEC_PUSH(c->program->outputs,
-                 (ProgramField){outputs.items[i].name, lazy_data(outputs.items[i].node)->type});
-    const Trace *t = ts->trace;
-    for (size_t i = 0; ok && i < t->call_inputs.count; i++) {
-        const TraceInput *input = &t->inputs.items[t->call_inputs.items[i]];
-        VEC_PUSH(c->program->inputs,
-                 (ProgramField){arena_strdup(c->arena, input->name), input->node->type});
+    if (ok && outputs.count == 0) {
+        report(c->sources, SEVERITY_ERROR, trace_forward_span(c), "forward returns no tensor");
+        ok = false;
     }
+    ok = ok && (before == 0 || check_batch(c, &outputs, before, batch)) && take_fields(c, &outputs);
+    const char *name = "forward";
+    if (several) name = arena_printf(c->arena, "forward_b%lld", (long long)batch);
+    ok = ok && add_function(c, FUNCTION_FORWARD, name, &outputs, &job);
+    if (ok && several) c->program->functions.items[c->program->functions.count - 1].batch = batch;
     outputs_free(ts, &outputs);
     return ok;
+}
+
+/* Forward for the program's own batch, or for each that was asked for, smaller ones first: the
+ * structs are those of the largest. */
+static bool make_forwards(TraceCompile *c) {
+    const FrontendOptions *options = c->options;
+    Trace *t = c->ts->trace;
+    if (options->batch_count == 0) return make_forward(c, 0, false);
+    for (int i = 0; i < options->batch_count; i++) {
+        t->batch = options->batches[i];
+        if (!make_forward(c, i ? options->batches[i - 1] : 0, options->batch_count > 1))
+            return false;
+    }
+    c->program->batch = t->batch;
+    return true;
 }
 
 static void add_update(TensorState *ts, Outputs *outputs, Storage *storage, int input,
@@ -395,7 +193,8 @@ static bool is_own_storage(const Trace *t, const Storage *storage) {
 
 /* Which placeholders the step's data is: the arguments of the first call that it hangs on are
  * forward's, those of later calls (a second branch, another view of the data) come after them. */
-static void take_step_inputs(Compile *c, const Outputs *outputs, TraceGraph *job, Types *extra) {
+static void take_step_inputs(TraceCompile *c, const Outputs *outputs, TraceGraph *job,
+                             Types *extra) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
     LazyNodeVec targets = {0}, ops = {0}, leaves = {0};
@@ -426,7 +225,7 @@ static void take_step_inputs(Compile *c, const Outputs *outputs, TraceGraph *job
 }
 
 /* One module is compiled: a step that trains another one too can't be. */
-static bool check_trained(Compile *c) {
+static bool check_trained(TraceCompile *c) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
     for (size_t i = 0; i < t->called.count; i++) {
@@ -449,17 +248,18 @@ static bool check_trained(Compile *c) {
         if (!trained) continue;
         report(c->sources, SEVERITY_ERROR, t->step,
                "the train step changes parameters of several modules: '%s' and '%s'",
-               arena_strdup(c->arena, bound_name(ts->vm, t->module)), bound_name(ts->vm, other));
+               arena_strdup(c->arena, trace_bound_name(ts->vm, t->module)),
+               trace_bound_name(ts->vm, other));
         report(c->sources, SEVERITY_HINT, (Span){0},
                "nnc compiles one module: call both in the forward of one nn.Module, or leave "
                "the step out with --no-train --module %s",
-               bound_name(ts->vm, t->module));
+               trace_bound_name(ts->vm, t->module));
         return false;
     }
     return true;
 }
 
-static bool make_train_step(Compile *c) {
+static bool make_train_step(TraceCompile *c) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
     Outputs outputs = {0};
@@ -495,7 +295,7 @@ static bool make_train_step(Compile *c) {
 }
 
 /* Gradients of the parameters by those of forward's results, added to what is there. */
-static bool gradient_outputs(Compile *c, const Outputs *results, Outputs *outputs) {
+static bool gradient_outputs(TraceCompile *c, const Outputs *results, Outputs *outputs) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
     LazyNode *ends[64], *seeds[64];
@@ -542,7 +342,7 @@ static bool has_random(const Graph *graph) {
 }
 
 /* Absent where forward draws random numbers in train mode: only the train step has a key. */
-static bool make_backward(Compile *c) {
+static bool make_backward(TraceCompile *c) {
     TensorState *ts = c->ts;
     if (!set_mode(c, "train")) return false;
     LazyNode *keep[1] = {NULL};
@@ -551,14 +351,14 @@ static bool make_backward(Compile *c) {
         keep[0] = tensor_read(ts, as_tensor(ts->trace->params.items[i].tensor));
         if (keep[0]) VEC_PUSH(links, keep[0]);
     }
-    Value result = call_forward(c);
+    Value result = trace_call_forward(c);
     Outputs results = {0}, outputs = {0};
     bool ok = !is_null(result) && collect_outputs(c, result, "output", &results);
     ok = ok && gradient_outputs(c, &results, &outputs);
     TraceGraph job = {.allow_random = true};
     ok = ok && trace_graph(ts, &job, c->arena, "backward", outputs.items, (int)outputs.count);
     if (ok && !has_random(job.graph))
-        VEC_PUSH(c->program->functions, (ProgramFunction){FUNCTION_BACKWARD, job.graph});
+        VEC_PUSH(c->program->functions, (ProgramFunction){FUNCTION_BACKWARD, job.graph, 0});
     else if (job.graph)
         graph_free(job.graph);
     for (size_t i = 0; i < links.count; i++)
@@ -570,7 +370,7 @@ static bool make_backward(Compile *c) {
     return ok;
 }
 
-static bool make_init(Compile *c) {
+static bool make_init(TraceCompile *c) {
     const Trace *t = c->ts->trace;
     Outputs outputs = {0};
     for (size_t i = 0; i < t->params.count; i++)
@@ -587,7 +387,7 @@ static bool make_init(Compile *c) {
 
 /* ---- the Program ---- */
 
-static void add_entries(Compile *c) {
+static void add_entries(TraceCompile *c) {
     const Trace *t = c->ts->trace;
     Program *p = c->program;
     for (size_t i = 0; i < t->params.count; i++) {
@@ -622,7 +422,7 @@ static void add_entries(Compile *c) {
 }
 
 /* Both are given the same struct's fields. */
-static bool check_step_inputs(Compile *c) {
+static bool check_step_inputs(TraceCompile *c) {
     size_t count = c->program->inputs.count;
     if (!c->ts->trace->stepped || (size_t)c->step_inputs == count) return true;
     report(c->sources, SEVERITY_ERROR, c->ts->trace->step,
@@ -631,20 +431,20 @@ static bool check_step_inputs(Compile *c) {
     return false;
 }
 
-static bool build(Compile *c) {
+static bool build(TraceCompile *c) {
     Trace *t = c->ts->trace;
     if (c->options->no_train) t->stepped = false;
-    if (!choose_module(c)) return false;
+    if (!trace_choose_module(c)) return false;
     add_entries(c);
     /* The step first: it is what the storages hold now. */
     if (t->stepped && (!check_trained(c) || !make_train_step(c))) return false;
-    return make_forward(c) && check_step_inputs(c) && (!t->stepped || make_backward(c)) &&
+    return make_forwards(c) && check_step_inputs(c) && (!t->stepped || make_backward(c)) &&
            make_init(c);
 }
 
 static const long long DEFAULT_STEPS = 1000000000;
 
-static bool evaluate(Compile *c) {
+static bool evaluate(TraceCompile *c) {
     Vm *vm = c->ts->vm;
     if (vm_run_main(vm, c->options->file)) return true;
     if (is_null(vm->raised)) return false;
@@ -674,14 +474,21 @@ Program *frontend_compile(const FrontendOptions *options, Sources *sources, Aren
     ts->policy = (Policy){.compiling = true, .need_value = need_by_compiling};
     ts->trace = trace_new(ts);
     ts->trace->chosen = options->module;
-    Compile c = {.ts = ts, .options = options, .sources = sources, .arena = arena};
+    TraceCompile c = {.ts = ts, .options = options, .sources = sources, .arena = arena};
     c.program = ARENA_NEW(arena, Program);
     c.program->arena = arena;
     c.program->name = options->name;
     c.program->source_path = vm.script_path;
     c.program->sources = sources;
     bool ok = evaluate(&c) && build(&c);
-    if (!ok && !is_null(vm.raised)) vm_report_raised(&vm);
+    if (!ok && !is_null(vm.raised)) {
+        vm_report_raised(&vm);
+        if (ts->trace->batch && ts->trace->own_batch >= 0)
+            report(sources, SEVERITY_HINT, (Span){0},
+                   "this is forward with the batch of %lld that --batch asks for: sizes that hang "
+                   "on the batch are better written x.size(0) or -1, as in x.view(-1, 400)",
+                   (long long)ts->trace->batch);
+    }
     trace_free(ts);
     tensor_state_release(ts);
     vm_free(&vm);

@@ -53,6 +53,10 @@ try bad_emit 2 tiny.nn --emit=pdf
 says err "unknown output 'pdf'"
 try bad_level 2 tiny.nn -O7
 try bad_prefix 2 tiny.nn --prefix=a-b
+for batch in 0 -1 x 1,,2 1, '' 1,1 99999999999999999999; do
+    try "bad_batch_$batch" 2 tiny.nn "--batch=$batch" -o t.c
+    says err '--batch'
+done
 try bad_dump 2 tiny.nn --dump=after:nothing
 try bad_pass 2 tiny.nn --passes=simplify,nothing -o t.c
 says err "'nothing'"
@@ -80,6 +84,16 @@ says other.h 'other_forward'
 grep -q 'tiny_forward' other.h && fail 'the header has the old name'
 try standalone 0 tiny.nn --standalone -o alone.c
 grep -q '#include "runtime/' alone.c && fail 'includes the runtime'
+try batch 0 tiny.nn --batch=7 -o batch.c
+says batch.h 'tiny_forward('
+says batch.h '[7][3]'
+says batch.h '#define TINY_BATCH 7'
+try batches 0 tiny.nn --batch=5,1 --emit=c,ir,kernels -o batches.c
+says batches.h 'tiny_forward_b1('
+says batches.h 'tiny_forward_b5('
+grep -q 'tiny_forward(' batches.h && fail 'a forward without a size'
+says batches.ir 'graph @forward_b5'
+says batches.kernels 'forward_b1: '
 try levels 0 tiny.nn -O0 -o level.c
 there level.c
 
@@ -125,6 +139,17 @@ there tiny_program
 printf '\0\0\200?\0\0\0@\0\0@@\0\0\200@' >ones.raw
 ./tiny_program ones.raw >out 2>err || fail 'the program fails on its input'
 says out 'tensor([[1.0000, 1.5000, 0.0000]])'
+
+# The program of several batches takes the one that fits what is there.
+try exe_batches 0 tiny.nn --weights tiny.safetensors --batch=1,4 --emit=exe -o batch_program
+cat ones.raw ones.raw ones.raw ones.raw ones.raw ones.raw >six.raw
+for items in 1 2 5 all; do
+    ./tiny_program six.raw --count $items --raw >one_by_one || fail 'the program fails'
+    ./batch_program six.raw --count $items --raw >together || fail 'the program of batches fails'
+    cmp -s one_by_one together || fail "other results for $items items"
+done
+./batch_program six.raw --count 2 >out 2>err || fail 'the program of batches fails'
+says out '        [1.0000, 1.5000, 0.0000]])'
 
 # The plugin with Clang and LLVM needs no compiler and no temporary files.
 plugin=$(dirname "$nnc")/../lib/nnc/libnnc_native.so

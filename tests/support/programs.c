@@ -91,7 +91,7 @@ static Node *cross_entropy(Graph *graph, Node *logits, Node *target) {
 
 static Net begin(Program *program, FunctionKind kind, const char *name) {
     Net net = {.program = program, .graph = graph_new(program->arena, name)};
-    VEC_PUSH(program->functions, (ProgramFunction){kind, net.graph});
+    VEC_PUSH(program->functions, (ProgramFunction){kind, net.graph, 0});
     return net;
 }
 

@@ -263,8 +263,8 @@ static Program *build(Arena *arena, bool harmless) {
     VEC_PUSH(program->inputs, (ProgramField){x_name, type});
     VEC_PUSH(program->outputs, (ProgramField){x_name, type});
     VEC_PUSH(program->hypers, (ProgramHyper){lr, DT_F32, 0.5});
-    VEC_PUSH(program->functions, (ProgramFunction){FUNCTION_FORWARD, forward});
-    VEC_PUSH(program->functions, (ProgramFunction){FUNCTION_TRAIN_STEP, train});
+    VEC_PUSH(program->functions, (ProgramFunction){FUNCTION_FORWARD, forward, 0});
+    VEC_PUSH(program->functions, (ProgramFunction){FUNCTION_TRAIN_STEP, train, 0});
     return program;
 }
 

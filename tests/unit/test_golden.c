@@ -54,7 +54,7 @@ static Program *affine(Arena *arena) {
     VEC_PUSH(program->params, (ProgramEntry){.key = "scale", .type = type, .tied_to = -1});
     VEC_PUSH(program->inputs, (ProgramField){"x", type});
     VEC_PUSH(program->outputs, (ProgramField){"output", type});
-    VEC_PUSH(program->functions, (ProgramFunction){FUNCTION_FORWARD, graph});
+    VEC_PUSH(program->functions, (ProgramFunction){FUNCTION_FORWARD, graph, 0});
     return program;
 }
 

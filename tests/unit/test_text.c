@@ -145,7 +145,7 @@ Test(text, json_reads_back) {
     VEC_PUSH(program.states, (ProgramEntry){"step", type_scalar(DT_F32), -1, (double)INFINITY});
     VEC_PUSH(program.hypers, (ProgramHyper){"lr", DT_F32, 0.1});
     VEC_PUSH(program.inputs, (ProgramField){"x", type_scalar(DT_F32)});
-    VEC_PUSH(program.functions, (ProgramFunction){FUNCTION_FORWARD, random.graph});
+    VEC_PUSH(program.functions, (ProgramFunction){FUNCTION_FORWARD, random.graph, 0});
     Buf out = {0}, text = {0};
     program_json(&out, &program);
     program_print(&text, &program);
