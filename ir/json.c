@@ -1,5 +1,7 @@
 /* Programs as JSON, through cJSON: types, state, and every node with its attributes and its place
- * in the source. Numbers that JSON lacks are the strings "inf", "-inf" and "nan". */
+ * in the source. Numbers that JSON lacks are the strings "inf", "-inf" and "nan", and integers that
+ * a double lacks are strings of digits: any reader gets the exact value. ir/json_parse.c reads it.
+ */
 #include <cjson/cJSON.h>
 #include <math.h>
 
@@ -7,8 +9,6 @@
 #include "ir/text.h"
 #include "ir/text_names.h"
 #include "support/checked.h"
-
-enum { LISTED_ELEMENTS = 16 };
 
 static void put(cJSON *object, const char *key, cJSON *value) {
     if (!value || !cJSON_AddItemToObject(object, key, value)) fatal_memory();
@@ -18,16 +18,21 @@ static void push(cJSON *array, cJSON *value) {
     if (!value || !cJSON_AddItemToArray(array, value)) fatal_memory();
 }
 
-static cJSON *json_number(double value) {
-    if (isfinite(value)) return cJSON_CreateNumber(value);
-    return cJSON_CreateString(value != value ? "nan" : value > 0 ? "inf" : "-inf");
+/* Spelled by us: cJSON's own spelling loses the sign of zero. */
+static cJSON *json_float(DType dtype, double value) {
+    Buf text = {0};
+    text_float(&text, dtype, value);
+    cJSON *item =
+        isfinite(value) ? cJSON_CreateRaw(buf_text(&text)) : cJSON_CreateString(buf_text(&text));
+    buf_free(&text);
+    return item;
 }
 
-/* Exact where a double is; beyond 2^53 as raw digits. */
 static cJSON *json_int(int64_t value) {
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)value);
-    return cJSON_CreateRaw(text);
+    bool exact = value >= -JSON_EXACT && value <= JSON_EXACT;
+    return exact ? cJSON_CreateRaw(text) : cJSON_CreateString(text);
 }
 
 static cJSON *json_ints(const int64_t *items, int count) {
@@ -44,23 +49,21 @@ static void put_type(cJSON *object, const Type *type) {
 
 /* Few elements as a list, many as bytes in hexadecimal. */
 static cJSON *json_data(const Type *type, const Attr *attr) {
-    int64_t count = type_numel(type);
-    const unsigned char *bytes = attr->data.bytes;
-    if (count > LISTED_ELEMENTS) {
+    if (!text_lists(type, attr)) {
         Buf hex = {0};
-        for (size_t i = 0; i < attr->data.size; i++)
-            buf_printf(&hex, "%02x", bytes[i]);
+        text_hex(&hex, attr);
         cJSON *text = cJSON_CreateString(buf_text(&hex));
         buf_free(&hex);
         return text;
     }
+    const unsigned char *bytes = attr->data.bytes;
     cJSON *array = cJSON_CreateArray();
-    for (int64_t k = 0; k < count; k++) {
+    for (int64_t k = 0; k < type_numel(type); k++) {
         double f = 0;
         int64_t i = 0;
         Tensor64 item =
             tensor64_item(type->dtype, bytes + (size_t)k * dtype_size(type->dtype), &f, &i);
-        push(array, item.f ? json_number(f) : json_int(i));
+        push(array, item.f ? json_float(type->dtype, f) : json_int(i));
     }
     return array;
 }
@@ -72,7 +75,7 @@ static cJSON *json_attr(const Node *node, const Attr *attr) {
     case ATTR_KIND_INTS:
         return json_ints(attr->ints.items, attr->ints.count);
     case ATTR_KIND_FLOAT:
-        return json_number(attr->f);
+        return json_float(DT_F64, attr->f);
     case ATTR_KIND_DTYPE:
         return cJSON_CreateString(dtype_name(attr->dtype));
     case ATTR_KIND_TEXT:
@@ -155,7 +158,7 @@ static cJSON *json_entries(const ProgramEntry *entries, size_t count, bool fille
         put(item, "key", cJSON_CreateString(entries[i].key));
         put_type(item, &entries[i].type);
         if (entries[i].tied_to >= 0) put(item, "tied_to", cJSON_CreateNumber(entries[i].tied_to));
-        if (filled) put(item, "fill", json_number(entries[i].fill));
+        if (filled) put(item, "fill", json_float(DT_F64, entries[i].fill));
         push(array, item);
     }
     return array;
@@ -173,9 +176,9 @@ static cJSON *json_fields(const ProgramField *fields, size_t count) {
 }
 
 void program_json(Buf *out, const Program *program) {
-    static const char *const kinds[] = {"forward", "backward", "train_step", "init"};
     cJSON *root = cJSON_CreateObject();
     put(root, "name", cJSON_CreateString(program->name));
+    if (program->batch) put(root, "batch", json_int(program->batch));
     put(root, "params", json_entries(program->params.items, program->params.count, false));
     put(root, "buffers", json_entries(program->buffers.items, program->buffers.count, false));
     put(root, "states", json_entries(program->states.items, program->states.count, true));
@@ -184,7 +187,7 @@ void program_json(Buf *out, const Program *program) {
         cJSON *item = cJSON_CreateObject();
         put(item, "name", cJSON_CreateString(program->hypers.items[i].name));
         put(item, "dtype", cJSON_CreateString(dtype_name(program->hypers.items[i].dtype)));
-        put(item, "value", json_number(program->hypers.items[i].value));
+        put(item, "value", json_float(DT_F64, program->hypers.items[i].value));
         push(hypers, item);
     }
     put(root, "hypers", hypers);
@@ -193,8 +196,10 @@ void program_json(Buf *out, const Program *program) {
     put(root, "targets", json_fields(program->targets.items, program->targets.count));
     cJSON *functions = cJSON_CreateArray();
     for (size_t i = 0; i < program->functions.count; i++) {
-        cJSON *item = json_graph(program->functions.items[i].graph, program->sources);
-        put(item, "kind", cJSON_CreateString(kinds[program->functions.items[i].kind]));
+        const ProgramFunction *function = &program->functions.items[i];
+        cJSON *item = json_graph(function->graph, program->sources);
+        if (function->batch) put(item, "batch", json_int(function->batch));
+        put(item, "kind", cJSON_CreateString(FUNCTION_NAMES[function->kind]));
         push(functions, item);
     }
     put(root, "functions", functions);

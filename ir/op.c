@@ -59,3 +59,12 @@ const char *word_next(const char *words, int *length) {
     *length = (int)strcspn(words, " ");
     return *length ? words : NULL;
 }
+
+bool op_has_attr(Op op, AttrName name) {
+    int length;
+    for (const char *word = op_info(op)->attrs; (word = word_next(word, &length)); word += length) {
+        if (strncmp(word, attr_name(name), (size_t)length) == 0 && attr_name(name)[length] == 0)
+            return true;
+    }
+    return false;
+}

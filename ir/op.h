@@ -130,6 +130,8 @@ typedef struct OpInfo {
 
 const OpInfo *op_info(Op op);
 bool op_from_name(const char *name, Op *out);
+/* Whether the op's row lists the attribute. */
+bool op_has_attr(Op op, AttrName name);
 /* The first word of a space-separated list, such as a row's inputs, or NULL at its end. The next
  * one is found from the word's end. */
 const char *word_next(const char *words, int *length);

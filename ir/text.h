@@ -22,6 +22,10 @@ void graph_print(Buf *out, const Graph *graph, const Sources *sources);
 Graph *graph_parse(Arena *arena, Sources *sources, uint16_t file);
 void program_print(Buf *out, const Program *program);
 void program_json(Buf *out, const Program *program);
+/* The program of a JSON text, in `arena`; places are found in the sources that are registered. NULL
+ * with a message when the text is no valid program. */
+Program *program_from_json(Arena *arena, Sources *sources, const char *text, size_t size,
+                           Buf *error);
 void graph_dot(Buf *out, const Graph *graph);
 
 #endif

@@ -203,43 +203,53 @@ static bool read_ints(Parser *parser, Attr *attr) {
     return ok;
 }
 
+void text_pack_float(Buf *bytes, DType dtype, double value) {
+    float single = (float)value;
+    buf_add(bytes, dtype == DT_F64 ? (const void *)&value : &single, dtype_size(dtype));
+}
+
+bool text_pack_int(Buf *bytes, DType dtype, int64_t value) {
+    int64_t most = dtype == DT_BOOL  ? 1
+                   : dtype == DT_U8  ? UINT8_MAX
+                   : dtype == DT_I32 ? INT32_MAX
+                                     : INT64_MAX;
+    int64_t least = dtype == DT_I32 ? INT32_MIN : dtype == DT_I64 ? INT64_MIN : 0;
+    int32_t half = (int32_t)value;
+    uint8_t byte = (uint8_t)value;
+    if (value < least || value > most) return false;
+    buf_add(bytes,
+            dtype == DT_I64   ? (const void *)&value
+            : dtype == DT_I32 ? &half
+                              : (void *)&byte,
+            dtype_size(dtype));
+    return true;
+}
+
+const char *text_unhex(Buf *bytes, DType dtype, const char *digits) {
+    int high, low;
+    for (; (high = hex_digit(digits[0])) >= 0 && (low = hex_digit(digits[1])) >= 0; digits += 2) {
+        if (dtype == DT_BOOL && high * 16 + low > 1) return NULL;
+        buf_putc(bytes, (char)(high * 16 + low));
+    }
+    return digits;
+}
+
 /* The elements in order as bytes; whether there are enough is for the type rule to say. */
 static bool read_data_list(Parser *parser, const Type *type, Buf *bytes) {
     bool ok = expect(parser, "[");
     while (ok && !accept(parser, "]")) {
         if (bytes->size && !expect(parser, ",")) return false;
-        union {
-            double f64;
-            float f32;
-            int64_t i64;
-            int32_t i32;
-            uint8_t u8;
-        } item = {0};
-        double number;
+        const char *at = parser->at;
+        double number = 0;
+        int64_t value = 0;
         if (dtype_is_float(type->dtype)) {
             ok = read_float(parser, &number);
-            if (ok && type->dtype == DT_F64)
-                item.f64 = number;
-            else if (ok)
-                item.f32 = (float)number;
+            text_pack_float(bytes, type->dtype, number);
         } else {
-            int64_t value = 0;
-            const char *at = parser->at;
-            ok = read_int(parser, &value);
-            int64_t most = type->dtype == DT_BOOL  ? 1
-                           : type->dtype == DT_U8  ? UINT8_MAX
-                           : type->dtype == DT_I32 ? INT32_MAX
-                                                   : INT64_MAX;
-            int64_t least = type->dtype == DT_I32   ? INT32_MIN
-                            : type->dtype == DT_I64 ? INT64_MIN
-                                                    : 0;
-            if (ok && (value < least || value > most))
-                ok = fail_at(parser, at, "the element doesn't fit its type");
-            item.i64 = value; /* narrower ones lie in its low bytes */
-            if (type->dtype == DT_I32) item.i32 = (int32_t)value;
-            if (type->dtype <= DT_U8) item.u8 = (uint8_t)value;
+            ok = read_int(parser, &value) &&
+                 (text_pack_int(bytes, type->dtype, value) ||
+                  fail_at(parser, at, "the element doesn't fit its type"));
         }
-        buf_add(bytes, &item, dtype_size(type->dtype));
     }
     return ok;
 }
@@ -248,14 +258,9 @@ static bool read_data(Parser *parser, const Type *type, Attr *attr) {
     Buf bytes = {0};
     bool ok = true;
     if (accept(parser, "0x")) {
-        int high, low;
-        while ((high = hex_digit(parser->at[0])) >= 0 && (low = hex_digit(parser->at[1])) >= 0) {
-            buf_putc(&bytes, (char)(high * 16 + low));
-            parser->at += 2;
-        }
-        for (size_t i = 0; type->dtype == DT_BOOL && i < bytes.size; i++)
-            ok = ok && (bytes.data[i] | 1) == 1;
-        if (!ok) fail_at(parser, parser->at, "a bool is 0 or 1");
+        const char *end = text_unhex(&bytes, type->dtype, parser->at);
+        ok = end || fail_at(parser, parser->at, "a bool is 0 or 1");
+        if (end) parser->at = end;
     } else {
         ok = read_data_list(parser, type, &bytes);
     }
@@ -289,14 +294,23 @@ static bool read_attr(Parser *parser, const Type *type, Attr *attr) {
     return false;
 }
 
-/* Whether the row has the attribute. */
-static bool has_attr(Op op, AttrName name) {
-    int length;
-    for (const char *word = op_info(op)->attrs; (word = word_next(word, &length)); word += length) {
-        if (strncmp(word, attr_name(name), (size_t)length) == 0 && attr_name(name)[length] == 0)
-            return true;
+Span text_place(const Sources *sources, const char *path, size_t path_length, uint64_t line,
+                uint64_t column) {
+    for (size_t i = 1; i < sources->files.count; i++) {
+        const Source *source = sources->files.items[i];
+        if (strlen(source->path) != path_length || memcmp(source->path, path, path_length) != 0)
+            continue;
+        if (line == 0 || line > source->line_count) break;
+        uint32_t begin = source->line_starts[line - 1];
+        /* Columns count code points: continuation bytes are not counted. */
+        for (uint64_t c = 1; c < column && source->text[begin]; c++) {
+            do
+                begin++;
+            while (((unsigned char)source->text[begin] & 0xC0) == 0x80);
+        }
+        return (Span){(uint16_t)i, begin, begin};
     }
-    return false;
+    return (Span){0};
 }
 
 /* `path:line:column`, the place of a registered source; ignored when it is not registered. */
@@ -313,20 +327,7 @@ static Span read_place(Parser *parser) {
     size_t length = path_end > parser->at ? (size_t)(path_end - parser->at) : 0;
     const char *path = parser->at;
     parser->at = line_end;
-    for (size_t i = 1; i < parser->sources->files.count; i++) {
-        const Source *source = parser->sources->files.items[i];
-        if (strlen(source->path) != length || memcmp(source->path, path, length) != 0) continue;
-        if (line_number == 0 || line_number > source->line_count) break;
-        uint32_t begin = source->line_starts[line_number - 1];
-        /* Columns count code points: continuation bytes are not counted. */
-        for (unsigned long c = 1; c < column_number && source->text[begin]; c++) {
-            do
-                begin++;
-            while (((unsigned char)source->text[begin] & 0xC0) == 0x80);
-        }
-        return (Span){(uint16_t)i, begin, begin};
-    }
-    return (Span){0};
+    return text_place(parser->sources, path, length, line_number, column_number);
 }
 
 /* The types after the colon, found before the attributes are read: a constant's elements need it.
@@ -362,8 +363,9 @@ static bool read_operands(Parser *parser, Buf *operands) {
 static bool read_attrs(Parser *parser, Op op, const Type *type, Attr attrs[MAX_OP_ATTRS],
                        int *count) {
     *count = 0;
-    if (has_attr(op, ATTR_shape)) attrs[(*count)++] = attr_ints(ATTR_shape, type->dim, type->rank);
-    if (has_attr(op, ATTR_dtype)) attrs[(*count)++] = attr_dtype(type->dtype);
+    if (op_has_attr(op, ATTR_shape))
+        attrs[(*count)++] = attr_ints(ATTR_shape, type->dim, type->rank);
+    if (op_has_attr(op, ATTR_dtype)) attrs[(*count)++] = attr_dtype(type->dtype);
     if (!accept(parser, "{")) return true;
     int before = *count;
     for (bool first = true; !accept(parser, "}"); first = false) {

@@ -14,6 +14,8 @@ const char *const ROLE_NAMES[ROLE_COUNT] = {
     [ROLE_STATE] = "state", [ROLE_HYPER] = "hyper", [ROLE_KEY] = "key",
 };
 
+const char *const FUNCTION_NAMES[FUNCTION_COUNT] = {"forward", "backward", "train_step", "init"};
+
 void text_quote(Buf *out, const char *text) {
     buf_putc(out, '"');
     for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
@@ -46,31 +48,44 @@ static bool prints_exactly(DType dtype, double value, const void *bytes) {
     return memcmp(dtype == DT_F32 ? (void *)&single : &wide, bytes, dtype_size(dtype)) == 0;
 }
 
-static void print_data(Buf *out, const Type *type, const Attr *attr) {
-    size_t size = dtype_size(type->dtype);
+bool text_lists(const Type *type, const Attr *attr) {
+    const unsigned char *at = attr->data.bytes;
     int64_t count = type_numel(type);
-    const unsigned char *bytes = attr->data.bytes;
-    Buf list = {0};
-    bool exact = count <= LISTED_ELEMENTS;
-    for (int64_t k = 0; exact && k < count; k++) {
+    if (count > LISTED_ELEMENTS) return false;
+    for (int64_t k = 0; k < count; k++, at += dtype_size(type->dtype)) {
         double f = 0;
         int64_t i = 0;
-        Tensor64 item = tensor64_item(type->dtype, bytes + (size_t)k * size, &f, &i);
-        exact = !item.f || prints_exactly(type->dtype, f, bytes + (size_t)k * size);
-        if (k) buf_puts(&list, ",");
-        if (item.f)
-            text_float(&list, type->dtype, f);
-        else
-            buf_printf(&list, "%lld", (long long)i);
+        Tensor64 item = tensor64_item(type->dtype, at, &f, &i);
+        if (item.f && !prints_exactly(type->dtype, f, at)) return false;
     }
-    if (exact) {
-        buf_printf(out, "[%s]", buf_text(&list));
-    } else {
+    return true;
+}
+
+void text_hex(Buf *out, const Attr *attr) {
+    const unsigned char *bytes = attr->data.bytes;
+    for (size_t i = 0; i < attr->data.size; i++)
+        buf_printf(out, "%02x", bytes[i]);
+}
+
+static void print_data(Buf *out, const Type *type, const Attr *attr) {
+    if (!text_lists(type, attr)) {
         buf_puts(out, "0x");
-        for (size_t i = 0; i < attr->data.size; i++)
-            buf_printf(out, "%02x", bytes[i]);
+        text_hex(out, attr);
+        return;
     }
-    buf_free(&list);
+    const unsigned char *at = attr->data.bytes;
+    buf_putc(out, '[');
+    for (int64_t k = 0; k < type_numel(type); k++, at += dtype_size(type->dtype)) {
+        double f = 0;
+        int64_t i = 0;
+        Tensor64 item = tensor64_item(type->dtype, at, &f, &i);
+        if (k) buf_putc(out, ',');
+        if (item.f)
+            text_float(out, type->dtype, f);
+        else
+            buf_printf(out, "%lld", (long long)i);
+    }
+    buf_putc(out, ']');
 }
 
 static void print_ints(Buf *out, const Attr *attr) {
@@ -184,7 +199,6 @@ static void print_entry(Buf *out, const char *kind, size_t index, const char *na
 }
 
 void program_print(Buf *out, const Program *program) {
-    static const char *const kinds[] = {"forward", "backward", "train_step", "init"};
     buf_printf(out, "program @%s {\n", program->name);
     for (size_t i = 0; i < program->params.count; i++) {
         const ProgramEntry *entry = &program->params.items[i];
@@ -226,7 +240,7 @@ void program_print(Buf *out, const Program *program) {
     buf_puts(out, "}\n");
     for (size_t i = 0; i < program->functions.count; i++) {
         const ProgramFunction *function = &program->functions.items[i];
-        buf_printf(out, "\n// %s\n", kinds[function->kind]);
+        buf_printf(out, "\n// %s\n", FUNCTION_NAMES[function->kind]);
         graph_print(out, function->graph, program->sources);
     }
 }

@@ -243,6 +243,17 @@ static bool infer_node(TensorState *ts, InferContext *context, LazyNode *const *
     return ok;
 }
 
+/* Where the program is. Functions are made when it is over: then, where the operands are, or where
+ * it called the module when that is one of the library's. */
+static Span place_of(TensorState *ts, LazyNode *const *inputs, int input_count) {
+    Span span = vm_current_span(ts->vm);
+    for (int i = 0; !span.file && i < input_count; i++)
+        span = inputs[i]->span;
+    if (!ts->policy.compiling) return span;
+    const Source *source = sources_get(ts->vm->sources, span.file);
+    return source && !source->builtin ? span : ts->policy.called;
+}
+
 LazyNode *lazy_op(TensorState *ts, Op op, LazyNode *const *inputs, int input_count,
                   const Attr *attrs, int attr_count) {
     Attr ordered[MAX_OP_ATTRS];
@@ -269,7 +280,7 @@ LazyNode *lazy_op(TensorState *ts, Op op, LazyNode *const *inputs, int input_cou
     node->op = op;
     node->requires_grad = ts->grad_enabled && dtype_is_float(node->type.dtype) && op != OP_detach &&
                           any_requires_grad(inputs, input_count);
-    node->span = vm_current_span(ts->vm);
+    node->span = place_of(ts, inputs, input_count);
     if (ts->policy.compiling) node->name = vm_callee_name(ts->vm);
     return node;
 }
@@ -277,12 +288,13 @@ LazyNode *lazy_op(TensorState *ts, Op op, LazyNode *const *inputs, int input_cou
 LazyNode *lazy_link(TensorState *ts, LazyKind kind, Type type, LazyNode *const *inputs,
                     int input_count) {
     LazyNode *node = node_new(ts, kind, type, inputs, input_count, NULL, 0, 0);
-    node->span = vm_current_span(ts->vm);
+    node->span = place_of(ts, inputs, input_count);
     return node;
 }
 
 LazyNode *lazy_leaf(TensorState *ts, Type type, Buffer *buffer) {
     LazyNode *node = node_new(ts, LAZY_LEAF, type, NULL, 0, NULL, 0, 0);
     node->value = buffer;
+    if (ts->policy.compiling) node->span = place_of(ts, NULL, 0);
     return node;
 }

@@ -79,6 +79,7 @@ typedef struct Policy {
     bool compiling;
     /* Gives the node (a data node) its buffer. False: raised. `what` names the need. */
     bool (*need_value)(TensorState *ts, LazyNode *node, const char *what);
+    Span called; /* compiling: where the program first called the module */
 } Policy;
 
 /* PyTorch's CPU generator: where draws are taken from. */

@@ -536,13 +536,16 @@ static Value enter_top_level(TensorState *ts, const Value *args) {
     if (!has_parameters(ts, args[0])) {
         if (vm_failed(ts->vm)) return NULL_VALUE;
         if (first && !mark_held_tensors(ts, args[0])) return NULL_VALUE;
-        if (first) VEC_PUSH(t->bare, (BareCall){incref(args[0]), incref(args[1]), incref(args[2])});
+        if (first)
+            VEC_PUSH(t->bare, (BareCall){incref(args[0]), incref(args[1]), incref(args[2]),
+                                         vm_current_span(ts->vm)});
         return tuple_from(ts->vm, args + 1, 2);
     }
     if (first) VEC_PUSH(t->called, incref(args[0]));
     if (is_wanted(ts, args[0])) {
         t->args = incref(args[1]);
         t->kwargs = incref(args[2]);
+        ts->policy.called = vm_current_span(ts->vm);
         if (!trace_bind(ts, args[0])) return NULL_VALUE;
     }
     if (args[0].o != t->module.o) return tuple_from(ts->vm, args + 1, 2);

@@ -25,6 +25,7 @@ typedef struct TraceCall {
 /* A first call of a module without parameters. */
 typedef struct BareCall {
     Value module, args, kwargs;
+    Span span;
 } BareCall;
 
 /* An entry of the state dict. */

@@ -18,6 +18,7 @@ typedef struct Making {
     Node **op_nodes, **leaf_nodes;
     Node **inputs; /* by index of the trace's inputs */
     Node *key;
+    Span key_span; /* of the last draw */
     int randoms;
 } Making;
 
@@ -180,11 +181,11 @@ static Node *leaf_node(Making *m, const LazyNode *node) {
 
 /* ---- random numbers ---- */
 
-static Node *i64_pair(Graph *graph, int64_t a, int64_t b) {
+static Node *i64_pair(Graph *graph, int64_t a, int64_t b, Span span) {
     int64_t items[2] = {a, b}, dims[1] = {2};
     Attr attrs[] = {attr_data(items, sizeof items), attr_ints(ATTR_shape, dims, 1),
                     attr_dtype(DT_I64)};
-    return graph_add(graph, OP_const, NULL, 0, attrs, 3, (Span){0});
+    return graph_add(graph, OP_const, NULL, 0, attrs, 3, span);
 }
 
 static Node *key_input(Making *m) {
@@ -197,7 +198,8 @@ static Node *key_input(Making *m) {
 /* A draw inside the step: the same distribution from the key, a stream of its own. */
 static Node *random_node(Making *m, const LazyNode *node) {
     Graph *graph = m->job->graph;
-    Node *operands[2] = {key_input(m), i64_pair(graph, 0, ++m->randoms)};
+    Node *operands[2] = {key_input(m), i64_pair(graph, 0, ++m->randoms, node->span)};
+    m->key_span = node->span;
     Node *key = graph_add(graph, OP_add, operands, 2, NULL, 0, node->span);
     Attr attrs[5];
     int n = 0;
@@ -212,8 +214,8 @@ static Node *random_node(Making *m, const LazyNode *node) {
 static void update_key(Making *m) {
     if (!m->key) return;
     Graph *graph = m->job->graph;
-    Node *operands[2] = {m->key, i64_pair(graph, 1, 0)};
-    Node *next = graph_add(graph, OP_add, operands, 2, NULL, 0, (Span){0});
+    Node *operands[2] = {m->key, i64_pair(graph, 1, 0, m->key_span)};
+    Node *next = graph_add(graph, OP_add, operands, 2, NULL, 0, m->key_span);
     int index = 0;
     while (graph->inputs.items[index].node != m->key)
         index++;

@@ -96,6 +96,7 @@ static bool bind(TraceCompile *c, Value module) {
         if (t->bare.items[i].module.o != module.o) continue;
         t->args = incref(t->bare.items[i].args);
         t->kwargs = incref(t->bare.items[i].kwargs);
+        c->ts->policy.called = t->bare.items[i].span;
     }
     return trace_bind(c->ts, module);
 }

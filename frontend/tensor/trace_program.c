@@ -305,6 +305,7 @@ static bool gradient_outputs(TraceCompile *c, const Outputs *results, Outputs *o
         LazyNode *node = results->items[i].node;
         int input = trace_input(ts, node->type, ROLE_DATA, (int)(inputs + i),
                                 arena_printf(c->arena, "d_%s", results->items[i].name));
+        t->inputs.items[input].node->span = node->span;
         if (!node->requires_grad) continue;
         ends[count] = node;
         seeds[count++] = t->inputs.items[input].node;
@@ -471,7 +472,8 @@ Program *frontend_compile(const FrontendOptions *options, Sources *sources, Aren
     vm.argc = 1;
     vm.argv = argv;
     TensorState *ts = tensor_state_new(&vm);
-    ts->policy = (Policy){.compiling = true, .need_value = need_by_compiling};
+    ts->policy = (Policy){
+        .compiling = true, .need_value = need_by_compiling, .called = (Span){options->file, 0, 0}};
     ts->trace = trace_new(ts);
     ts->trace->chosen = options->module;
     TraceCompile c = {.ts = ts, .options = options, .sources = sources, .arena = arena};

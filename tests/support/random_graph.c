@@ -130,6 +130,16 @@ void random_graph_fill(RandomGraph *random, int steps, const bool *exclude) {
     arena_free(&scratch);
 }
 
+void random_graph_places(RandomGraph *random, uint16_t file, size_t size) {
+    for (size_t i = 0; i < random->graph->nodes.count; i++) {
+        Node *node = random->graph->nodes.items[i];
+        uint32_t at = (uint32_t)random_below(&random->random, (int)size);
+        if (node->op == OP_input) continue;
+        if (random_below(&random->random, 2)) node->span = (Span){file, at, at};
+        if (random_below(&random->random, 4) == 0) node->name = "na\"me\\\x01é";
+    }
+}
+
 Tensor64 *random_graph_values(RandomGraph *random, Arena *arena) {
     Graph *graph = random->graph;
     Tensor64 *values = ARENA_ARRAY(arena, Tensor64, graph->inputs.count);

@@ -41,6 +41,8 @@ Node *random_graph_op(RandomGraph *random, Op op);
 /* Adds `steps` random ops, drawn evenly from the table without those excluded (indexed by Op; NULL:
  * none), and makes every value that nobody reads an output. */
 void random_graph_fill(RandomGraph *random, int steps, const bool *exclude);
+/* Gives some nodes places in the first `size` bytes of a source and names that need quotes. */
+void random_graph_places(RandomGraph *random, uint16_t file, size_t size);
 /* Values for the inputs, in their ranges and rounded to their types. */
 Tensor64 *random_graph_values(RandomGraph *random, Arena *arena);
 

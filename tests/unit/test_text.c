@@ -1,6 +1,5 @@
 /* The text form: random graphs print, parse and print again to the same bytes and the same values;
- * wrong texts get an error that names the place. JSON and Graphviz forms are read back. */
-#include <cjson/cJSON.h>
+ * wrong texts get an error that names the place. The Graphviz form is counted. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -12,16 +11,6 @@
 static Graph *parse(Arena *arena, Sources *sources, const char *text) {
     uint16_t file = sources_add(sources, "test.ir", text, strlen(text));
     return file ? graph_parse(arena, sources, file) : NULL;
-}
-
-/* Places in a source are part of the text. */
-static void give_places(Graph *graph, Random *random, uint16_t file, size_t size) {
-    for (size_t i = 0; i < graph->nodes.count; i++) {
-        Node *node = graph->nodes.items[i];
-        uint32_t at = (uint32_t)random_below(random, (int)size);
-        if (node->op != OP_input && random_below(random, 2)) node->span = (Span){file, at, at};
-        if (node->op != OP_input && random_below(random, 4) == 0) node->name = "na\"me\\\x01é";
-    }
 }
 
 Test(text, round_trip_of_random_graphs) {
@@ -36,7 +25,7 @@ Test(text, round_trip_of_random_graphs) {
         uint16_t file = sources_add(&sources, "a b.nn", source, sizeof source - 1);
         random_graph_start(&random, &arena, seed, seed % 2 ? DT_F32 : DT_F64);
         random_graph_fill(&random, 30, NULL);
-        give_places(random.graph, &random.random, file, 10);
+        random_graph_places(&random, file, 10);
         graph_print(&first, random.graph, &sources);
         Graph *back = parse(&arena, &sources, buf_text(&first));
         cr_assert_not_null(back, "seed %d: %s\n%s", (int)seed, buf_text(&log), buf_text(&first));
@@ -133,35 +122,12 @@ Test(text, errors_name_the_place) {
     expect_error(HEAD "  return %0 \"y\"\n} x", "text after the graph's end");
 }
 
-Test(text, json_reads_back) {
+Test(text, dot_has_a_box_for_each_node) {
     Arena arena = {0};
     RandomGraph random;
+    Buf dot = {0};
     random_graph_start(&random, &arena, 7, DT_F32);
     random_graph_fill(&random, 30, NULL);
-    Sources sources;
-    sources_init(&sources);
-    Program program = {.arena = &arena, .name = "net", .sources = &sources};
-    VEC_PUSH(program.params, (ProgramEntry){"conv1.weight", type_scalar(DT_F32), -1, 0});
-    VEC_PUSH(program.states, (ProgramEntry){"step", type_scalar(DT_F32), -1, (double)INFINITY});
-    VEC_PUSH(program.hypers, (ProgramHyper){"lr", DT_F32, 0.1});
-    VEC_PUSH(program.inputs, (ProgramField){"x", type_scalar(DT_F32)});
-    VEC_PUSH(program.functions, (ProgramFunction){FUNCTION_FORWARD, random.graph, 0});
-    Buf out = {0}, text = {0};
-    program_json(&out, &program);
-    program_print(&text, &program);
-    cr_expect_not_null(strstr(buf_text(&text), "  param 0 \"conv1.weight\": f32[]\n"));
-    cr_expect_not_null(strstr(buf_text(&text), "\n// forward\ngraph @random("));
-    cJSON *root = cJSON_Parse(buf_text(&out));
-    cr_assert_not_null(root);
-    cJSON *function = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "functions"), 0);
-    cr_expect_str_eq(cJSON_GetObjectItem(function, "kind")->valuestring, "forward");
-    cr_expect_eq(cJSON_GetArraySize(cJSON_GetObjectItem(function, "nodes")) +
-                     cJSON_GetArraySize(cJSON_GetObjectItem(function, "inputs")),
-                 (int)random.graph->nodes.count);
-    cJSON *state = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "states"), 0);
-    cr_expect_str_eq(cJSON_GetObjectItem(state, "fill")->valuestring, "inf");
-    cJSON_Delete(root);
-    Buf dot = {0};
     graph_dot(&dot, random.graph);
     cr_expect_eq(strncmp(buf_text(&dot), "digraph \"random\" {\n", 19), 0);
     size_t boxes = 0;
@@ -169,14 +135,6 @@ Test(text, json_reads_back) {
         boxes++;
     cr_expect_eq(boxes, random.graph->nodes.count + random.graph->outputs.count);
     buf_free(&dot);
-    buf_free(&out);
-    buf_free(&text);
-    VEC_FREE(program.params);
-    VEC_FREE(program.states);
-    VEC_FREE(program.hypers);
-    VEC_FREE(program.inputs);
-    VEC_FREE(program.functions);
     random_graph_free(&random);
-    sources_free(&sources);
     arena_free(&arena);
 }
