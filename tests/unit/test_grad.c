@@ -1,11 +1,12 @@
 /* Gradients against finite differences in double, for every op row: first order for each operand,
  * second order (the gradient of the gradient) for rows that are not piecewise constant.
  *
- * For random operands x and random directions v, the derivative of L(x) = sum(y * c) along v by
- * central differences must equal sum(dL/dx * v). For the second order, L is replaced by
+ * For random operands x and random directions v, the derivative of L(x) = sum((y + y * y / 4) * c)
+ * along v by central differences must equal sum(dL/dx * v). For the second order, L is replaced by
  * G(x) = sum(dL/dx * v), itself a graph. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/formula.h"
@@ -45,10 +46,14 @@ static Node *sum_all(Graph *graph, Node *x) {
     return build_reduce(graph, OP_reduce_sum, x, axes, x->type.rank);
 }
 
-/* sum(x * c) of a random constant c of any float type, in f64. */
+/* sum((x + x * x / 4) * c) of a random constant c, in f64: curved, so that a linear op has second
+ * derivatives too. */
 static Node *weighted_sum(Case *test, Node *x) {
     Graph *graph = test->random.graph;
     x = build_cast(graph, x, DT_F64);
+    Node *square = build_binary(graph, OP_mul, x, x);
+    square = build_binary(graph, OP_mul, square, build_full(graph, x->type, 0.25));
+    x = build_binary(graph, OP_add, x, square);
     return sum_all(graph, build_binary(graph, OP_mul, x, random_const(test, x->type)));
 }
 
@@ -117,8 +122,13 @@ static double finite_difference(Case *test, Node *value, double **directions) {
     return (4 * slopes[1] - slopes[0]) / 3;
 }
 
+/* How often a derivative of each order was compared, and was not zero. */
+typedef struct Coverage {
+    int compared[2], nonzero[2];
+} Coverage;
+
 /* Checks one order; the graph of the derivative, for the next order. */
-static Node *check(Case *test, Op op, uint64_t seed, int order, Node *value) {
+static Node *check(Case *test, Op op, uint64_t seed, int order, Node *value, Coverage *coverage) {
     double **directions = ARENA_ARRAY(&test->arena, double *, test->variables.count);
     Node *slope = directional(test, value, directions);
     double expected = finite_difference(test, value, directions);
@@ -127,10 +137,12 @@ static Node *check(Case *test, Op op, uint64_t seed, int order, Node *value) {
     cr_expect(fabs(got - expected) <= 1e-6 * scale,
               "%s seed %d, order %d: gradient %.10g, finite difference %.10g", op_info(op)->name,
               (int)seed, order, got, expected);
+    coverage->compared[order - 1]++;
+    coverage->nonzero[order - 1] += fabs(expected) > 1e-3;
     return slope;
 }
 
-static void check_op(Op op, uint64_t seed) {
+static void check_op(Op op, uint64_t seed, Coverage *coverage) {
     Case test = {0};
     random_graph_start(&test.random, &test.arena, seed, DT_F64);
     test.random.fresh = test.random.floats_only = true;
@@ -149,21 +161,37 @@ static void check_op(Op op, uint64_t seed) {
             VEC_PUSH(test.variables, (int)i);
     }
     if (value && test.variables.count) {
-        Node *slope = check(&test, op, seed, 1, value);
+        Node *slope = check(&test, op, seed, 1, value, coverage);
         if (slope && !(op_info(op)->traits & TRAIT_PIECEWISE_CONSTANT))
-            check(&test, op, seed, 2, slope);
+            check(&test, op, seed, 2, slope, coverage);
     }
     VEC_FREE(test.variables);
     random_graph_free(&test.random);
     arena_free(&test.arena);
 }
 
+/* Every row with a formula was compared, at both orders, and not with zeros only: a gradient that
+ * is lost on the way would go unseen. */
+static void check_coverage(Op op, const Coverage *coverage) {
+    const OpInfo *info = op_info(op);
+    if (!strcmp(info->grad, ZERO_GRAD) || !strcmp(info->grad, NO_GRAD)) return;
+    for (int order = 0; order < 2; order++)
+        cr_expect_geq(coverage->nonzero[order], TRIALS / 2,
+                      "%s: only %d derivatives of order %d were compared", info->name,
+                      coverage->nonzero[order], order + 1);
+    if (getenv("NNC_SHOW"))
+        fprintf(stderr, "%-16s %3d %3d %3d %3d\n", info->name, coverage->compared[0],
+                coverage->nonzero[0], coverage->compared[1], coverage->nonzero[1]);
+}
+
 Test(grad, every_op_against_finite_differences) {
     for (int op = 0; op < OP_COUNT; op++) {
         /* detach is a step by decree: its value changes, its gradient is zero. */
         if (op == OP_result || op == OP_detach) continue;
+        Coverage coverage = {0};
         for (uint64_t seed = 0; seed < TRIALS; seed++)
-            check_op((Op)op, seed);
+            check_op((Op)op, seed, &coverage);
+        check_coverage((Op)op, &coverage);
     }
 }
 
