@@ -137,9 +137,12 @@ void kernel_runs_compare(const KernelRuns *runs, const char *compiler, Arena *ar
     print_file(&text, runs, arena);
     char *source = arena_printf(arena, "%s/k.c", directory);
     char *library = arena_printf(arena, "%s/k.so", directory);
+#define X(name, function, operands) " -fno-builtin-" #function " -fno-builtin-" #function "f"
     char *command = arena_printf(
-        arena, "%s -std=c11 -Wall -Wextra -Wpedantic -Werror -shared -fPIC %s -o %s -lm", compiler,
-        source, library);
+        arena,
+        "%s -std=c11 -Wall -Wextra -Wpedantic -Werror -shared -fPIC" K_LIBM_LIST(X) " %s -o %s -lm",
+        compiler, source, library);
+#undef X
     void *handle = NULL;
     if (!write_file(source, &text) || system(command) != 0)
         buf_printf(message, "%s failed; see %s", command, source);

@@ -47,54 +47,88 @@ static double difference(const Tensor64 *want, const void *bytes, Arena *arena) 
     return worst;
 }
 
-static void check_random_graph(uint64_t seed, DType dtype, double bound) {
-    Arena arena = {0};
+/* A random graph with its inputs, the results wanted and those of either tier. */
+typedef struct Draw {
+    Arena arena;
     RandomGraph random;
-    Buf error = {0}, text = {0};
-    random_graph_start(&random, &arena, seed, dtype);
-    random_graph_fill(&random, 20, NULL);
-    const Graph *graph = random.graph;
+    uint64_t seed;
+    Tensor64 *want;
+    void **inputs, **first, **second;
+    Executable *executable;
+} Draw;
+
+static void draw(Draw *d, uint64_t seed, DType dtype) {
+    *d = (Draw){.seed = seed};
+    Arena *arena = &d->arena;
+    Buf error = {0};
+    random_graph_start(&d->random, arena, seed, dtype);
+    random_graph_fill(&d->random, 20, NULL);
+    const Graph *graph = d->random.graph;
     size_t in = graph->inputs.count, out = graph->outputs.count;
-    Tensor64 *values = random_graph_values(&random, &arena);
-    Tensor64 *want = ARENA_ARRAY(&arena, Tensor64, out);
-    graph_print(&text, graph, NULL);
-    cr_assert(interp_run(graph, values, want, ROUND_TO_TYPE, &arena, &error));
-    void **inputs = ARENA_ARRAY(&arena, void *, in), **first = ARENA_ARRAY(&arena, void *, out);
-    void **second = ARENA_ARRAY(&arena, void *, out);
+    Tensor64 *values = random_graph_values(&d->random, arena);
+    d->want = ARENA_ARRAY(arena, Tensor64, out);
+    cr_assert(interp_run(graph, values, d->want, ROUND_TO_TYPE, arena, &error));
+    d->inputs = ARENA_ARRAY(arena, void *, in);
+    d->first = ARENA_ARRAY(arena, void *, out);
+    d->second = ARENA_ARRAY(arena, void *, out);
     for (size_t i = 0; i < in; i++) {
-        inputs[i] = arena_alloc(&arena, type_bytes(&values[i].type) + 1);
-        tensor64_to_bytes(&values[i], inputs[i]);
+        d->inputs[i] = arena_alloc(arena, type_bytes(&values[i].type) + 1);
+        tensor64_to_bytes(&values[i], d->inputs[i]);
     }
     for (size_t i = 0; i < out; i++) {
-        first[i] = arena_alloc(&arena, type_bytes(&want[i].type) + 1);
-        second[i] = arena_alloc(&arena, type_bytes(&want[i].type) + 1);
+        d->first[i] = arena_alloc(arena, type_bytes(&d->want[i].type) + 1);
+        d->second[i] = arena_alloc(arena, type_bytes(&d->want[i].type) + 1);
     }
-    Executable *executable = make(graph);
-    run(executable, (const void *const *)inputs, first);
-    compile(executable);
-    run(executable, (const void *const *)inputs, second);
-    for (size_t i = 0; i < out; i++) {
-        double error_size = difference(&want[i], first[i], &arena);
+    d->executable = make(graph);
+    run(d->executable, (const void *const *)d->inputs, d->first);
+}
+
+static void check_draw(Draw *d, double bound) {
+    Buf text = {0};
+    const Graph *graph = d->random.graph;
+    graph_print(&text, graph, NULL);
+    run(d->executable, (const void *const *)d->inputs, d->second);
+    for (size_t i = 0; i < graph->outputs.count; i++) {
+        double error_size = difference(&d->want[i], d->first[i], &d->arena);
         cr_expect_leq(error_size, bound, "seed %llu: output %zu is off by %g in\n%s",
-                      (unsigned long long)seed, i, error_size, buf_text(&text));
-        cr_expect_eq(memcmp(first[i], second[i], type_bytes(&want[i].type)), 0,
-                     "seed %llu: the tiers differ in output %zu of\n%s", (unsigned long long)seed,
-                     i, buf_text(&text));
+                      (unsigned long long)d->seed, i, error_size, buf_text(&text));
+        cr_expect_eq(memcmp(d->first[i], d->second[i], type_bytes(&d->want[i].type)), 0,
+                     "seed %llu: the tiers differ in output %zu of\n%s",
+                     (unsigned long long)d->seed, i, buf_text(&text));
     }
-    executable_free(executable);
-    random_graph_free(&random);
+    executable_free(d->executable);
+    random_graph_free(&d->random);
     buf_free(&text);
-    arena_free(&arena);
+    arena_free(&d->arena);
+}
+
+/* As many graphs of a type as NNC_RANDOM_GRAPHS says, or 20; several are compiled together. */
+static void check_random_graphs(uint64_t first, DType dtype, double bound) {
+    enum { TOGETHER = 10 };
+    const char *asked = getenv("NNC_RANDOM_GRAPHS");
+    uint64_t count = asked ? strtoull(asked, NULL, 10) : 20;
+    for (uint64_t done = 0; done < count; done += TOGETHER) {
+        Draw draws[TOGETHER];
+        Executable *executables[TOGETHER];
+        int n = (int)(count - done < TOGETHER ? count - done : TOGETHER);
+        for (int i = 0; i < n; i++) {
+            draw(&draws[i], first + done + (uint64_t)i, dtype);
+            executables[i] = draws[i].executable;
+        }
+        Buf error = {0};
+        cr_assert(executable_compile(executables, n, &(NativeReport){0}, &error), "%s",
+                  buf_text(&error));
+        for (int i = 0; i < n; i++)
+            check_draw(&draws[i], bound);
+    }
 }
 
 Test(executable, random_graphs_f32) {
-    for (uint64_t seed = 1; seed <= 15; seed++)
-        check_random_graph(seed, DT_F32, 2e-3);
+    check_random_graphs(1, DT_F32, 2e-3);
 }
 
 Test(executable, random_graphs_f64) {
-    for (uint64_t seed = 101; seed <= 115; seed++)
-        check_random_graph(seed, DT_F64, 1e-9);
+    check_random_graphs(1001, DT_F64, 1e-9);
 }
 
 /* a, b = b, a * 2 (swapped in place); c += a; and the old a is a result. */
