@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 TEST_SECONDS = 300
 # What to build and which tests to run for a word of "fails" that is no unit test's name.
@@ -92,7 +93,8 @@ class Build:
             command = [self.build / "tests" / program, "--filter", "*/" + tests]
         else:
             pattern = (group(word) or (None, f"^{word}$"))[1]
-            command = ["ctest", "--test-dir", self.build, "-R", pattern, "--no-tests=error"]
+            command = ["ctest", "--test-dir", self.build, "-R", pattern, "--no-tests=error",
+                       "--stop-on-failure", "-j", self.jobs]
         try:
             return self.run(*command, timeout=TEST_SECONDS).returncode == 0
         except subprocess.TimeoutExpired:
@@ -141,13 +143,16 @@ def main():
     if done.returncode:
         sys.exit(done.stdout[-4000:])
     for word in words:
+        start = time.monotonic()
         if not build.passes(word):
             sys.exit(f"{word} fails without any fault")
+        print(f"{word} passes ({time.monotonic() - start:.1f} s)", flush=True)
     failed = 0
     for mutant in mutants:
+        start = time.monotonic()
         result = try_mutant(build, mutant)
         failed += not result.startswith("killed")
-        print(f"{mutant['name']}: {result}", flush=True)
+        print(f"{mutant['name']}: {result} ({time.monotonic() - start:.0f} s)", flush=True)
     print(f"{len(mutants)} faults, {len(mutants) - failed} killed")
     return 1 if failed or not mutants else 0
 
