@@ -54,6 +54,46 @@ static void parse_parameters(const char *spec, Parameters *out) {
     }
 }
 
+/* Python's own functions have words of their own for wrong calls. */
+static bool is_builtin(Vm *vm, const char *function) {
+    return vm->native_owner ? str_equals(vm->native_owner->module, "builtins")
+                            : !is_null(dict_get_text(vm, vm->builtins, function));
+}
+
+static const char *plural(int count) {
+    return count == 1 ? "" : "s";
+}
+
+static bool too_many(Vm *vm, const char *function, const Parameters *ps, int nargs, int keywords) {
+    const char *how = ps->required == ps->positional ? "exactly" : "at most";
+    if (ps->positional == 0 && keywords == 0)
+        vm_raise(vm, EXC_TypeError, "%s() takes no positional arguments", function);
+    else if (!is_builtin(vm, function) || (keywords == 0 && ps->count > ps->positional))
+        vm_raise(vm, EXC_TypeError, "%s() takes %s %d positional argument%s (%d given)", function,
+                 how, ps->positional, plural(ps->positional), nargs);
+    else if (ps->items[0].positional_only && keywords == 0)
+        vm_raise(vm, EXC_TypeError, "%s expected %s%d argument%s, got %d", function,
+                 ps->required == ps->positional ? "" : "at most ", ps->positional,
+                 plural(ps->positional), nargs);
+    else
+        vm_raise(vm, EXC_TypeError, "%s() takes %s %d %sargument%s (%d given)", function,
+                 ps->required == ps->count ? "exactly" : "at most", ps->count,
+                 nargs ? "" : "keyword ", plural(ps->count), nargs + keywords);
+    return false;
+}
+
+static bool missing(Vm *vm, const char *function, const Parameters *ps, int which, int nargs) {
+    const Parameter *p = &ps->items[which];
+    if (p->positional_only && is_builtin(vm, function))
+        vm_raise(vm, EXC_TypeError, "%s expected %s%d argument%s, got %d", function,
+                 ps->required == ps->positional ? "" : "at least ", ps->required,
+                 plural(ps->required), nargs);
+    else
+        vm_raise(vm, EXC_TypeError, "%s() missing required argument '%.*s' (pos %d)", function,
+                 (int)p->size, p->name, which + 1);
+    return false;
+}
+
 static bool unexpected(Vm *vm, const char *function, const Parameters *ps, const Str *key) {
     char words[MAX_PARAMETERS][64];
     const char *list[MAX_PARAMETERS];
@@ -65,8 +105,12 @@ static bool unexpected(Vm *vm, const char *function, const Parameters *ps, const
         list[count] = words[count];
         count++;
     }
-    vm_raise(vm, EXC_TypeError, "%s() got an unexpected keyword argument '%s'", function,
-             key->data);
+    if (is_builtin(vm, function))
+        vm_raise(vm, EXC_TypeError, "'%s' is an invalid keyword argument for %s()", key->data,
+                 function);
+    else
+        vm_raise(vm, EXC_TypeError, "%s() got an unexpected keyword argument '%s'", function,
+                 key->data);
     vm_add_hint(vm, nearest_word(key->data, list, count));
     return false;
 }
@@ -83,15 +127,10 @@ bool vm_args(Vm *vm, const char *function, const char *spec, const Value *args, 
     parse_parameters(spec, &ps);
     for (int i = 0; i < ps.count; i++)
         out[i] = NULL_VALUE;
-    if (nargs > ps.positional) {
-        if (ps.positional == 0)
-            vm_raise(vm, EXC_TypeError, "%s() takes no positional arguments", function);
-        else
-            vm_raise(vm, EXC_TypeError, "%s() takes %s %d positional argument%s (%d given)",
-                     function, ps.required == ps.positional ? "exactly" : "at most", ps.positional,
-                     ps.positional == 1 ? "" : "s", nargs);
-        return false;
-    }
+    int keywords = kwnames ? (int)kwnames->count : 0;
+    if (nargs > ps.positional ||
+        (keywords && nargs + keywords > ps.count && is_builtin(vm, function)))
+        return too_many(vm, function, &ps, nargs, nargs > ps.positional ? 0 : keywords);
     for (int i = 0; i < nargs; i++)
         out[i] = args[i];
     for (size_t k = 0; kwnames && k < kwnames->count; k++) {
@@ -108,10 +147,7 @@ bool vm_args(Vm *vm, const char *function, const char *spec, const Value *args, 
         out[at] = args[nargs + (int)k];
     }
     for (int i = 0; i < ps.count; i++) {
-        if (!is_null(out[i]) || ps.items[i].optional) continue;
-        vm_raise(vm, EXC_TypeError, "%s() missing required argument '%.*s' (pos %d)", function,
-                 (int)ps.items[i].size, ps.items[i].name, i + 1);
-        return false;
+        if (is_null(out[i]) && !ps.items[i].optional) return missing(vm, function, &ps, i, nargs);
     }
     return true;
 }

@@ -59,29 +59,32 @@ static void add_candidates(Candidates *candidates, const Dict *dict) {
             candidates->words[candidates->count++] = as_str(key)->data;
 }
 
-Value vm_no_attribute(Vm *vm, Value v, Str *name) {
+/* The attribute of `v` whose name is nearest to `name`; NULL: none is near. */
+const char *vm_near_attribute(Vm *vm, Value v, Str *name) {
     Candidates candidates = {.count = 0};
     Class *cls = vm_class_of(vm, v);
-    bool of_class = is_class(v);
-    Tuple *mro = of_class ? as_class(v)->mro : cls->mro;
+    Tuple *mro = is_class(v) ? as_class(v)->mro : cls->mro;
     if (cls->dict_offset) add_candidates(&candidates, *obj_dict_slot(v.o));
-    bool is_module = v.tag == TAG_OBJ && cls == vm->cls[CLS_MODULE];
-    if (is_module)
+    if (v.tag == TAG_OBJ && cls == vm->cls[CLS_MODULE])
         candidates.count = module_words(vm, (ModuleObj *)(void *)v.o, candidates.words, 1024);
     for (size_t i = 0; i < mro->count; i++)
         add_candidates(&candidates, as_class(mro->items[i])->dict);
-    const char *near = nearest_word(name->data, candidates.words, candidates.count);
-    Buf text = {0};
-    if (of_class)
-        buf_printf(&text, "type object '%s' has no attribute '%s'", as_class(v)->name, name->data);
-    else if (is_module)
-        buf_printf(&text, "module '%s' has no attribute '%s'",
-                   ((ModuleObj *)(void *)v.o)->name->data, name->data);
+    return nearest_word(name->data, candidates.words, candidates.count);
+}
+
+/* The exception keeps the name and the object: what was meant is looked for when it is reported. */
+Value vm_no_attribute(Vm *vm, Value v, Str *name) {
+    const Class *cls = vm_class_of(vm, v);
+    if (is_class(v))
+        vm_raise(vm, EXC_AttributeError, "type object '%s' has no attribute '%s'",
+                 as_class(v)->name, name->data);
+    else if (v.tag == TAG_OBJ && cls == vm->cls[CLS_MODULE])
+        vm_raise(vm, EXC_AttributeError, "module '%s' has no attribute '%s'",
+                 ((ModuleObj *)(void *)v.o)->name->data, name->data);
     else
-        buf_printf(&text, "'%s' object has no attribute '%s'", cls->name, name->data);
-    vm_raise(vm, EXC_AttributeError, "%s", buf_text(&text));
-    vm_add_hint(vm, near);
-    buf_free(&text);
+        vm_raise(vm, EXC_AttributeError, "'%s' object has no attribute '%s'", cls->name,
+                 name->data);
+    as_exception(vm->raised)->value = vm_pair(vm, NEW_REF(name), incref(v));
     return NULL_VALUE;
 }
 

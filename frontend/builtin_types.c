@@ -243,9 +243,11 @@ static const BuiltinClass builtin_classes[CLS_COUNT] = {
                       .slots = &function_slots},
     [CLS_NATIVE] = {"builtin_function_or_method", GC(Native), .flags = SEALED,
                     .slots = &native_slots},
-    [CLS_METHOD] = {"method", GC(BoundMethod), .flags = SEALED, .slots = &method_slots},
+    [CLS_METHOD] = {"method", GC(BoundMethod), .flags = CLASS_FINAL, .slots = &method_slots},
     [CLS_PROPERTY] = {"property", GC(Property), .slots = &property_slots,
                       .methods = property_methods},
+    [CLS_TRACEBACK] = {"traceback", .flags = SEALED, .slots = &traceback_slots},
+    [CLS_MEMBER] = {"member_descriptor", .flags = SEALED, .slots = &member_slots},
     [CLS_STATICMETHOD] = {"staticmethod", GC(Wrapper), .slots = &staticmethod_slots},
     [CLS_CLASSMETHOD] = {"classmethod", GC(Wrapper), .slots = &classmethod_slots},
     [CLS_SUPER] = {"super", GC(Super), .slots = &super_slots},
@@ -289,5 +291,7 @@ NativeClass builtin_class_spec(ClassId id) {
     const BuiltinClass *row = &builtin_classes[id];
     NativeClass spec = {row->name, NULL, row->size, row->flags, {0}, row->methods};
     if (row->slots) spec.slots = *row->slots;
+    if (id == CLS_MEMBER) spec.size = member_size();
+    if (id == CLS_TRACEBACK) spec.size = traceback_size();
     return spec;
 }

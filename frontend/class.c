@@ -144,7 +144,7 @@ void class_refresh_slots(Class *cls) {
 
 /* The native class that brought the layout: KeyError's is Exception's. */
 static Class *layout_owner(Class *cls) {
-    while (cls->flags & CLASS_USER ||
+    while ((cls->flags & CLASS_USER && cls->member_count == 0) ||
            (cls->flags & CLASS_EXCEPTION && cls->base->flags & CLASS_EXCEPTION))
         cls = cls->base;
     return cls;
@@ -191,16 +191,18 @@ Value class_new(Vm *vm, Class *meta, Str *name, Tuple *bases, Dict *dict) {
     cls->base = base;
     cls->bases = (Tuple *)NEW_REF(bases).o;
     cls->dict = (Dict *)NEW_REF(dict).o;
-    cls->flags = (base->flags & CLASS_INHERITED) | CLASS_USER | CLASS_HAS_DICT;
+    cls->flags = (base->flags & CLASS_INHERITED) | CLASS_USER;
     for (size_t i = 0; i < bases->count; i++)
         cls->flags |= as_class(bases->items[i])->flags & CLASS_INHERITED;
     cls->instance_size = base->instance_size;
     cls->dict_offset = base->dict_offset;
-    if (cls->dict_offset == 0) {
-        cls->dict_offset = align_up(base->instance_size, sizeof(Dict *));
+    bool wants_dict;
+    bool ok = class_add_members(vm, cls, &wants_dict);
+    if (ok && wants_dict && cls->dict_offset == 0) {
+        cls->dict_offset = align_up(cls->instance_size, sizeof(Dict *));
         cls->instance_size = align_up(cls->dict_offset + sizeof(Dict *), 16);
     }
-    cls->mro = linearize(vm, cls, bases);
+    if (ok) cls->mro = linearize(vm, cls, bases);
     if (!cls->mro) {
         DROP(cls);
         return NULL_VALUE;
@@ -248,7 +250,10 @@ static bool run_set_name(Vm *vm, Class *cls) {
     for (; ok && pos < keys->count; pos++) {
         key = keys->items[pos];
         value = dict_find(vm, cls->dict, key);
-        if (value.tag != TAG_OBJ || !(value.o->cls->flags & CLASS_USER)) continue;
+        if (value.tag != TAG_OBJ) continue;
+        if (value.o->cls == vm->cls[CLS_PROPERTY])
+            ((Property *)(void *)value.o)->name = vm_name(vm, key, "attribute");
+        if (!(value.o->cls->flags & CLASS_USER)) continue;
         bool found;
         incref(value);
         Value result =
@@ -275,6 +280,12 @@ Value class_create(Vm *vm, Class *meta, Str *name, Tuple *bases, Dict *dict, con
             decref(default_bases);
             return vm_raise(vm, EXC_TypeError, "bases must be types, not '%s'",
                             vm_class_name(vm, used->items[i]));
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (used->items[j].o != used->items[i].o) continue;
+            decref(default_bases);
+            return vm_raise(vm, EXC_TypeError, "duplicate base class %s",
+                            as_class(used->items[i])->name);
         }
         Class *base_meta = used->items[i].o->cls;
         if (class_is_subclass(meta, base_meta)) continue;
@@ -488,6 +499,12 @@ static bool class_setattr(Vm *vm, Value self, Str *name, Value value) {
                  cls->name);
         return false;
     }
+    bool is_name = name == vm->names.name_ || name == vm->names.qualname_;
+    if (is_name && !is_null(value) && !is_str(value)) {
+        vm_raise(vm, EXC_TypeError, "can only assign string to %s.%s, not '%s'", cls->name,
+                 name->data, vm_class_name(vm, value));
+        return false;
+    }
     if (name == vm->names.name_ && is_str(value)) {
         cls->name = intern_name(vm, as_str(value));
         DROP(cls->name_str);
@@ -564,9 +581,13 @@ static Value class_getitem(Vm *vm, Value self, Value key) {
 /* type(name, bases, dict), also reached from a metaclass's super().__new__. */
 static Value class_create_slot(Vm *vm, Class *meta, const Value *args, int nargs,
                                const Tuple *kwnames) {
-    if (nargs != 3 || !is_str(args[0]) || !is_tuple(args[1]) || !is_dict(args[2]))
-        return vm_raise(vm, EXC_TypeError,
-                        "type() takes 1 argument, or a name, a tuple of bases and a dict");
+    if (nargs != 3) return vm_raise(vm, EXC_TypeError, "type() takes 1 or 3 arguments");
+    static const char *const wanted[] = {"str", "tuple", "dict"};
+    const bool fits[] = {is_str(args[0]), is_tuple(args[1]), is_dict(args[2])};
+    for (int i = 0; i < 3; i++)
+        if (!fits[i])
+            return vm_raise(vm, EXC_TypeError, "type.__new__() argument %d must be %s, not %s",
+                            i + 1, wanted[i], vm_class_name(vm, args[i]));
     Dict *copy = dict_new(vm);
     Value made = NULL_VALUE;
     if (dict_update(vm, copy, args[2]))
@@ -667,7 +688,19 @@ static Value method_subclasses(Vm *vm, const Value *args, int nargs, const Tuple
     return list;
 }
 
+static Value method_instancecheck(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    if (!vm_args_simple(vm, "__instancecheck__", nargs, kwnames, 2, 2)) return NULL_VALUE;
+    return from_bool(vm_is_a(vm, args[1], as_class(args[0])));
+}
+
+static Value method_subclasscheck(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    if (!vm_args_simple(vm, "__subclasscheck__", nargs, kwnames, 2, 2)) return NULL_VALUE;
+    return from_bool(is_class(args[1]) && class_is_subclass(as_class(args[1]), as_class(args[0])));
+}
+
 const Method class_methods[] = {
+    {"__instancecheck__", method_instancecheck, 0},
+    {"__subclasscheck__", method_subclasscheck, 0},
     {"__name__", get_name, METHOD_PROPERTY},
     {"__qualname__", get_qualname, METHOD_PROPERTY},
     {"__module__", get_module, METHOD_PROPERTY},

@@ -57,21 +57,56 @@ static size_t run_end(const Str *s, size_t offset, size_t position, uint32_t lim
     return position;
 }
 
-static void cannot_encode(Vm *vm, const Str *s, Encoding encoding, size_t offset, size_t position) {
-    uint32_t c, limit = encoding == ASCII ? 0x80 : 0x100;
+/* Raises with the five arguments of a UnicodeError; takes `object` and the text. */
+static void raise_unicode(Vm *vm, ExceptionId id, Encoding encoding, Value object, size_t start,
+                          size_t end, Value reason) {
+    Value args[5] = {str_from(vm, encoding_names[encoding]), object, from_int((int64_t)start),
+                     from_int((int64_t)end), reason};
+    Value e = vm_call(vm, FROM_OBJ(vm->exc[id]), args, 5, NULL);
+    for (int i = 0; i < 5; i++)
+        decref(args[i]);
+    if (!is_null(e)) vm_raise_value(vm, e);
+    decref(e);
+}
+
+/* What such an exception says, of the exception's arguments. */
+Value unicode_error_str(Vm *vm, const Value *args) {
+    const char *encoding = is_str(args[0]) ? as_str(args[0])->data : "?";
+    const char *reason = is_str(args[4]) ? as_str(args[4])->data : "?";
+    int64_t start = as_int(args[2]), end = as_int(args[3]);
+    bool decoding = has_flag(args[1], CLASS_BYTES);
+    if (end != start + 1)
+        return str_printf(vm, "'%s' codec can't %s in position %lld-%lld: %s", encoding,
+                          decoding ? "decode bytes" : "encode characters", (long long)start,
+                          (long long)end - 1, reason);
     Buf shown = {0};
-    size_t end = run_end(s, offset, position, limit);
-    utf8_decode(s->data + offset, s->size - offset, &c);
-    put_escape(&shown, c);
-    if (end == position + 1)
-        vm_raise(vm, EXC_UnicodeEncodeError,
-                 "'%s' codec can't encode character '%s' in position %zu: ordinal not in range(%u)",
-                 encoding_names[encoding], buf_text(&shown), position, limit);
-    else
-        vm_raise(vm, EXC_UnicodeEncodeError,
-                 "'%s' codec can't encode characters in position %zu-%zu: ordinal not in range(%u)",
-                 encoding_names[encoding], position, end - 1, limit);
+    if (decoding) {
+        const Bytes *bytes = (const Bytes *)(const void *)args[1].o;
+        bool inside = start >= 0 && (size_t)start < bytes->size;
+        buf_printf(&shown, "0x%02x", inside ? bytes->data[start] : 0U);
+    } else {
+        uint32_t c = 0;
+        const Str *s = as_str(args[1]);
+        if (start >= 0 && (size_t)start < s->length) {
+            size_t offset = str_offset(s, (size_t)start);
+            utf8_decode(s->data + offset, s->size - offset, &c);
+        }
+        put_escape(&shown, c);
+    }
+    Value text = str_printf(vm,
+                            decoding ? "'%s' codec can't decode byte %s in position %lld: %s"
+                                     : "'%s' codec can't encode character '%s' in position "
+                                       "%lld: %s",
+                            encoding, buf_text(&shown), (long long)start, reason);
     buf_free(&shown);
+    return text;
+}
+
+static void cannot_encode(Vm *vm, const Str *s, Encoding encoding, size_t offset, size_t position) {
+    uint32_t limit = encoding == ASCII ? 0x80 : 0x100;
+    size_t end = run_end(s, offset, position, limit);
+    raise_unicode(vm, EXC_UnicodeEncodeError, encoding, NEW_REF((uintptr_t)s), position, end,
+                  str_printf(vm, "ordinal not in range(%u)", limit));
 }
 
 Value str_to_bytes(Vm *vm, const Str *s, Value encoding_name, Value errors) {
@@ -138,14 +173,8 @@ static size_t character_length(Encoding encoding, const unsigned char *p, size_t
 
 static void cannot_decode(Vm *vm, Encoding encoding, const Bytes *b, size_t at, size_t bad,
                           const char *why) {
-    if (bad == 1)
-        vm_raise(vm, EXC_UnicodeDecodeError,
-                 "'%s' codec can't decode byte 0x%02x in position %zu: %s",
-                 encoding_names[encoding], b->data[at], at, why);
-    else
-        vm_raise(vm, EXC_UnicodeDecodeError,
-                 "'%s' codec can't decode bytes in position %zu-%zu: %s", encoding_names[encoding],
-                 at, at + bad - 1, why);
+    raise_unicode(vm, EXC_UnicodeDecodeError, encoding,
+                  bytes_new(vm, (const char *)b->data, b->size), at, at + bad, str_from(vm, why));
 }
 
 Value bytes_to_str(Vm *vm, const Bytes *b, Value encoding_name, Value errors) {

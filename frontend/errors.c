@@ -82,6 +82,14 @@ Exception *exception_new(Vm *vm, Class *cls, Value message) {
     return e;
 }
 
+/* Whether the arguments are those of the kind that codecs raise. */
+static bool is_unicode_error(Vm *vm, const Exception *e) {
+    const Tuple *args = as_tuple(e->args);
+    return class_is_subclass(e->gc.base.cls, vm->exc[EXC_UnicodeError]) && args->count == 5 &&
+           (is_str(args->items[1]) || has_flag(args->items[1], CLASS_BYTES)) &&
+           is_int(args->items[2]) && is_int(args->items[3]);
+}
+
 static Value exception_str(Vm *vm, Value self) {
     const Tuple *args = as_tuple(as_exception(self)->args);
     if (args->count == 0) return NEW_REF(vm->empty_str);
@@ -99,6 +107,7 @@ static Value exception_str(Vm *vm, Value self) {
         buf_free(&buf);
         return NULL_VALUE;
     }
+    if (is_unicode_error(vm, as_exception(self))) return unicode_error_str(vm, args->items);
     if (args->count > 1) return vm_repr(vm, as_exception(self)->args);
     if (class_is_subclass(self.o->cls, vm->exc[EXC_KeyError])) return vm_repr(vm, args->items[0]);
     return vm_str(vm, args->items[0]);
@@ -125,6 +134,27 @@ static Value or_none(Value v) {
     return is_null(v) ? NONE : incref(v);
 }
 
+/* The `name` and `obj` of what was not found. */
+static bool missing_part(Vm *vm, const Exception *e, const Str *name, Value *out) {
+    const Class *cls = e->gc.base.cls;
+    bool is_name = str_equals(name, "name"), is_object = str_equals(name, "obj");
+    if (!is_name && !is_object) return false;
+    if (class_is_subclass(cls, vm->exc[EXC_NameError]) && is_name) {
+        *out = or_none(e->value);
+        return true;
+    }
+    if (!class_is_subclass(cls, vm->exc[EXC_AttributeError])) return false;
+    *out = is_tuple(e->value) ? incref(as_tuple(e->value)->items[is_object]) : NONE;
+    return true;
+}
+
+/* ImportError takes `name` and `path` by keyword. */
+static Value import_part(Value self, Str *name) {
+    const Dict *dict = *obj_dict_slot(self.o);
+    Value v = dict ? dict_get((Dict *)(uintptr_t)dict, name) : NULL_VALUE;
+    return or_none(v);
+}
+
 static Value exception_getattr(Vm *vm, Value self, Str *name) {
     Exception *e = as_exception(self);
     const Names *n = &vm->names;
@@ -132,7 +162,7 @@ static Value exception_getattr(Vm *vm, Value self, Str *name) {
     if (name == n->cause_) return or_none(e->cause);
     if (name == n->context_) return or_none(e->context);
     if (name == n->suppress_context_) return from_bool(e->suppress_context);
-    if (name == n->traceback_) return NONE;
+    if (name == n->traceback_) return traceback_of(vm, self);
     const Class *cls = self.o->cls;
     const Tuple *args = as_tuple(e->args);
     if (str_equals(name, "value") && class_is_subclass(cls, vm->exc[EXC_StopIteration]))
@@ -145,7 +175,16 @@ static Value exception_getattr(Vm *vm, Value self, Str *name) {
             if (str_equals(name, parts[i]))
                 return args->count >= 2 && i < args->count ? incref(args->items[i]) : NONE;
     }
-    if (class_is_subclass(cls, vm->exc[EXC_NameError]) && str_equals(name, "name")) return NONE;
+    if (is_unicode_error(vm, e)) {
+        const char *const parts[] = {"encoding", "object", "start", "end", "reason"};
+        for (size_t i = 0; i < 5; i++)
+            if (str_equals(name, parts[i])) return incref(args->items[i]);
+    }
+    if (class_is_subclass(cls, vm->exc[EXC_ImportError]) &&
+        (str_equals(name, "name") || str_equals(name, "path")))
+        return import_part(self, name);
+    Value part;
+    if (missing_part(vm, e, name, &part)) return part;
     return vm_generic_getattr(vm, self, name);
 }
 
@@ -168,7 +207,10 @@ static bool exception_setattr(Vm *vm, Value self, Str *name, Value value) {
         e->suppress_context = vm_truth(vm, value) == 1;
         return true;
     }
-    if (name == n->traceback_) return true;
+    if (name == n->traceback_) {
+        if (is_none(value)) e->trace.count = 0;
+        return true;
+    }
     return vm_generic_setattr(vm, self, name, value);
 }
 
@@ -408,12 +450,14 @@ static void report_one(Vm *vm, Value exception) {
     }
     Dict *dict = *obj_dict_slot(exception.o);
     Value hint = dict ? dict_get_text(vm, dict, "__hint__") : NULL_VALUE;
-    if (is_str(hint))
-        report(vm->sources, SEVERITY_HINT, (Span){0}, "did you mean '%s'?", as_str(hint)->data);
+    const char *near = is_str(hint) ? as_str(hint)->data : NULL;
+    if (class_is_subclass(exception.o->cls, vm->exc[EXC_AttributeError]) && is_tuple(e->value))
+        near = vm_near_attribute(vm, as_tuple(e->value)->items[1],
+                                 as_str(as_tuple(e->value)->items[0]));
+    if (near) report(vm->sources, SEVERITY_HINT, (Span){0}, "did you mean '%s'?", near);
     Value advice = dict ? dict_get_text(vm, dict, "__advice__") : NULL_VALUE;
     if (is_str(advice)) report(vm->sources, SEVERITY_HINT, (Span){0}, "%s", as_str(advice)->data);
-    const char *more =
-        is_str(hint) || is_str(advice) ? NULL : advice_for(buf_text(&text), vm->silent);
+    const char *more = near || is_str(advice) ? NULL : advice_for(buf_text(&text), vm->silent);
     if (more) report(vm->sources, SEVERITY_HINT, (Span){0}, "%s", more);
     buf_free(&text);
     Value notes = dict ? dict_get(dict, vm->names.notes_) : NULL_VALUE;

@@ -250,22 +250,45 @@ static FILE *open_stream(Vm *vm, const char *path, const char *mode) {
 }
 
 /* open(file, mode='r', …) */
+/* A path as text: str, bytes, or what __fspath__ gives. */
+static Value path_text(Vm *vm, Value path) {
+    if (is_str(path)) return incref(path);
+    if (has_flag(path, CLASS_BYTES))
+        return bytes_to_str(vm, (Bytes *)(void *)path.o, NULL_VALUE, NULL_VALUE);
+    bool found;
+    Value text = call_dunder(vm, path, vm->names.fspath_, NULL, 0, &found);
+    if (found && (is_null(text) || is_str(text))) return text;
+    decref(text);
+    return vm_raise(vm, EXC_TypeError, "expected str, bytes or os.PathLike object, not %s",
+                    vm_class_name(vm, path));
+}
+
+static size_t count_of(const char *text, const char *characters) {
+    size_t count = 0;
+    for (; *text; text++)
+        count += strchr(characters, *text) != NULL;
+    return count;
+}
+
 Value builtin_open(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     Value out[6];
     if (!vm_args(vm, "open", "file mode? buffering? encoding? errors? newline?", args, nargs,
                  kwnames, out))
         return NULL_VALUE;
-    Value path = is_str(out[0]) ? incref(out[0]) : vm_str(vm, out[0]);
+    Value path = path_text(vm, out[0]);
     if (is_null(path)) return path;
     const char *mode = is_null(out[1]) ? "r" : vm_to_text(vm, out[1], "mode");
     File *f = NULL;
     if (mode) {
-        bool known = strspn(mode, "rwaxbt+") == strlen(mode) && strpbrk(mode, "rwax");
+        bool known = strspn(mode, "rwaxbt+") == strlen(mode), one = count_of(mode, "rwax") == 1;
         bool plus = strchr(mode, '+') != NULL;
         if (vm->before_effect && !strchr(mode, 'r')) vm->before_effect(vm);
-        FILE *stream = known ? open_stream(vm, as_str(path)->data, mode) : NULL;
+        FILE *stream = known && one ? open_stream(vm, as_str(path)->data, mode) : NULL;
         if (!known) {
             vm_raise(vm, EXC_ValueError, "invalid mode: '%s'", mode);
+        } else if (!one) {
+            vm_raise(vm, EXC_ValueError, "%s",
+                     "must have exactly one of create/read/write/append mode");
         } else if (!stream) {
             vm_raise_os(vm, errno, as_str(path)->data);
         } else {

@@ -112,6 +112,13 @@ static Value function_getattr(Vm *vm, Value self, Str *name) {
                              f->kwdefaults[i]);
         return FROM_OBJ(made);
     }
+    if (name == n->closure_) {
+        if (f->closure_count == 0) return NONE;
+        Value cells = tuple_new(vm, (size_t)f->closure_count);
+        for (int i = 0; i < f->closure_count; i++)
+            as_tuple(cells)->items[i] = NEW_REF(f->closure[i]);
+        return cells;
+    }
     if (name == n->code_) return incref(self); /* co_varnames and friends are read from it */
     if (str_equals(name, "co_argcount")) return from_int(f->code->positional_count);
     if (str_equals(name, "co_name")) return NEW_REF(f->name);
@@ -189,7 +196,9 @@ static Value native_call(Vm *vm, Value self, const Value *args, int nargs, const
             return vm_raise(vm, EXC_TypeError, "unbound method %s.%s() needs an argument",
                             native->owner->name, native->name);
         return vm_raise(vm, EXC_TypeError,
-                        "descriptor '%s' for '%s' objects doesn't apply to a '%s' object",
+                        strncmp(native->name, "__", 2) == 0
+                            ? "descriptor '%s' requires a '%s' object but received a '%s'"
+                            : "descriptor '%s' for '%s' objects doesn't apply to a '%s' object",
                         native->name, native->owner->name, vm_class_name(vm, args[0]));
     }
     vm->native_data = native->data;
@@ -317,7 +326,17 @@ static bool method_hash(Vm *vm, Value self, int64_t *out) {
     return true;
 }
 
-const Slots method_slots = {.dealloc = method_dealloc,
+static Value method_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)cls;
+    if (!vm_args_simple(vm, "method", nargs, kwnames, 2, 2)) return NULL_VALUE;
+    if (!vm_class_of(vm, args[0])->slots.call)
+        return vm_raise(vm, EXC_TypeError, "first argument must be callable");
+    return bound_method_new(vm, args[0], args[1]);
+}
+
+const Slots method_slots = {.create = method_create,
+                            .init = ready_init,
+                            .dealloc = method_dealloc,
                             .traverse = method_traverse,
                             .call = method_call,
                             .repr = method_repr,
@@ -377,7 +396,7 @@ static bool property_set(Vm *vm, Value self, Value instance, Value value) {
     Value function = is_null(value) ? p->del : p->set;
     if (is_null(function)) {
         vm_raise(vm, EXC_AttributeError, "property '%s' of '%s' object has no %s",
-                 accessor_name(vm, p->get), vm_class_name(vm, instance),
+                 p->name ? p->name->data : accessor_name(vm, p->get), vm_class_name(vm, instance),
                  is_null(value) ? "deleter" : "setter");
         return false;
     }
@@ -631,4 +650,13 @@ static void cell_clear(Obj *self) {
     clear_value(&((Cell *)(void *)self)->value);
 }
 
-const Slots cell_slots = {.dealloc = cell_dealloc, .traverse = cell_traverse, .clear = cell_clear};
+static Value cell_getattr(Vm *vm, Value self, Str *name) {
+    Value held = ((Cell *)(void *)self.o)->value;
+    if (!str_equals(name, "cell_contents")) return vm_generic_getattr(vm, self, name);
+    return is_null(held) ? vm_raise(vm, EXC_ValueError, "Cell is empty") : incref(held);
+}
+
+const Slots cell_slots = {.dealloc = cell_dealloc,
+                          .traverse = cell_traverse,
+                          .clear = cell_clear,
+                          .getattr = cell_getattr};

@@ -30,6 +30,9 @@ static Value unknown_module(Vm *vm, const char *name) {
         if (words[i][0] != '_' && !strchr(words[i], '.'))
             buf_printf(&list, "%s%s", list.size ? ", " : "", words[i]);
     vm_raise(vm, EXC_ModuleNotFoundError, "No module named '%s'", name);
+    Value name_text = str_from(vm, name);
+    vm_setattr_text(vm, vm->raised, "name", name_text);
+    decref(name_text);
     vm_add_hint(vm, near);
     Dict **dict = obj_dict_slot(vm->raised.o);
     if (!*dict) *dict = dict_new(vm);

@@ -520,7 +520,7 @@ Value vm_run(Vm *vm, Frame *frame) {
                           ? spread_into(vm, in->a ? sp[-3] : NULL_VALUE, as_list(into), from)
                       : in->op == OP_SET_UPDATE ? set_update(vm, as_set(into), from)
                       : in->a                   ? merge_keywords(vm, sp[-4], as_dict(into), from)
-                                                : dict_update(vm, as_dict(into), from);
+                                                : spread_mapping(vm, as_dict(into), from);
             decref(POP());
             if (!ok) goto error;
             break;
@@ -741,8 +741,9 @@ Value vm_run(Vm *vm, Frame *frame) {
             break;
         }
         case OP_WITH_EXCEPT: {
-            Value given[3] = {FROM_OBJ(sp[-1].o->cls), sp[-1], NONE};
+            Value given[3] = {FROM_OBJ(sp[-1].o->cls), sp[-1], traceback_of(vm, sp[-1])};
             Value result = vm_call(vm, sp[-3], given, 3, NULL);
+            decref(given[2]);
             if (is_null(result)) goto error;
             PUSH(result);
             break;

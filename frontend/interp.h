@@ -75,6 +75,7 @@ Value make_function(Vm *vm, Frame *frame, const Code *code, unsigned flags, Valu
 Value make_class(Vm *vm, Function *body, Str *name, const Value *bases, int count, Value kwargs);
 Value call_spread(Vm *vm, Value callable, Value list, Value dict);
 bool merge_keywords(Vm *vm, Value callable, Dict *into, Value mapping);
+bool spread_mapping(Vm *vm, Dict *into, Value mapping);
 bool spread_into(Vm *vm, Value callable, List *into, Value iterable);
 Value is_or_in(Vm *vm, int op, Value a, Value b);
 Value compare_values(Vm *vm, int op, Value a, Value b);

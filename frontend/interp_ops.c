@@ -19,6 +19,7 @@ static Value undefined(Vm *vm, Frame *frame, const Str *name) {
     while (dict_next(vm->builtins, &pos, &key, &value) && count < 512)
         words[count++] = as_str(key)->data;
     vm_raise(vm, EXC_NameError, "name '%s' is not defined", name->data);
+    as_exception(vm->raised)->value = NEW_REF(name);
     vm_add_hint(vm, nearest_word(name->data, words, count));
     return NULL_VALUE;
 }
@@ -336,6 +337,22 @@ bool spread_into(Vm *vm, Value callable, List *into, Value iterable) {
 }
 
 /* `f(**mapping)`: the keywords gathered so far are in `into`. */
+/* {**mapping} */
+bool spread_mapping(Vm *vm, Dict *into, Value mapping) {
+    if (!is_dict(mapping)) {
+        Value keys = vm_getattr_optional(vm, mapping, vm_intern_text(vm, "keys"));
+        bool has_keys = !is_null(keys);
+        decref(keys);
+        if (!has_keys) {
+            if (!vm_failed(vm))
+                vm_raise(vm, EXC_TypeError, "'%s' object is not a mapping",
+                         vm_class_name(vm, mapping));
+            return false;
+        }
+    }
+    return dict_update(vm, into, mapping);
+}
+
 bool merge_keywords(Vm *vm, Value callable, Dict *into, Value mapping) {
     if (!is_dict(mapping)) {
         Value keys = vm_getattr_optional(vm, mapping, vm_intern_text(vm, "keys"));

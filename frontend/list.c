@@ -337,6 +337,13 @@ static bool set_slice(Vm *vm, List *list, Value key, Value value) {
         }
         return true;
     }
+    const Class *given_class = vm_class_of(vm, value);
+    if (!given_class->slots.iter && !given_class->slots.getitem) {
+        vm_raise(vm, EXC_TypeError,
+                 step == 1 ? "can only assign an iterable"
+                           : "must assign iterable to extended slice");
+        return false;
+    }
     if (step == 1) return replace_slice(vm, list, start, count, value);
     Value given = list_from_iterable(vm, value);
     if (is_null(given)) return false;

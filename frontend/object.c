@@ -48,6 +48,7 @@ static void free_object(Vm *vm, Obj *obj) {
         vm->gc_count--;
     }
     if (cls->slots.dealloc) cls->slots.dealloc(obj);
+    if (cls->flags & CLASS_USER) class_clear_members(cls, obj);
     if (cls->dict_offset) {
         Dict *dict = *obj_dict_slot(obj);
         if (dict) DROP(dict);
@@ -98,7 +99,10 @@ static void traverse(Obj *obj, VisitFn visit, void *context) {
         Dict *dict = *obj_dict_slot(obj);
         if (dict) visit((Obj *)dict, context);
     }
-    if (obj->cls->flags & CLASS_USER) visit((Obj *)obj->cls, context);
+    if (obj->cls->flags & CLASS_USER) {
+        class_visit_members(obj->cls, obj, visit, context);
+        visit((Obj *)obj->cls, context);
+    }
 }
 
 enum { GC_REACHABLE = UINT32_MAX };
@@ -136,6 +140,7 @@ size_t vm_collect_cycles(Vm *vm) {
     for (size_t i = 0; i < garbage.count; i++) {
         Obj *obj = garbage.items[i];
         if (obj->cls->slots.clear) obj->cls->slots.clear(obj);
+        if (obj->cls->flags & CLASS_USER) class_clear_members(obj->cls, obj);
         Dict **slot = obj_dict_slot(obj);
         if (slot && *slot) {
             Dict *dict = *slot;

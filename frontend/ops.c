@@ -224,7 +224,9 @@ bool vm_setitem(Vm *vm, Value v, Value key, Value value) {
     Class *cls = vm_class_of(vm, v);
     if (cls->slots.setitem) return cls->slots.setitem(vm, v, key, value);
     vm_raise(vm, EXC_TypeError,
-             is_null(value) ? "'%s' object doesn't support item deletion"
+             is_null(value) ? cls->slots.getitem || cls->flags & CLASS_USER || cls->slots.iter
+                                  ? "'%s' object doesn't support item deletion"
+                                  : "'%s' object does not support item deletion"
                             : "'%s' object does not support item assignment",
              cls->name);
     return false;

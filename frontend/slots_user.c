@@ -50,7 +50,11 @@ static Value user_getattr(Vm *vm, Value self, Str *name) {
             return got;
         return call_own(vm, self, vm->names.getattr_, &key, 1);
     }
-    Value got = vm_generic_find(vm, self, name);
+    const Class *native = self.o->cls; /* its rules come first: a class's, a module's */
+    while (native->flags & CLASS_USER)
+        native = native->base;
+    Value got = native->slots.getattr == vm_generic_getattr ? vm_generic_find(vm, self, name)
+                                                            : native->slots.getattr(vm, self, name);
     if (!is_null(got)) return got;
     if (vm_failed(vm) && !vm_catch(vm, EXC_AttributeError)) return NULL_VALUE;
     return call_own(vm, self, vm->names.getattr_, &key, 1);
@@ -69,7 +73,12 @@ static bool user_setattr(Vm *vm, Value self, Str *name, Value value) {
     Value args[2] = {FROM_OBJ(name), value};
     Str *method = is_null(value) ? vm->names.delattr_ : vm->names.setattr_;
     Value result = call_dunder(vm, self, method, args, is_null(value) ? 1 : 2, &found);
-    if (!found) return vm_generic_setattr(vm, self, name, value);
+    if (!found) {
+        const Class *native = self.o->cls;
+        while (native->flags & CLASS_USER)
+            native = native->base;
+        return native->slots.setattr(vm, self, name, value);
+    }
     decref(result);
     return !is_null(result);
 }

@@ -265,6 +265,8 @@ METHOD(str_count) {
 
 static Value affix(Vm *vm, const char *name, const Value *args, int nargs, const Tuple *kwnames,
                    bool suffix) {
+    if (nargs == 1)
+        return vm_raise(vm, EXC_TypeError, "%s() takes at least 1 argument (0 given)", name);
     EXPECT(name, 1, 3)
     Region r;
     if (!region(vm, s, args, nargs, &r)) return NULL_VALUE;
@@ -352,8 +354,11 @@ static Value strip(Vm *vm, const char *name, const Value *args, int nargs, const
                    bool left, bool right) {
     EXPECT(name, 0, 1)
     const Str *chars = NULL;
-    if (nargs == 2 && !is_none(args[1]) && !(chars = text_arg(vm, args[1], name)))
-        return NULL_VALUE;
+    if (nargs == 2 && !is_none(args[1])) {
+        if (!is_str(args[1]))
+            return vm_raise(vm, EXC_TypeError, "%s arg must be None or str", name);
+        chars = as_str(args[1]);
+    }
     size_t from = 0, to = s->size;
     uint32_t c;
     while (left && from < to) {

@@ -202,7 +202,8 @@ struct Class {
     Tuple *mro;
     Dict *dict;
     size_t instance_size;
-    size_t dict_offset; /* where an instance's Dict * lies; 0: none */
+    size_t dict_offset;                 /* where an instance's Dict * lies; 0: none */
+    size_t member_offset, member_count; /* the Values of the names in its own __slots__ */
     unsigned flags;
     uint32_t version;        /* changes when an attribute lookup may give another answer */
     VEC(Class *) subclasses; /* not owned */
@@ -340,6 +341,7 @@ typedef struct BoundMethod {
 typedef struct Property {
     GcObj gc;
     Value get, set, del, doc;
+    Str *name;           /* of the attribute, once a class has it; NULL: none; lives as the Vm */
     NativeFn native_get; /* a property of a native class */
 } Property;
 typedef struct Wrapper {
@@ -364,7 +366,8 @@ typedef struct Exception {
     Value args; /* a tuple */
     Value cause, context;
     bool suppress_context;
-    Value value;           /* StopIteration's value, SystemExit's code, KeyError's key */
+    Value value; /* StopIteration's value, SystemExit's code; of an AttributeError name and
+                    object, of a NameError the name */
     VEC(TraceEntry) trace; /* innermost first */
 } Exception;
 

@@ -102,6 +102,8 @@ typedef enum ExceptionId {
     X(NATIVE, "builtin_function_or_method")                                                        \
     X(METHOD, "method")                                                                            \
     X(PROPERTY, "property")                                                                        \
+    X(TRACEBACK, "traceback")                                                                      \
+    X(MEMBER, "member_descriptor")                                                                 \
     X(STATICMETHOD, "staticmethod")                                                                \
     X(CLASSMETHOD, "classmethod")                                                                  \
     X(SUPER, "super")                                                                              \

@@ -26,6 +26,17 @@ void class_init(Vm *vm);
 extern const Slots class_slots;
 extern const Method class_methods[];
 
+/* member.c */
+size_t member_size(void);
+void class_visit_members(const Class *cls, Obj *obj, VisitFn visit, void *context);
+void class_clear_members(const Class *cls, Obj *obj);
+/* Makes descriptors of a new class's __slots__; *wants_dict: instances have a __dict__ too. */
+bool class_add_members(Vm *vm, Class *cls, bool *wants_dict);
+
+/* traceback.c */
+size_t traceback_size(void);
+Value traceback_of(Vm *vm, Value exception); /* None: it passed nowhere */
+
 /* slots.c */
 Value slot_wrapper(Class *cls, Str *name);
 void slots_apply_user(Class *cls, const Class *definer);
@@ -40,6 +51,7 @@ Value call_dunder(Vm *vm, Value self, Str *name, const Value *args, int nargs, b
 bool vm_load_method(Vm *vm, Value v, Str *name, Value *function, bool *has_self);
 Value vm_generic_find(Vm *vm, Value v, Str *name);
 Str *vm_name(Vm *vm, Value v, const char *what);
+const char *vm_near_attribute(Vm *vm, Value v, Str *name);
 
 /* errors.c */
 void exceptions_init(Vm *vm);
@@ -63,6 +75,7 @@ Value str_percent(Vm *vm, Str *format, Value args);
 Value str_encode(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value str_to_bytes(Vm *vm, const Str *s, Value encoding, Value errors);
 Value bytes_to_str(Vm *vm, const Bytes *b, Value encoding, Value errors);
+Value unicode_error_str(Vm *vm, const Value *args);
 Value bytes_decode(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 Value str_format_method(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);
 void str_repr_to(const Str *s, Buf *out);
@@ -161,7 +174,7 @@ extern const Slots int_slots, bool_slots, float_slots, str_slots, str_iterator_s
     range_slots, range_iterator_slots, slice_slots, sequence_iterator_slots, reversed_slots,
     enumerate_slots, zip_slots, map_slots, filter_slots, callable_iterator_slots, function_slots,
     native_slots, method_slots, property_slots, staticmethod_slots, classmethod_slots, super_slots,
-    cell_slots, generator_slots, file_slots;
+    cell_slots, generator_slots, file_slots, member_slots, traceback_slots;
 extern const Method int_methods[], float_methods[], str_methods[], bytes_methods[],
     bytearray_methods[], list_methods[], tuple_methods[], dict_methods[], dict_view_methods[],
     set_methods[], frozenset_methods[], range_methods[], slice_methods[],

@@ -125,8 +125,11 @@ MODULE_FUNCTION(sys_exc_info) {
     if (is_exception(vm->handled)) {
         parts[0] = FROM_OBJ(vm->handled.o->cls);
         parts[1] = vm->handled;
+        parts[2] = vm_getattr(vm, vm->handled, vm->names.traceback_);
     }
-    return tuple_from(vm, parts, 3);
+    Value info = tuple_from(vm, parts, 3);
+    decref(parts[2]);
+    return info;
 }
 
 bool module_sys(Vm *vm, ModuleObj *module) {
