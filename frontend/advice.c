@@ -54,7 +54,6 @@ static const struct {
 } modules[] = {
     {"numpy", "use torch's tensors: torch.tensor, torch.arange, torch.linspace, ..."},
     {"matplotlib", "print the numbers, or write them to a file and plot that"},
-    {"tqdm", "print a line now and then instead"},
     {"re", "use the methods of str: split, find, partition, replace, ..."},
 };
 

@@ -121,6 +121,11 @@ static Value function_getattr(Vm *vm, Value self, Str *name) {
     }
     if (name == n->code_) return incref(self); /* co_varnames and friends are read from it */
     if (str_equals(name, "co_argcount")) return from_int(f->code->positional_count);
+    if (str_equals(name, "co_posonlyargcount")) return from_int(f->code->positional_only_count);
+    if (str_equals(name, "co_kwonlyargcount")) return from_int(f->code->keyword_only_count);
+    if (str_equals(name, "co_flags")) /* CPython's numbers of CODE_VARARGS and CODE_KWARGS */
+        return from_int((f->code->flags & CODE_VARARGS ? 4 : 0) +
+                        (f->code->flags & CODE_KWARGS ? 8 : 0));
     if (str_equals(name, "co_name")) return NEW_REF(f->name);
     if (str_equals(name, "co_varnames")) {
         CodeData *data = code_data(vm, f->code);

@@ -89,30 +89,59 @@ static bool is_ready(const Tensor *x) {
     return lazy_data(x->var->storage->value)->value && !tensor_requires_grad(x);
 }
 
-/* _stack_rows([x, ...]): torch.stack of tensors of one type */
-static Value stack_rows_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
-    const Value *items;
-    size_t count;
-    if (!vm_args_simple(vm, "_stack_rows", nargs, kwnames, 1, 1)) return NULL_VALUE;
-    if (!vm_items(args[0], &items, &count) || count == 0) return NONE;
-    for (size_t i = 0; i < count; i++)
-        if (!is_tensor(ts, items[i]) || !is_ready(as_tensor(items[i])) ||
-            !type_equal(&as_tensor(items[i])->type, &as_tensor(items[0])->type))
-            return NONE;
-    const Type *one = &as_tensor(items[0])->type;
-    if (one->rank == MAX_RANK) return NONE;
-    Type type = {.dtype = one->dtype, .rank = one->rank + 1, .dim = {(int64_t)count}};
-    memcpy(type.dim + 1, one->dim, (size_t)one->rank * sizeof *one->dim);
-    if (!type_valid(&type)) return NONE;
+/* Whether the tensors are ready, and alike but for the sizes of dim 0; these add up to *rows. */
+static bool all_ready(TensorState *ts, const Value *items, size_t count, int64_t *rows) {
+    *rows = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_tensor(ts, items[i]) || !is_ready(as_tensor(items[i]))) return false;
+        Type type = as_tensor(items[i])->type;
+        if (type.rank) {
+            *rows += type.dim[0];
+            type.dim[0] = as_tensor(items[0])->type.dim[0];
+        }
+        if (!type_equal(&type, &as_tensor(items[0])->type)) return false;
+    }
+    return count > 0;
+}
+
+static bool same_sizes(const Value *items, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (!type_same_shape(&as_tensor(items[i])->type, &as_tensor(items[0])->type)) return false;
+    return true;
+}
+
+Value join_ready(TensorState *ts, const Value *items, size_t count, bool fresh) {
+    int64_t rows;
+    if (!all_ready(ts, items, count, &rows)) return NULL_VALUE;
+    Type type = as_tensor(items[0])->type;
+    if (fresh) {
+        if (type.rank == MAX_RANK || !same_sizes(items, count)) return NULL_VALUE;
+        memmove(type.dim + 1, type.dim, (size_t)type.rank++ * sizeof *type.dim);
+        type.dim[0] = (int64_t)count;
+    } else {
+        if (type.rank == 0) return NULL_VALUE;
+        type.dim[0] = rows;
+    }
+    if (!type_valid(&type)) return NULL_VALUE;
     Buffer *buffer = buffer_new(ts, type_bytes(&type));
     unsigned char *to = buffer->bytes;
     for (size_t i = 0; i < count; i++) {
         Elements from;
-        NNC_CHECK(elements_of(ts, as_tensor(items[i]), &from), "a sample's value is gone");
-        to = copy_from(to, one, &from, from.bytes, 0);
+        const Tensor *x = as_tensor(items[i]);
+        NNC_CHECK(elements_of(ts, x, &from), "a sample's value is gone");
+        to = copy_from(to, &x->type, &from, from.bytes, 0);
     }
     return tensor_from_buffer(ts, type, buffer);
+}
+
+/* _stack_rows([x, ...]): torch.stack of tensors of one type */
+static Value stack_rows_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    const Value *items;
+    size_t count;
+    if (!vm_args_simple(vm, "_stack_rows", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    if (!vm_items(args[0], &items, &count)) return NONE;
+    Value joined = join_ready(tensor_state(vm), items, count, true);
+    return is_null(joined) ? NONE : joined;
 }
 
 const TensorFunction BATCH_FUNCTIONS[] = {

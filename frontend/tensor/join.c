@@ -48,9 +48,14 @@ static bool check_parts(TensorState *ts, const Value *items, size_t count, int d
     return true;
 }
 
-/* Joins along `dim`; with `fresh` each part gets that dim, of size 1, first. */
+/* Joins along `dim`; with `fresh` each part gets that dim, of size 1, first. What is there already
+ * is joined at once: graphs then don't depend on which parts are the same (samples of a memory). */
 static Value join(TensorState *ts, const Value *items, size_t count, int dim, bool fresh,
                   const char *fn_name) {
+    if (dim == 0 && !ts->policy.compiling) {
+        Value joined = join_ready(ts, items, count, fresh);
+        if (!is_null(joined)) return joined;
+    }
     Promotion p;
     promote_init(&p);
     for (size_t i = 0; i < count; i++)

@@ -294,6 +294,9 @@ Value tensor_where(TensorState *ts, Value c, Value a, Value b);
 bool tensor_copy(TensorState *ts, Tensor *to, Value from, const char *fn_name);
 Value tensor_item(TensorState *ts, Tensor *x);
 Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype);
+/* torch.cat or (fresh) torch.stack, along dim 0, of tensors of one dtype whose values are there and
+ * want no gradients; null without an error where they aren't. */
+Value join_ready(TensorState *ts, const Value *items, size_t count, bool fresh);
 Value tensor_like_list(TensorState *ts, const Type *type, const unsigned char *bytes);
 
 /* f(*sizes, dtype=, device=, requires_grad=, generator=) or f(size, fill_value, ...): out gets

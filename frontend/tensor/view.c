@@ -185,18 +185,47 @@ static bool unit_steps(const ViewStep *step) {
     return true;
 }
 
+static bool only_moves(Op op) {
+    return (op_info(op)->traits & TRAIT_MOVEMENT) &&
+           (op_info(op)->arity == 1 || op == OP_dynamic_slice);
+}
+
+/* Data, or data that is only moved about. */
+static bool is_moved_data(const LazyNode *node) {
+    while (node->kind == LAZY_OP && !node->value && !node->requires_grad && node->inputs &&
+           only_moves(node->op))
+        node = node->inputs[0];
+    return node->kind == LAZY_LEAF || (node->value && !node->requires_grad);
+}
+
 /* Whether a slice's starts are operands of the graph: so that walking over a data set by batches
  * meets one graph. Only data asks for it; slices of what is still to be computed stay foldable. */
 static bool starts_vary(TensorState *ts, const ViewStep *step, const LazyNode *node) {
-    bool data = node->kind == LAZY_LEAF || (node->value && !node->requires_grad);
-    return !ts->policy.compiling && data && unit_steps(step);
+    return !ts->policy.compiling && unit_steps(step) && is_moved_data(node);
+}
+
+/* The starts of a slice of `*node`; where that is such a slice itself, they are counted in what it
+ * is of, which takes its place. */
+static LazyNode *slice_starts(TensorState *ts, const ViewStep *step, LazyNode **node) {
+    int64_t starts[MAX_RANK];
+    int rank = step->type.rank;
+    memcpy(starts, step->start, sizeof starts);
+    LazyNode *from = *node;
+    if (from->kind == LAZY_OP && from->op == OP_dynamic_slice && !from->value &&
+        from->inputs[1]->value) {
+        for (int i = 0; i < rank; i++)
+            starts[i] += ((const int64_t *)(const void *)from->inputs[1]->value->bytes)[i];
+        *node = lazy_ref(from->inputs[0]);
+        lazy_unref(ts, from);
+    }
+    return lazy_indices(ts, starts, rank);
 }
 
 static LazyNode *apply_slice(TensorState *ts, const ViewStep *step, LazyNode *node) {
     if (type_equal(&step->from, &step->type)) return node;
     if (!starts_vary(ts, step, node))
         return lazy_slice(ts, node, step->start, step->type.dim, step->step);
-    LazyNode *starts = lazy_indices(ts, step->start, step->type.rank);
+    LazyNode *starts = slice_starts(ts, step, &node);
     LazyNode *inputs[2] = {node, starts};
     Attr attr = attr_ints(ATTR_size, step->type.dim, step->type.rank);
     LazyNode *slice = lazy_op(ts, OP_dynamic_slice, inputs, 2, &attr, 1);
