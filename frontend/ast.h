@@ -166,12 +166,10 @@ struct FunctionDef {
     size_t keyword_only_count;
     bool has_varargs, has_kwargs;
     bool is_lambda;
-    bool is_lazy;  /* body not parsed yet: body_span holds its text, body is empty */
     Expr *returns; /* annotation */
     Block body;    /* lambda: one STMT_RETURN */
     Span body_span;
     Exprs decorators;
-    Name *class_name; /* lazy bodies: the class around, for names like __x; NULL: none */
 };
 
 typedef struct ClassDef {

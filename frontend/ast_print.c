@@ -416,7 +416,7 @@ static bool put_compound(Buf *out, const Stmt *stmt, int level) {
         put_parameters(out, stmt->as.function);
         if (stmt->as.function->returns) buf_puts(out, " ->");
         if (stmt->as.function->returns) put_optional(out, stmt->as.function->returns);
-        buf_puts(out, stmt->as.function->is_lazy ? " lazy\n" : "\n");
+        buf_puts(out, "\n");
         put_block(out, stmt->as.function->body, level + 1);
         return true;
     case STMT_CLASS:

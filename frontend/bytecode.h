@@ -14,7 +14,7 @@
  *
  * Module globals live in a table of the module, one entry a name; the code of a module addresses
  * entries by index (module_names gives the first entries' names, in order). The VM may add entries
- * behind (setattr on the module, star imports, lazy bodies). LOAD_GLOBAL of an unset entry looks
+ * behind (setattr on the module, star imports). LOAD_GLOBAL of an unset entry looks
  * the name up among the builtins, then fails with NameError.
  *
  * An instruction has four operands: a (8 bits), b (16 bits), c (32 bits, signed). Jump targets are
@@ -30,9 +30,8 @@
  * Generators: a Code with CODE_GENERATOR makes a generator object when called; its frame is kept
  * between resumptions. RETURN ends it (StopIteration with the value).
  *
- * Lazy bodies: instruction_count == 0 means that the body was not compiled yet: call
- * compile_body() before the first call goes on. Parameters and captures are valid before that;
- * flags (CODE_GENERATOR), local_count and the rest are not.
+ * Codes of the prelude come from an image made when nnc was built (image.h). Their names and
+ * constants are made when they first run: code_ready() comes before any use of these.
  *
  * Stack effects are written (before -- after), top of the stack to the right. */
 #ifndef NNC_FRONTEND_BYTECODE_H
@@ -244,7 +243,8 @@ enum {
     CODE_CLASS = 16, /* class body; RETURNs None */
 };
 
-typedef struct CodeOrigin CodeOrigin; /* the compiler's: what a lazy body needs */
+typedef struct Image Image; /* image.h */
+typedef struct ImageCode ImageCode;
 
 struct Code {
     Name *name;           /* "f", "<lambda>", "<module>", "<genexpr>" */
@@ -256,24 +256,26 @@ struct Code {
     uint32_t parameter_count; /* all of them, *args and **kwargs included */
     uint32_t local_count, free_count;
     uint32_t max_stack;
-    uint32_t cache_count;      /* inline caches the instructions name */
-    int32_t class_cell;        /* CODE_CLASS: slot of the __class__ cell; -1: none */
-    const Const *doc;          /* CONST_STRING; NULL: none */
-    Name **slot_names;         /* local_count + free_count; temporaries are NULL */
-    uint32_t *captures;        /* free_count slots of the enclosing frame (cells) */
-    Instruction *instructions; /* the VM may rewrite operands in place (quickening) */
-    CodeSpan *spans;           /* one an instruction */
+    uint32_t cache_count;     /* inline caches the instructions name */
+    int32_t class_cell;       /* CODE_CLASS: slot of the __class__ cell; -1: none */
+    const Const *doc;         /* CONST_STRING; NULL: none */
+    Name **slot_names;        /* local_count + free_count; temporaries are NULL */
+    const uint32_t *captures; /* free_count slots of the enclosing frame (cells) */
+    const Instruction *instructions;
+    const CodeSpan *spans; /* one an instruction */
     uint32_t instruction_count;
     const Const *consts;
     uint32_t const_count;
     Name **names;
     uint32_t name_count;
-    HandlerRange *handlers;
+    const HandlerRange *handlers;
     uint32_t handler_count;
     Name **module_names; /* CODE_MODULE: global table entries in order */
     uint32_t module_name_count;
-    CodeOrigin *origin; /* lazy bodies; NULL otherwise */
-    void *vm;           /* the VM's own: const values, caches; NULL at first */
+    const Image
+        *image; /* where the names and constants are still to come from; NULL: all is here */
+    const ImageCode *row;
+    void *vm; /* the VM's own: const values, caches; NULL at first */
 };
 
 const char *opcode_name(Opcode op);

@@ -2,11 +2,8 @@
  * classes with an __init__ become a frame the loop goes on with; everything else is called here. */
 #include "frontend/interp.h"
 
-/* A body that can't be compiled counts as one: the call then raises. */
-static bool is_generator_function(Vm *vm, Value callee) {
-    const Function *f = (const Function *)(const void *)callee.o;
-    if (f->code->instruction_count == 0 && !code_ready(vm, f->code, f->module)) return true;
-    return f->code->flags & CODE_GENERATOR;
+static bool is_generator_function(Value callee) {
+    return ((const Function *)(const void *)callee.o)->code->flags & CODE_GENERATOR;
 }
 
 /* Calls `callee` (cell top[0]) with args; on CALL_FRAME, *made is a frame ready to run. */
@@ -30,7 +27,7 @@ CallKind start_call(Vm *vm, Value callee, const Value *args, int nargs, const Tu
                          ? class_lookup(cls, vm->names.init_)
                          : NULL_VALUE;
         if (init.tag == TAG_OBJ && init.o->cls == vm->cls[CLS_FUNCTION] &&
-            !is_generator_function(vm, init)) {
+            !is_generator_function(init)) {
             instance = from_obj(vm_alloc(vm, cls));
             stack[0] = instance;
             for (int i = 0; i < nargs; i++)
@@ -41,7 +38,7 @@ CallKind start_call(Vm *vm, Value callee, const Value *args, int nargs, const Tu
             kind = vm->cls[CLS_FUNCTION];
         }
     }
-    if (kind != vm->cls[CLS_FUNCTION] || is_generator_function(vm, callee)) {
+    if (kind != vm->cls[CLS_FUNCTION] || is_generator_function(callee)) {
         *result = vm_call(vm, callee, args, nargs, kwnames);
         return is_null(*result) ? CALL_FAILED : CALL_DONE;
     }
@@ -49,7 +46,7 @@ CallKind start_call(Vm *vm, Value callee, const Value *args, int nargs, const Tu
     Frame *frame = NULL;
     if ((!time_to_check(vm) || vm_checkpoint(vm)) && vm_enter(vm)) {
         frame = frame_new(vm, function, function->module, function->code, false);
-        if (frame && !arguments_bind(vm, function, args, nargs, kwnames, frame->slots)) {
+        if (!arguments_bind(vm, function, args, nargs, kwnames, frame->slots)) {
             frame_free(vm, frame);
             frame = NULL;
         }

@@ -1,4 +1,4 @@
-/* Entry points of the compiler: a module, or one expression to be evaluated in a module. */
+/* Entry point of the compiler: a module. */
 #include "frontend/compile.h"
 
 #include "frontend/compile_internal.h"
@@ -42,29 +42,8 @@ static Code *compile_ast(Compiler *compiler, const ModuleAst *module) {
     return unit.failed ? NULL : code;
 }
 
-Code *compile_module(Compiler *compiler, uint16_t file, bool lazy) {
+Code *compile_module(Compiler *compiler, uint16_t file) {
     const ModuleAst *module =
-        parse_module(compiler->arena, compiler->sources, compiler->interns, file, lazy);
+        parse_module(compiler->arena, compiler->sources, compiler->interns, file);
     return module ? compile_ast(compiler, module) : NULL;
-}
-
-Code *compile_expression(Compiler *compiler, uint16_t file, GlobalSlot *slot_of, void *context) {
-    const ModuleAst *module =
-        parse_module(compiler->arena, compiler->sources, compiler->interns, file, false);
-    if (!module) return NULL;
-    if (module->body.count != 1 || module->body.items[0]->kind != STMT_EXPR) {
-        report(compiler->sources, SEVERITY_ERROR, (Span){file, 0, 0}, "expected one expression");
-        return NULL;
-    }
-    Scope *scope = scope_module(compiler, module);
-    if (!scope) return NULL;
-    Unit unit = {.compiler = compiler, .file = file, .slot_of = slot_of, .slot_context = context};
-    Code *code = new_module_code(&unit, scope);
-    Emitter emitter = {.unit = &unit, .scope = scope, .code = code, .span = code->span};
-    compile_expr(&emitter, module->body.items[0]->as.expr);
-    emit0(&emitter, OP_RETURN);
-    emit_finish(&emitter);
-    emitter_free(&emitter);
-    scope_free(scope);
-    return unit.failed ? NULL : code;
 }

@@ -29,9 +29,10 @@ static void prologue(Emitter *emitter, Emitter *outer) {
         const Symbol *symbol = scope->symbols.items[i];
         if (symbol->is_cell && symbol->bound) emit_c(emitter, OP_NEW_CELL, symbol->slot);
     }
-    code->captures = ARENA_ARRAY(emitter->unit->compiler->arena, uint32_t, scope->free.count);
-    for (size_t i = 0; i < scope->free.count && outer; i++)
-        code->captures[i] = scope_cell_slot(outer->scope->frame, scope->free.items[i]);
+    uint32_t *captures = ARENA_ARRAY(emitter->unit->compiler->arena, uint32_t, scope->free.count);
+    for (size_t i = 0; i < scope->free.count; i++)
+        captures[i] = scope_cell_slot(outer->scope->frame, scope->free.items[i]);
+    code->captures = captures;
 }
 
 static void set_parameters(Code *code, const FunctionDef *function) {
@@ -70,12 +71,6 @@ Code *compile_nested(Emitter *outer, Scope *scope, Span span, void (*body)(Emitt
     return code;
 }
 
-/* What a lazy body needs to be compiled later. */
-struct CodeOrigin {
-    FunctionDef *function;
-    bool method; /* captures __class__ as its free slot 0 */
-};
-
 static void set_doc(Emitter *emitter, const FunctionDef *function) {
     const Expr *text;
     if (function->is_lambda || !compile_docstring(function->body, &text)) return;
@@ -92,45 +87,6 @@ static void function_body(Emitter *emitter, const void *context) {
     emitter->span = (Span){emitter->unit->file, function->body_span.end, function->body_span.end};
     emit_none(emitter);
     emit0(emitter, OP_RETURN);
-}
-
-/* Only the header of a lazy function is known; every method is given __class__. */
-static Code *lazy_code(Emitter *outer, Scope *scope, FunctionDef *function) {
-    Arena *arena = outer->unit->compiler->arena;
-    Code *code = new_code(outer, scope, function->name_span);
-    set_parameters(code, function);
-    code->origin = ARENA_NEW(arena, CodeOrigin);
-    code->origin->function = function;
-    code->origin->method = scope->free.count > 0;
-    Emitter emitter = {.unit = outer->unit, .outer = outer, .scope = scope, .code = code};
-    code->captures = ARENA_ARRAY(arena, uint32_t, scope->free.count);
-    for (size_t i = 0; i < scope->free.count; i++)
-        code->captures[i] = scope_cell_slot(outer->scope->frame, scope->free.items[i]);
-    emit_finish(&emitter);
-    return code;
-}
-
-bool compile_body(Compiler *compiler, Code *code, GlobalSlot *slot_of, void *context) {
-    FunctionDef *function = code->origin->function;
-    if (!parse_body(compiler->arena, compiler->sources, compiler->interns, code->file, function))
-        return false;
-    Scope *scope = scope_lazy_function(compiler, function, code->origin->method);
-    if (!scope) return false;
-    Unit unit = {
-        .compiler = compiler, .file = code->file, .slot_of = slot_of, .slot_context = context};
-    Emitter emitter = {.unit = &unit, .scope = scope, .code = code, .span = code->span};
-    if (scope->is_generator) code->flags |= CODE_GENERATOR;
-    uint32_t *captures = code->captures;
-    prologue(&emitter, NULL);
-    code->captures = captures;
-    function_body(&emitter, function);
-    emit_finish(&emitter);
-    emitter_free(&emitter);
-    while (scope->parent)
-        scope = scope->parent;
-    scope_free(scope);
-    code->origin = NULL;
-    return !unit.failed;
 }
 
 void compile_annotation(Emitter *emitter, const Expr *annotation) {
@@ -209,13 +165,12 @@ static void call_decorators(Emitter *emitter, Exprs decorators) {
     }
 }
 
-void compile_function(Emitter *emitter, FunctionDef *function) {
+void compile_function(Emitter *emitter, const FunctionDef *function) {
     compile_decorators(emitter, function->decorators);
     int flags = compile_defaults(emitter, function);
     Scope *scope = scope_child(emitter->scope, function);
     Span span = function->is_lambda ? emitter->span : function->name_span;
-    Code *code = function->is_lazy ? lazy_code(emitter, scope, function)
-                                   : compile_nested(emitter, scope, span, function_body, function);
+    Code *code = compile_nested(emitter, scope, span, function_body, function);
     Const value = {.kind = CONST_CODE, .as.code = code};
     emit(emitter, OP_MAKE_FUNCTION, flags, 0, emit_add_const(emitter, value));
     call_decorators(emitter, function->decorators);

@@ -9,14 +9,12 @@
 #include "frontend/compile.h"
 #include "frontend/scope.h"
 
-/* One module, or one lazy body. */
+/* One module. */
 typedef struct Unit {
     Compiler *compiler;
     uint16_t file;
-    NameMap global_index; /* module: name -> slot */
+    NameMap global_index; /* name -> slot */
     VEC(Name *) globals;
-    GlobalSlot *slot_of; /* lazy bodies: instead of the two above */
-    void *slot_context;
     bool string_annotations;
     bool failed;
     uint64_t emitted; /* instructions so far, limited */
@@ -112,8 +110,8 @@ void compile_comp(Emitter *emitter, const Expr *expr);
 void compile_spread(Emitter *emitter, Arguments arguments); /* ( -- list dict) */
 
 /* compile_def.c */
-void compile_function(Emitter *emitter, FunctionDef *function); /* ( -- function) */
-void compile_class(Emitter *emitter, const ClassDef *class);    /* ( -- class) */
+void compile_function(Emitter *emitter, const FunctionDef *function); /* ( -- function) */
+void compile_class(Emitter *emitter, const ClassDef *class);          /* ( -- class) */
 void compile_annotation(Emitter *emitter, const Expr *annotation);
 Code *compile_nested(Emitter *outer, Scope *scope, Span span, void (*body)(Emitter *, const void *),
                      const void *context);

@@ -6,7 +6,6 @@ enum { NO_SLOT = 0xFFFF };
 
 uint32_t compile_global_slot(Emitter *emitter, Name *name) {
     Unit *unit = emitter->unit;
-    if (unit->slot_of) return unit->slot_of(unit->slot_context, name);
     uint32_t slot = name_map_get(&unit->global_index, name);
     if (slot != UINT32_MAX) return slot;
     slot = (uint32_t)unit->globals.count;

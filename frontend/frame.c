@@ -3,7 +3,7 @@
  * Frames of plain calls lie on a chunked stack; a generator's frame is its own allocation. */
 #include <stdlib.h>
 
-#include "frontend/compile.h"
+#include "frontend/image.h"
 #include "frontend/int.h"
 #include "frontend/interp.h"
 
@@ -47,8 +47,13 @@ static Str *name_str(Vm *vm, const Name *name) {
     return name ? vm_intern(vm, name->text, name->length) : NULL;
 }
 
+void code_ready(Vm *vm, const Code *code) {
+    if (code->image) image_complete(vm->compiler, (Code *)(uintptr_t)code);
+}
+
 CodeData *code_data(Vm *vm, const Code *code) {
     if (code->vm) return code->vm;
+    code_ready(vm, code);
     CodeData *data = ARENA_NEW(&vm->arena, CodeData);
     data->consts = ARENA_ARRAY(&vm->arena, Value, code->const_count + 1);
     for (uint32_t i = 0; i < code->const_count; i++)
@@ -63,26 +68,6 @@ CodeData *code_data(Vm *vm, const Code *code) {
     ((Code *)(uintptr_t)code)->vm = data;
     VEC_PUSH(vm->codes, code);
     return data;
-}
-
-static uint32_t global_slot(void *context, Name *name) {
-    ModuleObj *module = context;
-    Vm *vm = module->gc.base.cls->vm;
-    Str *key = name_str(vm, name);
-    size_t entry;
-    if (!dict_probe_str(module->dict, key, &entry)) {
-        dict_set_str(module->dict, key, NULL_VALUE);
-        dict_probe_str(module->dict, key, &entry);
-    }
-    return (uint32_t)entry;
-}
-
-/* Compiles a lazy body on its first use. */
-bool code_ready(Vm *vm, const Code *code, ModuleObj *module) {
-    if (code->instruction_count > 0) return true;
-    if (compile_body(vm->compiler, (Code *)(uintptr_t)code, global_slot, module)) return true;
-    vm_raise(vm, EXC_SystemError, "the body of %s could not be compiled", code->name->text);
-    return false;
 }
 
 static void *stack_alloc(Vm *vm, size_t size) {
@@ -114,7 +99,6 @@ static void stack_release(Vm *vm, void *memory) {
 }
 
 Frame *frame_new(Vm *vm, Function *function, ModuleObj *module, const Code *code, bool heap) {
-    if (code->instruction_count == 0 && !code_ready(vm, code, module)) return NULL;
     size_t slots = (size_t)code->local_count + code->free_count;
     size_t size = sizeof(Frame) + (slots + code->max_stack + 1) * sizeof(Value);
     Frame *frame = heap ? xmalloc(size) : stack_alloc(vm, size);

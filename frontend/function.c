@@ -19,10 +19,8 @@ static Function *as_function(Value v) {
 
 Value function_call(Vm *vm, Value self, const Value *args, int nargs, const Tuple *kwnames) {
     Function *f = as_function(self);
-    if (!code_ready(vm, f->code, f->module)) return NULL_VALUE;
     bool generator = f->code->flags & CODE_GENERATOR;
     Frame *frame = frame_new(vm, f, f->module, f->code, generator);
-    if (!frame) return NULL_VALUE;
     if (!arguments_bind(vm, f, args, nargs, kwnames, frame->slots)) {
         if (generator) { /* marks the frame as its own allocation */
             Value made = generator_new(vm, frame);
@@ -86,7 +84,6 @@ static Value function_descr_get(Vm *vm, Value self, Value instance, Class *owner
 static Value function_getattr(Vm *vm, Value self, Str *name) {
     Function *f = as_function(self);
     const Names *n = &vm->names;
-    if (!code_ready(vm, f->code, f->module)) return NULL_VALUE;
     if (name == n->name_) return NEW_REF(f->name);
     if (name == n->qualname_) return NEW_REF(f->qualname);
     if (name == n->doc_) return is_null(f->doc) ? NONE : incref(f->doc);

@@ -1,9 +1,9 @@
-/* Imports: modules written in C, and modules of the prelude, whose text is part of the binary.
+/* Imports: modules written in C, and modules of the prelude, which are part of the binary.
  * A program consists of one file: nothing else is imported from disk. */
 #include <stdlib.h>
 
 #include "frontend/advice.h"
-#include "frontend/compile.h"
+#include "frontend/image.h"
 #include "frontend/interp.h"
 #include "frontend/prelude.h"
 
@@ -74,8 +74,7 @@ bool module_run(Vm *vm, ModuleObj *module, const Code *code) {
     decref(doc);
     if (!vm_enter(vm)) return false;
     incref(FROM_OBJ(module));
-    Frame *frame = frame_new(vm, NULL, module, code, false);
-    Value result = frame ? vm_run(vm, frame) : NULL_VALUE;
+    Value result = vm_run(vm, frame_new(vm, NULL, module, code, false));
     vm_leave(vm);
     DROP(module);
     decref(result);
@@ -93,14 +92,9 @@ static bool load(Vm *vm, const char *name) {
         unknown_module(vm, name);
         return false;
     }
-    uint16_t id = sources_add(vm->sources, file->path, (const char *)file->text, file->size);
-    if (id == 0) NNC_BUG("the prelude's %s is not valid text", file->path);
-    ((Source *)(uintptr_t)sources_get(vm->sources, id))->builtin = true;
-    const Code *code = compile_module(vm->compiler, id, true);
-    if (!code) {
-        vm_raise(vm, EXC_SyntaxError, "the prelude's %s has errors", file->path);
-        return false;
-    }
+    uint16_t id = sources_add_builtin(vm->sources, file->path, file->text, file->size);
+    const Code *code = image_code(vm->compiler, &prelude_image, file->code, id);
+    code_ready(vm, code);
     ModuleObj *module = start_module(vm, name);
     if (file->package) {
         Value path = str_from(vm, name);

@@ -19,7 +19,7 @@ void interns_free(Interns *interns) {
     *interns = (Interns){0};
 }
 
-static uint32_t hash_bytes(const char *text, size_t length) { /* FNV-1a */
+uint32_t intern_hash(const char *text, size_t length) { /* FNV-1a */
     uint32_t hash = 2166136261U;
     for (size_t i = 0; i < length; i++)
         hash = (hash ^ (unsigned char)text[i]) * 16777619U;
@@ -42,8 +42,7 @@ static void grow(Interns *interns) {
     interns->capacity = capacity;
 }
 
-Name *intern(Interns *interns, const char *text, size_t length) {
-    uint32_t hash = hash_bytes(text, length);
+Name *intern_hashed(Interns *interns, uint32_t hash, const char *text, size_t length) {
     size_t at = hash & (interns->capacity - 1);
     for (Name *name; (name = interns->slots[at]); at = (at + 1) & (interns->capacity - 1))
         if (name->hash == hash && name->length == length && memcmp(name->text, text, length) == 0)
@@ -61,6 +60,10 @@ Name *intern(Interns *interns, const char *text, size_t length) {
     if (length) memcpy(name->text, text, length);
     interns->slots[at] = name;
     return name;
+}
+
+Name *intern(Interns *interns, const char *text, size_t length) {
+    return intern_hashed(interns, intern_hash(text, length), text, length);
 }
 
 Name *intern_text(Interns *interns, const char *text) {

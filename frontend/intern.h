@@ -29,5 +29,8 @@ void interns_free(Interns *interns);
 /* The name with this text, made on first use. Names are mutable only in `object`. */
 Name *intern(Interns *interns, const char *text, size_t length);
 Name *intern_text(Interns *interns, const char *text);
+/* The same for a text whose hash is known. */
+Name *intern_hashed(Interns *interns, uint32_t hash, const char *text, size_t length);
+uint32_t intern_hash(const char *text, size_t length);
 
 #endif

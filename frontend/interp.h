@@ -44,8 +44,9 @@ typedef struct StackChunk {
 } StackChunk;
 
 /* frame.c */
+/* Makes the names and constants of a code from an image. */
+void code_ready(Vm *vm, const Code *code);
 CodeData *code_data(Vm *vm, const Code *code);
-bool code_ready(Vm *vm, const Code *code, ModuleObj *module);
 Frame *frame_new(Vm *vm, Function *function, ModuleObj *module, const Code *code, bool heap);
 void frame_free(Vm *vm, Frame *frame);
 void frame_clear_values(Frame *frame);

@@ -144,9 +144,10 @@ Value make_function(Vm *vm, Frame *frame, const Code *code, unsigned flags, Valu
     }
     if (flags & 2) {
         Dict *given = as_dict(*sp++);
+        code_ready(vm, code);
         f->kwdefault_count = (int)code->keyword_only_count;
         f->kwdefaults = xcalloc(code->keyword_only_count, sizeof(Value));
-        for (uint32_t i = 0; i < code->keyword_only_count; i++) { /* the body may not be compiled */
+        for (uint32_t i = 0; i < code->keyword_only_count; i++) {
             const Name *name = code->slot_names[code->positional_count + i];
             f->kwdefaults[i] = incref(dict_get(given, vm_intern(vm, name->text, name->length)));
         }
@@ -163,11 +164,8 @@ Value make_function(Vm *vm, Frame *frame, const Code *code, unsigned flags, Valu
 Value run_class_body(Vm *vm, Function *body, Dict *namespace) {
     if (!vm_enter(vm)) return NULL_VALUE;
     Frame *frame = frame_new(vm, body, body->module, body->code, false);
-    Value result = NULL_VALUE;
-    if (frame) {
-        frame->namespace = (Dict *)NEW_REF(namespace).o;
-        result = vm_run(vm, frame);
-    }
+    frame->namespace = (Dict *)NEW_REF(namespace).o;
+    Value result = vm_run(vm, frame);
     vm_leave(vm);
     return result;
 }

@@ -163,9 +163,6 @@ Token lexer_next(Lexer *lexer);
  * next; lines indented deeper than the statement are taken for the rest of it, unless a line that
  * ends with a colon says that they are its body. */
 void lexer_recover(Lexer *lexer, uint32_t statement, Token offender);
-/* Just behind NEWLINE INDENT of a block that starts at `token`: moves behind the block, whose last
- * byte's end is returned; the matching DEDENT comes next. */
-uint32_t lexer_skip_block(Lexer *lexer);
 
 const char *token_text(TokenKind kind); /* of keywords and operators; NULL for others */
 

@@ -294,26 +294,6 @@ FunctionDef *parse_lambda_function(Parser *parser) {
     return function;
 }
 
-/* With `lazy`, a body on lines of its own is only delimited, unless it could see the locals of an
- * enclosing function. */
-static bool skip_body(Parser *parser, FunctionDef *function) {
-    if (!parser->lazy || parser->function_depth || !parser_at(parser, TOKEN_COLON)) return false;
-    Lexer ahead = parser->lexer;
-    if (lexer_next(&ahead).kind != TOKEN_NEWLINE) return false;
-    if (lexer_next(&ahead).kind != TOKEN_INDENT) return false;
-    uint32_t begin = ahead.pos;
-    while (begin > 0 && ahead.text[begin - 1] != '\n')
-        begin--;
-    parser->lexer = ahead;
-    uint32_t end = lexer_skip_block(&parser->lexer);
-    function->body_span = (Span){parser->file, begin, end};
-    function->is_lazy = true;
-    function->class_name = parser->class_name;
-    parser_advance(parser);
-    parser_accept(parser, TOKEN_DEDENT);
-    return true;
-}
-
 static Stmt *parse_def(Parser *parser, uint32_t begin, Exprs decorators) {
     FunctionDef *function = ARENA_NEW(parser->arena, FunctionDef);
     parser_advance(parser);
@@ -326,7 +306,6 @@ static Stmt *parse_def(Parser *parser, uint32_t begin, Exprs decorators) {
     if (parser_accept(parser, TOKEN_ARROW)) function->returns = parse_expression(parser);
     Stmt *stmt = parser_new_stmt(parser, STMT_DEF, begin);
     stmt->as.function = function;
-    if (skip_body(parser, function)) return stmt;
     uint32_t loops = parser->loop_depth, body_begin = parser->token.begin;
     parser->loop_depth = 0;
     parser->function_depth++;
@@ -350,8 +329,6 @@ static Stmt *parse_class(Parser *parser, uint32_t begin, Exprs decorators) {
     Stmt *stmt = parser_new_stmt(parser, STMT_CLASS, begin);
     stmt->as.class = class;
     uint32_t loops = parser->loop_depth, functions = parser->function_depth;
-    bool lazy = parser->lazy;
-    parser->lazy = lazy && functions == 0;
     parser->loop_depth = parser->function_depth = 0;
     Name *outer_class = parser->class_name;
     parser->class_name = class->name;
@@ -359,7 +336,6 @@ static Stmt *parse_class(Parser *parser, uint32_t begin, Exprs decorators) {
     parser->class_name = outer_class;
     parser->loop_depth = loops;
     parser->function_depth = functions;
-    parser->lazy = lazy;
     return stmt;
 }
 

@@ -253,8 +253,6 @@ static void parse_statements(Parser *parser) {
 
 static void parse_orphan_block(Parser *parser) {
     size_t mark = parser_mark(parser);
-    if (parser->skip_body) lexer_skip_block(&parser->lexer);
-    parser->skip_body = false;
     parser_advance(parser);
     parser->recovered_blocks++;
     parse_statements(parser);
@@ -319,31 +317,9 @@ static Parser *new_parser(Arena *arena, Sources *sources, Interns *interns, uint
     return parser;
 }
 
-ModuleAst *parse_module(Arena *arena, Sources *sources, Interns *interns, uint16_t file,
-                        bool lazy) {
+ModuleAst *parse_module(Arena *arena, Sources *sources, Interns *interns, uint16_t file) {
     Parser *parser = new_parser(arena, sources, interns, file);
     ModuleAst *module = ARENA_NEW(arena, ModuleAst);
     module->file = file;
-    parser->lazy = lazy;
     return parse_file(parser, &module->body) ? module : NULL;
-}
-
-bool parse_body(Arena *arena, Sources *sources, Interns *interns, uint16_t file,
-                FunctionDef *function) {
-    Parser *parser = new_parser(arena, sources, interns, file);
-    parser->lexer.pos = function->body_span.begin;
-    parser->lexer.end = function->body_span.end;
-    parser->function_depth = 1;
-    parser->class_name = function->class_name;
-    parser->nesting = 1;
-    Block *body = &function->body;
-    /* The text starts with the body's first line, indentation included. */
-    parser_advance(parser);
-    parser_accept(parser, TOKEN_INDENT);
-    parse_statements(parser);
-    *body = take_block(parser, 0);
-    VEC_FREE(parser->scratch);
-    buf_free(&parser->text);
-    function->is_lazy = false;
-    return sources->errors == parser->errors_before;
 }

@@ -19,7 +19,6 @@ typedef struct Parser {
     Sources *sources;
     Interns *interns;
     uint16_t file;
-    bool lazy;
     Lexer lexer;
     Token token;           /* the current one */
     uint32_t previous_end; /* of the token before it */
@@ -29,7 +28,6 @@ typedef struct Parser {
     Name *class_name;          /* the class whose body is being parsed; NULL: none */
     uint32_t recovered_blocks; /* inside a block whose header was wrong */
     bool after_failed;         /* the statement before failed: its other clauses may follow */
-    bool skip_body;            /* the failing statement's block is not to be parsed */
     int errors_before;         /* sources->errors when parsing began */
     uint32_t field_depth;      /* inside f-string fields */
     Lexer field_lexer;         /* the lexer outside the outermost field */

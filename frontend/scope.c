@@ -173,19 +173,11 @@ static void visit_parameters(Walk *walk, const FunctionDef *function, bool decla
     }
 }
 
-/* A lazy method is given __class__ whether it needs it or not: its body is not known yet. */
-static void visit_lazy_body(Walk *walk) {
-    if (walk->scope->parent->kind == SCOPE_CLASS) use(walk, walk->class_name, (Span){0});
-}
-
-void scope_visit_function(Walk *walk, FunctionDef *function) {
+static void visit_function_scope(Walk *walk, const FunctionDef *function) {
     Scope *outer = walk->scope;
     walk->scope = scope_new(walk, SCOPE_FUNCTION, outer, function, function->name);
     visit_parameters(walk, function, true);
-    if (function->is_lazy)
-        visit_lazy_body(walk);
-    else
-        visit_block(walk, function->body);
+    visit_block(walk, function->body);
     walk->scope = outer;
 }
 
@@ -193,7 +185,7 @@ static void visit_function(Walk *walk, FunctionDef *function) {
     visit_exprs(walk, function->decorators);
     visit_parameters(walk, function, false);
     if (!walk->string_annotations) visit(walk, function->returns);
-    scope_visit_function(walk, function);
+    visit_function_scope(walk, function);
 }
 
 static void visit_class(Walk *walk, const ClassDef *class) {
@@ -285,7 +277,7 @@ static void visit_children(Walk *walk, const Expr *expr) {
         break;
     case EXPR_LAMBDA:
         visit_parameters(walk, expr->as.function, false);
-        scope_visit_function(walk, expr->as.function);
+        visit_function_scope(walk, expr->as.function);
         break;
     case EXPR_WALRUS:
         visit_walrus(walk, expr);
@@ -484,43 +476,17 @@ static void visit_block(Walk *walk, Block block) {
     }
 }
 
-static Walk new_walk(Compiler *compiler) {
-    return (Walk){.compiler = compiler,
-                  .class_name = intern_text(compiler->interns, "__class__"),
-                  .super_name = intern_text(compiler->interns, "super"),
-                  .genexpr = intern_text(compiler->interns, "<genexpr>")};
-}
-
 Scope *scope_module(Compiler *compiler, const ModuleAst *module) {
-    Walk walk = new_walk(compiler);
+    Walk walk = {.compiler = compiler,
+                 .class_name = intern_text(compiler->interns, "__class__"),
+                 .super_name = intern_text(compiler->interns, "super"),
+                 .genexpr = intern_text(compiler->interns, "<genexpr>")};
     Name *name = intern_text(compiler->interns, "<module>");
     Scope *scope = walk.scope = scope_new(&walk, SCOPE_MODULE, NULL, NULL, name);
     visit_block(&walk, module->body);
     if (!walk.too_deep) scope_resolve_all(&walk, scope);
     if (!walk.failed) return scope;
     scope_free(scope);
-    return NULL;
-}
-
-Scope *scope_lazy_function(Compiler *compiler, FunctionDef *function, bool method) {
-    Walk walk = new_walk(compiler);
-    Name *name = intern_text(compiler->interns, "<module>");
-    Scope *module = walk.scope = scope_new(&walk, SCOPE_MODULE, NULL, NULL, name);
-    if (method) {
-        walk.scope = scope_new(&walk, SCOPE_CLASS, module, function, name);
-        walk.scope->class_cell = ARENA_NEW(compiler->arena, Symbol);
-        walk.scope->class_cell->name = walk.class_name;
-        walk.scope->class_cell->scope = walk.scope;
-    }
-    Scope *parent = walk.scope;
-    scope_visit_function(&walk, function);
-    if (method) {
-        walk.scope = parent->children.items[0];
-        use(&walk, walk.class_name, function->name_span);
-    }
-    if (!walk.failed) scope_resolve_all(&walk, module);
-    if (!walk.failed) return parent->children.items[0];
-    scope_free(module);
     return NULL;
 }
 

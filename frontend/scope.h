@@ -57,9 +57,6 @@ typedef struct Variable {
 
 /* Analyses a module. Errors are reported; NULL then. */
 Scope *scope_module(Compiler *compiler, const ModuleAst *module);
-/* Analyses a function alone, below scopes made of its origin: a module, and with `method` a class
- * whose __class__ the function captures as free slot 0. */
-Scope *scope_lazy_function(Compiler *compiler, FunctionDef *function, bool method);
 /* Frees what scopes hold outside the arena. */
 void scope_free(Scope *scope);
 

@@ -19,7 +19,6 @@ void scope_error(Walk *walk, Span span, const char *format, ...)
 Scope *scope_new(Walk *walk, ScopeKind kind, Scope *parent, const void *node, Name *name);
 Symbol *scope_symbol(Walk *walk, Scope *scope, Name *name, Span span);
 Symbol *scope_bind(Walk *walk, Scope *scope, Name *name, Span span);
-void scope_visit_function(Walk *walk, FunctionDef *function);
 
 /* scope_resolve.c: marks cells and fills the frames' lists of captured variables. */
 void scope_resolve_all(Walk *walk, Scope *root);

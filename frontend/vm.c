@@ -65,7 +65,7 @@ Dict *vm_main_dict(Vm *vm) {
 }
 
 bool vm_run_main(Vm *vm, uint16_t file) {
-    const Code *code = compile_module(vm->compiler, file, false);
+    const Code *code = compile_module(vm->compiler, file);
     if (!code) return false;
     ModuleObj *module = module_new(vm, "__main__");
     dict_set_str(vm->modules, vm->names.main_, FROM_OBJ(module));

@@ -56,7 +56,8 @@ static bool starts_char(char c) {
 static void put_snippet(Buf *buf, const Source *source, Span span, uint32_t line, bool color,
                         Severity severity) {
     const char *text = source->text;
-    size_t begin = source->line_starts[line - 1], end = begin;
+    size_t begin = source_line_begin(source, span.begin < source->size ? span.begin : source->size);
+    size_t end = begin;
     while (end < source->size && text[end] != '\n')
         end++;
     if (end > begin && text[end - 1] == '\r') end--;

@@ -126,6 +126,14 @@ uint16_t sources_add(Sources *sources, const char *path, const char *text, size_
     return 0;
 }
 
+uint16_t sources_add_builtin(Sources *sources, const char *path, const char *text, size_t size) {
+    if (sources->files.count > UINT16_MAX) return 0;
+    Source *source = ARENA_NEW(&sources->arena, Source);
+    *source = (Source){.path = path, .text = text, .size = size, .builtin = true};
+    VEC_PUSH(sources->files, source);
+    return (uint16_t)(sources->files.count - 1);
+}
+
 uint16_t sources_read(Sources *sources, const char *path) {
     Buf text = {0}, error = {0};
     uint16_t file = 0;
@@ -143,22 +151,36 @@ const Source *sources_get(const Sources *sources, uint16_t file) {
     return file < sources->files.count ? sources->files.items[file] : NULL;
 }
 
-Position sources_position(const Sources *sources, Span span) {
-    const Source *source = sources_get(sources, span.file);
-    if (!source) return (Position){0, 0};
-    size_t offset = span.begin > source->size ? source->size : span.begin;
+size_t source_line_begin(const Source *source, size_t offset) {
+    while (offset > 0 && source->text[offset - 1] != '\n')
+        offset--;
+    return offset;
+}
+
+/* Counted from 1, of the line that begins there. A built-in text has no index of its lines. */
+static uint32_t line_number(const Source *source, size_t begin) {
     size_t low = 0, high = source->line_count;
-    while (high - low > 1) {
+    for (size_t i = 0; i < begin && !source->line_starts; i++)
+        low += source->text[i] == '\n';
+    while (high > low + 1) {
         size_t middle = low + (high - low) / 2;
-        if (source->line_starts[middle] <= offset)
+        if (source->line_starts[middle] <= begin)
             low = middle;
         else
             high = middle;
     }
+    return (uint32_t)low + 1;
+}
+
+Position sources_position(const Sources *sources, Span span) {
+    const Source *source = sources_get(sources, span.file);
+    if (!source) return (Position){0, 0};
+    size_t offset = span.begin > source->size ? source->size : span.begin;
+    size_t begin = source_line_begin(source, offset);
     uint32_t column = 1;
-    for (size_t i = source->line_starts[low]; i < offset; i++)
+    for (size_t i = begin; i < offset; i++)
         column += ((unsigned char)source->text[i] & 0xC0) != 0x80;
-    return (Position){(uint32_t)low + 1, column};
+    return (Position){line_number(source, begin), column};
 }
 
 Span span_join(Span first, Span last) {

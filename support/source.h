@@ -22,7 +22,7 @@ typedef struct Source {
     const char *path; /* as shown to the user */
     const char *text; /* NUL-terminated, valid UTF-8 */
     size_t size;
-    const uint32_t *line_starts; /* byte offset of each line's first byte */
+    const uint32_t *line_starts; /* byte offset of each line's first byte; NULL when builtin */
     size_t line_count;
     bool builtin; /* a prelude file: hidden from the user's notes */
 } Source;
@@ -54,9 +54,13 @@ void sources_free(Sources *sources);
 /* Registers a file's text (copied). Returns its index, or 0 with an error reported when the text
  * is not valid UTF-8 or holds NUL or bidirectional control characters. */
 uint16_t sources_add(Sources *sources, const char *path, const char *text, size_t size);
+/* Registers a text that is part of nnc, and neither copied nor checked. */
+uint16_t sources_add_builtin(Sources *sources, const char *path, const char *text, size_t size);
 /* Reads and registers a file; "-" is standard input. 0 with an error reported on failure. */
 uint16_t sources_read(Sources *sources, const char *path);
 const Source *sources_get(const Sources *sources, uint16_t file);
+/* Where the line that holds the offset begins. */
+size_t source_line_begin(const Source *source, size_t offset);
 Position sources_position(const Sources *sources, Span span);
 Span span_join(Span first, Span last);
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "frontend/compile.h"
+#include "frontend/interp.h"
 #include "frontend/tensor/trace_compile.h"
-#include "frontend/vm_internal.h"
 
 /* ---- which module ---- */
 
@@ -14,7 +14,7 @@ static Value eval_module(TraceCompile *c) {
     Vm *vm = c->ts->vm;
     char *text = arena_printf(c->arena, "__nnc_module__ = (%s)\n", c->options->module);
     uint16_t file = sources_add(c->sources, "--module", text, strlen(text));
-    const Code *code = file ? compile_module(vm->compiler, file, false) : NULL;
+    const Code *code = file ? compile_module(vm->compiler, file) : NULL;
     Dict *main = vm_main_dict(vm);
     if (!code || !main) return NULL_VALUE;
     ModuleObj *scope = module_new(vm, "__main__");
@@ -163,6 +163,7 @@ static const Code *forward_code(TraceCompile *c, bool *method) {
     const Code *code = function.tag == TAG_OBJ && function.o->cls == c->ts->vm->cls[CLS_FUNCTION]
                            ? ((Function *)(void *)function.o)->code
                            : NULL;
+    if (code) code_ready(c->ts->vm, code);
     decref(forward);
     return code;
 }

@@ -13,14 +13,14 @@ typedef struct Fixture {
     Buf log, out;
 } Fixture;
 
-static Code *compile(Fixture *fixture, const char *text, bool lazy) {
+static Code *compile(Fixture *fixture, const char *text) {
     *fixture = (Fixture){0};
     sources_init(&fixture->sources);
     interns_init(&fixture->interns);
     fixture->sources.log = &fixture->log;
     fixture->compiler = (Compiler){&fixture->arena, &fixture->sources, &fixture->interns};
     uint16_t file = sources_add(&fixture->sources, "t.nn", text, strlen(text));
-    Code *code = compile_module(&fixture->compiler, file, lazy);
+    Code *code = compile_module(&fixture->compiler, file);
     if (code) code_print(code, &fixture->out);
     return code;
 }
@@ -35,7 +35,7 @@ static void drop(Fixture *fixture) {
 
 static void expect(const char *text, const char *code) {
     Fixture fixture;
-    compile(&fixture, text, false);
+    compile(&fixture, text);
     cr_expect_str_eq(buf_text(&fixture.out), code, "%s\n  got\n%s%s\n  want\n%s", text,
                      buf_text(&fixture.out), buf_text(&fixture.log), code);
     drop(&fixture);
@@ -44,7 +44,7 @@ static void expect(const char *text, const char *code) {
 /* The listing holds each of the lines, in this order. */
 static void expect_parts(const char *text, const char *const *parts, size_t count) {
     Fixture fixture;
-    compile(&fixture, text, false);
+    compile(&fixture, text);
     const char *at = buf_text(&fixture.out);
     for (size_t i = 0; i < count; i++) {
         const char *found = strstr(at, parts[i]);
@@ -60,7 +60,7 @@ static void expect_parts(const char *text, const char *const *parts, size_t coun
 
 static void expect_error(const char *text, const char *message) {
     Fixture fixture;
-    cr_expect_null(compile(&fixture, text, false), "%s", text);
+    cr_expect_null(compile(&fixture, text), "%s", text);
     cr_expect_not_null(strstr(buf_text(&fixture.log), message), "%s: %s", text,
                        buf_text(&fixture.log));
     drop(&fixture);
@@ -160,31 +160,4 @@ Test(compile, height_is_limited) {
     buf_printf(&text, "%*sb\n", 40, "");
     expect_error(buf_text(&text), "the program is too large");
     buf_free(&text);
-}
-
-static uint32_t find_global(void *context, Name *name) {
-    (void)context;
-    return strcmp(name->text, "print") == 0 ? 5 : 6;
-}
-
-Test(compile, lazy_bodies) {
-    Fixture fixture;
-    Code *module = compile(
-        &fixture, "class A:\n  def f(self, x=1):\n    print(x)\n    yield super().f()\n", true);
-    cr_assert_not_null(module, "%s", buf_text(&fixture.log));
-    Code *class = module->consts[0].as.code;
-    Code *method = class->consts[0].as.code;
-    cr_assert_eq(method->instruction_count, 0);
-    cr_assert_eq(method->positional_count, 2);
-    cr_assert_eq(method->free_count, 1);
-    cr_assert(compile_body(&fixture.compiler, method, find_global, NULL));
-    buf_clear(&fixture.out);
-    code_print(method, &fixture.out);
-    cr_expect_str_eq(buf_text(&fixture.out),
-                     "A.f: locals 2 free 1 stack 3 generator __class__<-0\n"
-                     "   0 LOAD_GLOBAL g5\n   1 LOAD_LOCAL x\n   2 CALL 1\n   3 POP\n"
-                     "   4 LOAD_GLOBAL g6\n   5 LOAD_CELL __class__\n   6 LOAD_LOCAL self\n"
-                     "   7 CALL 2\n   8 LOAD_METHOD f\n   9 CALL.1 0\n  10 YIELD\n  11 POP\n"
-                     "  12 NONE\n  13 RETURN\n");
-    drop(&fixture);
 }

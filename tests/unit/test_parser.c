@@ -11,7 +11,7 @@ typedef struct Fixture {
     Buf log, out;
 } Fixture;
 
-static const ModuleAst *parse(Fixture *fixture, const char *text, bool lazy) {
+static const ModuleAst *parse(Fixture *fixture, const char *text) {
     *fixture = (Fixture){0};
     sources_init(&fixture->sources);
     interns_init(&fixture->interns);
@@ -19,7 +19,7 @@ static const ModuleAst *parse(Fixture *fixture, const char *text, bool lazy) {
     fixture->sources.error_limit = 100;
     uint16_t file = sources_add(&fixture->sources, "t.nn", text, strlen(text));
     const ModuleAst *module =
-        parse_module(&fixture->arena, &fixture->sources, &fixture->interns, file, lazy);
+        parse_module(&fixture->arena, &fixture->sources, &fixture->interns, file);
     if (module) ast_print(module, &fixture->out);
     return module;
 }
@@ -34,7 +34,7 @@ static void drop(Fixture *fixture) {
 
 static void expect(const char *text, const char *tree) {
     Fixture fixture;
-    parse(&fixture, text, false);
+    parse(&fixture, text);
     cr_expect_str_eq(buf_text(&fixture.out), tree, "%s\n  got  %s%s\n  want %s", text,
                      buf_text(&fixture.out), buf_text(&fixture.log), tree);
     drop(&fixture);
@@ -43,7 +43,7 @@ static void expect(const char *text, const char *tree) {
 /* Every message must be among the errors, which are as many. */
 static void expect_errors(const char *text, size_t count, const char *const *messages) {
     Fixture fixture;
-    cr_expect_null(parse(&fixture, text, false), "%s", text);
+    cr_expect_null(parse(&fixture, text), "%s", text);
     const char *log = buf_text(&fixture.log);
     cr_expect_eq((size_t)fixture.sources.errors, count, "%s\n%s", text, log);
     for (size_t i = 0; i < count; i++)
@@ -232,7 +232,7 @@ static void expect_deep(const char *open, const char *message) {
     for (int i = 0; i < 100000; i++)
         buf_puts(&text, open);
     Fixture fixture;
-    cr_expect_null(parse(&fixture, buf_text(&text), false));
+    cr_expect_null(parse(&fixture, buf_text(&text)));
     cr_expect_not_null(strstr(buf_text(&fixture.log), message), "%s", buf_text(&fixture.log));
     drop(&fixture);
     buf_free(&text);
@@ -247,27 +247,4 @@ Test(parser, nesting_is_limited) {
     expect_deep("a if b else ", "nested too deeply");
     expect_deep("f(", "nest");
     expect_deep("a ** ", "nested too deeply");
-}
-
-Test(parser, lazy_bodies) {
-    const char *text = "def f(a=1):\n  # c\n  '''doc\nnot a line'''\n  return [\n1]\n\nclass A:\n"
-                       "  def g(self): return 1\n  def h(self):\n    def i():\n      x\n    y\nz\n";
-    Fixture fixture;
-    const ModuleAst *module = parse(&fixture, text, true);
-    cr_assert_not_null(module, "%s", buf_text(&fixture.log));
-    cr_expect_str_eq(buf_text(&fixture.out),
-                     "def f (a=1) lazy\nclass A\n  def g (self)\n    (return 1)\n"
-                     "  def h (self) lazy\nz\n");
-    FunctionDef *function = module->body.items[0]->as.function;
-    cr_assert(
-        parse_body(&fixture.arena, &fixture.sources, &fixture.interns, module->file, function));
-    FunctionDef *method = module->body.items[1]->as.class->body.items[1]->as.function;
-    cr_assert(parse_body(&fixture.arena, &fixture.sources, &fixture.interns, module->file, method));
-    buf_clear(&fixture.out);
-    ast_print(module, &fixture.out);
-    cr_expect_str_eq(buf_text(&fixture.out),
-                     "def f (a=1)\n  \"doc\\nnot a line\"\n  (return (list 1))\nclass A\n"
-                     "  def g (self)\n    (return 1)\n  def h (self)\n    def i ()\n      x\n"
-                     "    y\nz\n");
-    drop(&fixture);
 }
