@@ -43,6 +43,7 @@ Value vm_generic_find(Vm *vm, Value v, Str *name) {
         if (!*dict) *dict = dict_new(vm);
         return NEW_REF(*dict);
     }
+    if (vm->class_late && vm->class_late(vm, cls, name)) return vm_generic_find(vm, v, name);
     return NULL_VALUE;
 }
 

@@ -489,7 +489,8 @@ static Value class_getattr(Vm *vm, Value self, Str *name) {
     if (meta_attr.tag == TAG_OBJ && meta_attr.o->cls->slots.descr_get)
         return meta_attr.o->cls->slots.descr_get(vm, meta_attr, self, meta);
     if (meta_attr.tag != TAG_NULL) return incref(meta_attr);
-    return vm_no_attribute(vm, self, name);
+    if (vm->class_late && vm->class_late(vm, cls, name)) return class_getattr(vm, self, name);
+    return vm_failed(vm) ? NULL_VALUE : vm_no_attribute(vm, self, name);
 }
 
 static bool class_setattr(Vm *vm, Value self, Str *name, Value value) {

@@ -230,6 +230,9 @@ struct Vm {
     bool cut_due;                  /* at_back_edge is to be called when a loop goes round */
     bool (*at_back_edge)(Vm *vm);  /* false: raised */
     void (*before_effect)(Vm *vm); /* called before clock reads, writes and exit; may be NULL */
+    /* Adds to a class the attribute that it lacks, if it is one of those defined when first asked
+     * for; false: there is none, or raised. May be NULL. */
+    bool (*class_late)(Vm *vm, Class *cls, Str *name);
 };
 
 /* ---- life ---- */

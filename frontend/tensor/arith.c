@@ -241,6 +241,18 @@ Value tensor_out(TensorState *ts, const char *name, Value out, Value result) {
     return written;
 }
 
+/* written(t, result) -> t: t, its elements replaced by the result of an operation on it. */
+static Value written_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x, *result;
+    if (!vm_args(vm, "written", "t result", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "written", &x) || !arg_tensor(ts, v[1], "written", &result) ||
+        !tensor_check_inplace(ts, x))
+        return NULL_VALUE;
+    return inplace_result(ts, v[0], tensor_read(ts, result), tensor_fn_name(result));
+}
+
 /* b scaled by the `alpha` of add and sub; a new reference. */
 static Value scaled(TensorState *ts, Value b, Value alpha) {
     if (is_null(alpha) || (is_int(alpha) && as_int(alpha) == 1)) return incref(b);
@@ -635,10 +647,16 @@ const TensorFunction ARITH_FUNCTIONS[] = {
     {"pow", pow_call, FN_BOTH},
     {"pow_", pow_call_, FN_METHOD},
     {"greater", gt_call, FN_BOTH},
+    {"greater_", gt_call_, FN_METHOD},
     {"greater_equal", ge_call, FN_BOTH},
+    {"greater_equal_", ge_call_, FN_METHOD},
     {"less", lt_call, FN_BOTH},
+    {"less_", lt_call_, FN_METHOD},
     {"less_equal", le_call, FN_BOTH},
+    {"less_equal_", le_call_, FN_METHOD},
     {"not_equal", ne_call, FN_BOTH},
+    {"not_equal_", ne_call_, FN_METHOD},
+    {"written", written_call, FN_FUNCTION},
     {"rsub", rsub_call, FN_FUNCTION},
     {"addcmul", addcmul_call, FN_BOTH},
     {"addcmul_", addcmul_call_, FN_METHOD},

@@ -64,6 +64,29 @@ static bool survey(TensorState *ts, Value v, int depth, Reading *r) {
     return true;
 }
 
+/* An element from an int, a float or (compiling) an opaque number, which stands as 0. */
+static bool store_number(TensorState *ts, const Reading *r, Value item, unsigned char *to) {
+    double f = 0;
+    int64_t i = 0;
+    bool is_number = is_int(item) || is_float(item);
+    if (is_number && !vm_to_double(ts->vm, item, &f)) return false;
+    if (is_big(item) && r->dtype == DT_I64) {
+        vm_raise(ts->vm, EXC_ValueError, "Overflow when unpacking long long");
+        return false;
+    }
+    if (is_number && !dtype_is_float(r->dtype) && !number_fits(r->dtype, item)) {
+        vm_raise(ts->vm, EXC_RuntimeError, "value cannot be converted to type %s without overflow",
+                 dtype_torch_name(r->dtype) + strlen("torch."));
+        return false;
+    }
+    if (r->dtype == DT_BOOL)
+        i = f != 0;
+    else if (!dtype_is_float(r->dtype) && is_number)
+        i = is_int(item) ? as_int(item) : (int64_t)f;
+    element_store(r->dtype, to, f, i);
+    return true;
+}
+
 static bool fill_from(TensorState *ts, Value v, int depth, Reading *r) {
     const Value *items;
     size_t count, size = dtype_size(r->dtype);
@@ -84,11 +107,9 @@ static bool fill_from(TensorState *ts, Value v, int depth, Reading *r) {
         item = tensor_item(ts, as_tensor(v));
         if (is_null(item)) return false;
     }
-    double f = is_int(item) ? (double)as_int(item) : is_float(item) ? as_float(item) : 0;
-    int64_t i = is_int(item) ? as_int(item) : r->dtype == DT_BOOL ? f != 0 : (int64_t)f;
+    bool ok = store_number(ts, r, item, r->bytes + (size_t)r->at++ * size);
     decref(item);
-    element_store(r->dtype, r->bytes + (size_t)r->at++ * size, f, i);
-    return true;
+    return ok;
 }
 
 Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype) {
@@ -246,7 +267,7 @@ static Value full_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     if (!is_tensor(ts, v[2]) && !is_number(ts, v[2]))
         return vm_raise(vm, EXC_TypeError, "full(): fill_value must be a Number, not %s",
                         vm_class_name(vm, v[2]));
-    return finish(ts, tensor_wrap(ts, operand_node(ts, v[2], type), NULL), v[0]);
+    return finish(ts, tensor_wrap(ts, filler_node(ts, v[2], type), NULL), v[0]);
 }
 
 /* zeros_like and kin; `number` NULL_VALUE: the second argument. */
@@ -264,7 +285,7 @@ static Value like(Vm *vm, const char *name, Value number, const Value *args, int
     if (is_null(number)) number = *rest++;
     Type type = x->type;
     if (!arg_dtype(ts, rest[0], &type.dtype) || !arg_device(ts, rest[1])) return NULL_VALUE;
-    return finish(ts, tensor_wrap(ts, operand_node(ts, number, type), NULL), rest[2]);
+    return finish(ts, tensor_wrap(ts, filler_node(ts, number, type), NULL), rest[2]);
 }
 static Value zeros_like_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return like(vm, "zeros_like", from_int(0), args, nargs, kwnames);
@@ -286,7 +307,7 @@ static Value new_filled(Vm *vm, const char *name, int number, const Value *args,
     if (!creation_args(ts, name, full, args + 1, nargs - 1, kwnames, &type, v)) return NULL_VALUE;
     Value fill = full ? v[2] : from_int(number);
     if (is_null(fill)) return vm_raise(vm, EXC_TypeError, "new_full() missing the fill_value");
-    return finish(ts, tensor_wrap(ts, operand_node(ts, fill, type), NULL), v[0]);
+    return finish(ts, tensor_wrap(ts, filler_node(ts, fill, type), NULL), v[0]);
 }
 static Value new_zeros_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return new_filled(vm, "new_zeros", 0, args, nargs, kwnames);

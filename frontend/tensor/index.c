@@ -432,7 +432,7 @@ bool tensor_copy(TensorState *ts, Tensor *to, Value from, const char *fn_name) {
                  vm_class_name(ts->vm, from), dtype_long_name(to->type.dtype));
         return false;
     }
-    return tensor_write(ts, to, operand_node(ts, from, type), fn_name);
+    return tensor_write(ts, to, filler_node(ts, from, type), fn_name);
 }
 
 /* The view with the elements under the mask replaced by one number. */
@@ -447,7 +447,7 @@ static bool set_masked(TensorState *ts, const Indexed *ix, Value value) {
     LazyNode *mask = lazy_cast(ts, tensor_read(ts, ix->mask), DT_BOOL);
     mask = lazy_reshape(ts, mask, x->type.rank, dims);
     mask = lazy_expand(ts, mask, x->type.rank, x->type.dim);
-    LazyNode *filler = operand_node(ts, value, x->type);
+    LazyNode *filler = filler_node(ts, value, x->type);
     return tensor_write(ts, x, lazy_where(ts, mask, filler, tensor_read(ts, x)),
                         "MaskedFillBackward0");
 }

@@ -239,9 +239,13 @@ static Value linear_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
 }
 
 const TensorFunction MATMUL_FUNCTIONS[] = {
-    {"matmul", matmul_call, FN_BOTH},     {"mm", mm_call, FN_BOTH},
-    {"bmm", bmm_call, FN_BOTH},           {"mv", mv_call, FN_BOTH},
-    {"dot", dot_call, FN_BOTH},           {"inner", matmul_call, FN_BOTH},
-    {"addmm", addmm_call, FN_BOTH},       {"baddbmm", baddbmm_call, FN_BOTH},
-    {"linear", linear_call, FN_FUNCTION}, {NULL, NULL, 0},
+    {"matmul", matmul_call, FN_BOTH},
+    {"mm", mm_call, FN_BOTH},
+    {"bmm", bmm_call, FN_BOTH},
+    {"mv", mv_call, FN_BOTH},
+    {"dot", dot_call, FN_BOTH},
+    {"addmm", addmm_call, FN_BOTH},
+    {"baddbmm", baddbmm_call, FN_BOTH},
+    {"linear", linear_call, FN_FUNCTION},
+    {NULL, NULL, 0},
 };

@@ -13,6 +13,7 @@
  * are ints, floats, lists of ints, dtypes or strings results(t, n, grad_fn=None) -> tuple the
  * results of an op that has several named(t, "AddmmBackward0") -> t             sets the name of
  * t's grad_fn extend_tensor(cls)                          copies cls's functions into Tensor
+ *   written(t, result) -> t                     t with its elements replaced by an operation's
  *   pair(name, values, indices)             as torch.return_types.NAME: order statistics
  *   check_index(t, size, message, ignore)       IndexError if a known value is outside [0, size)
  *   const(t) -> t                               compiling: part of the network, not data
@@ -309,6 +310,23 @@ static Value extend_tensor_call(Vm *vm, const Value *args, int nargs, const Tupl
     return incref(args[0]);
 }
 
+/* The prelude's late(name) defines a method of Tensor when it is first asked for; then it is true.
+ */
+static bool tensor_late(Vm *vm, Class *cls, Str *name) {
+    TensorState *ts = tensor_state(vm);
+    if (cls != ts->tensor_class && !class_is_subclass(cls, ts->tensor_class)) return false;
+    if (!is_null(class_lookup(ts->tensor_class, name))) return false;
+    Value torch = dict_get(vm->modules, vm_intern_text(vm, "torch"));
+    Value late = is_null(torch) ? torch : vm_getattr_text(vm, torch, "_late_method");
+    if (is_null(late)) return false;
+    Value method = vm_call1(vm, late, FROM_OBJ(name));
+    decref(late);
+    bool found = !is_null(method) && !is_none(method);
+    if (found) found = class_set(ts->tensor_class, name->data, method);
+    if (!is_null(method)) decref(method);
+    return found;
+}
+
 /* ---- defaults and types ---- */
 
 static Value get_default_dtype_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -515,6 +533,7 @@ TensorState *tensor_state_new(Vm *vm) {
     trace_classes(ts);
     function_classes(ts);
     generator_init(ts);
+    vm->class_late = tensor_late;
     vm_register_module(vm, "_nnc", module_init);
     return ts;
 }

@@ -1,5 +1,7 @@
 /* Arguments of tensor functions: type promotion, broadcasting, and the conversions from the
  * program's values with PyTorch's messages. */
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "frontend/tensor/tensor.h"
@@ -92,6 +94,11 @@ Type operand_type(TensorState *ts, Value v, DType dtype) {
 
 LazyNode *operand_cast(TensorState *ts, Value v, DType dtype) {
     if (is_tensor(ts, v)) return lazy_cast(ts, tensor_read(ts, as_tensor(v)), dtype);
+    double value = 0;
+    if (is_big(v) && vm_to_double(ts->vm, v, &value) && fabs(value) >= 0x1p64) {
+        vm_raise(ts->vm, EXC_OverflowError, "int too big to convert");
+        return NULL;
+    }
     if (is_int(v) || is_float(v)) return lazy_number(ts, dtype, v);
     vm_raise(ts->vm, EXC_RuntimeError,
              "this number depends on a tensor's value, which is known only when the compiled "
@@ -101,6 +108,34 @@ LazyNode *operand_cast(TensorState *ts, Value v, DType dtype) {
 
 LazyNode *operand_node(TensorState *ts, Value v, Type type) {
     return lazy_broadcast(ts, operand_cast(ts, v, type.dtype), type.rank, type.dim);
+}
+
+bool number_fits(DType dtype, Value v) {
+    bool is_whole = is_int(v);
+    double f = is_whole ? (double)as_int(v) : as_float(v);
+    switch (dtype) {
+    case DT_BOOL:
+    case DT_F64:
+        return true;
+    case DT_F32:
+        return !isfinite(f) || fabs(f) <= (double)FLT_MAX;
+    case DT_U8: /* negative ones wrap */
+        return is_whole ? as_int(v) >= -255 && as_int(v) <= 255 : f > -1 && f < 256;
+    case DT_I32:
+        return is_whole ? as_int(v) >= INT32_MIN && as_int(v) <= INT32_MAX
+                        : f > -0x1p31 - 1 && f < 0x1p31;
+    default:
+        return is_whole ? !is_big(v) : f >= -0x1p63 && f < 0x1p63;
+    }
+}
+
+LazyNode *filler_node(TensorState *ts, Value v, Type type) {
+    static const char *const names[] = {"bool", "uint8_t", "int", "int64_t", "float", "double"};
+    if ((!is_int(v) && !is_float(v)) || is_big(v) || number_fits(type.dtype, v))
+        return operand_node(ts, v, type);
+    vm_raise(ts->vm, EXC_RuntimeError, "value cannot be converted to type %s without overflow",
+             names[type.dtype]);
+    return NULL;
 }
 
 /* ---- arguments ---- */

@@ -386,6 +386,11 @@ static Value norm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         LazyNode *x = tensor_read(ts, r.x);
         LazyNode *squares = x ? lazy_binary(ts, OP_mul, lazy_ref(x), x) : NULL;
         node = lazy_unary(ts, OP_sqrt, rooted(ts, reduce(ts, &r, OP_reduce_sum, squares)));
+    } else if (p == 0) {
+        LazyNode *x = tensor_read(ts, r.x);
+        LazyNode *zero = x ? lazy_zeros(ts, x->type) : NULL;
+        LazyNode *some = lazy_cast(ts, lazy_binary(ts, OP_ne, x, zero), r.x->type.dtype);
+        node = reduce(ts, &r, OP_reduce_sum, some);
     } else if (p == 1 || isinf(p)) {
         Op op = p == 1 ? OP_reduce_sum : p > 0 ? OP_reduce_max : OP_reduce_min;
         node = reduce(ts, &r, op, lazy_unary(ts, OP_abs, tensor_read(ts, r.x)));

@@ -244,6 +244,11 @@ bool is_number(TensorState *ts, Value v);
 bool broadcast_shapes(TensorState *ts, const Type *a, const Type *b, Type *out);
 /* The operand as a node of that type: read (or made from a number), cast, broadcast. */
 LazyNode *operand_node(TensorState *ts, Value v, Type type);
+/* As operand_node, for a number that fills: one beyond the dtype is an error. */
+LazyNode *filler_node(TensorState *ts, Value v, Type type);
+/* Whether PyTorch converts the number to the dtype; every integer type's negatives count as wrapped
+ * ones. */
+bool number_fits(DType dtype, Value v);
 /* The operand as a 0-d or its own shape's node of that dtype. */
 LazyNode *operand_cast(TensorState *ts, Value v, DType dtype);
 Type operand_type(TensorState *ts, Value v, DType dtype);

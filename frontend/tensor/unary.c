@@ -45,8 +45,11 @@ typedef struct UnarySpec {
     X(cosh, OP_cosh, true, "CoshBackward0")                                                        \
     X(tanh, OP_tanh, true, "TanhBackward0")                                                        \
     X(asinh, OP_asinh, true, "AsinhBackward0")                                                     \
+    X(arcsinh, OP_asinh, true, "AsinhBackward0")                                                   \
     X(acosh, OP_acosh, true, "AcoshBackward0")                                                     \
+    X(arccosh, OP_acosh, true, "AcoshBackward0")                                                   \
     X(atanh, OP_atanh, true, "AtanhBackward0")                                                     \
+    X(arctanh, OP_atanh, true, "AtanhBackward0")                                                   \
     X(erf, OP_erf, true, "ErfBackward0")                                                           \
     X(sigmoid, OP_sigmoid, true, "SigmoidBackward0")                                               \
     X(lgamma, OP_lgamma, true, "LgammaBackward0")                                                  \
@@ -403,7 +406,7 @@ static LazyNode *masked_fill_node(TensorState *ts, Tensor *x, Value mask, Value 
     if (!broadcast_shapes(ts, &type, &m->type, &type)) return NULL;
     Type mask_type = type;
     mask_type.dtype = DT_BOOL;
-    LazyNode *filler = operand_node(ts, value, type);
+    LazyNode *filler = filler_node(ts, value, type);
     LazyNode *node = filler ? operand_node(ts, FROM_OBJ(x), type) : NULL;
     return lazy_where(ts, operand_node(ts, mask, mask_type), filler, node);
 }
