@@ -314,6 +314,32 @@ static bool wrong_count(TensorState *ts, const Context *c, size_t got) {
     return false;
 }
 
+static bool wrong_shape(TensorState *ts, const Context *c, size_t index, const Type *got,
+                        const Type *want) {
+    Buf a = {0}, b = {0};
+    shape_text(&a, got->dim, got->rank);
+    shape_text(&b, want->dim, want->rank);
+    vm_raise(ts->vm, EXC_RuntimeError,
+             "Function %sBackward returned an invalid gradient at index %zu - got %s but "
+             "expected shape compatible with %s",
+             c->cls->name, index, buf_text(&a), buf_text(&b));
+    buf_free(&a);
+    buf_free(&b);
+    return false;
+}
+
+/* The axes that broadcasting `type` to the shape of `from` adds or stretches; -1: it can't be. */
+static int stretched_axes(const Type *type, const Type *from, int64_t axes[MAX_RANK]) {
+    int lead = from->rank - type->rank, count = 0;
+    if (lead < 0) return -1;
+    for (int i = 0; i < from->rank; i++) {
+        if (i >= lead && type->dim[i - lead] == from->dim[i]) continue;
+        if (i >= lead && type->dim[i - lead] != 1) return -1;
+        axes[count++] = i;
+    }
+    return count;
+}
+
 static bool take_results(TensorState *ts, const Context *c, const LazyNode *function, Value v,
                          LazyNode **results) {
     const Value *items = &v;
@@ -329,19 +355,12 @@ static bool take_results(TensorState *ts, const Context *c, const LazyNode *func
         Tensor *grad;
         if (!arg_tensor(ts, items[i], "backward", &grad)) return false;
         const Type *want = &function->inputs[k]->type;
-        if (!type_same_shape(want, &grad->type)) {
-            Buf a = {0}, b = {0};
-            shape_text(&a, grad->type.dim, grad->type.rank);
-            shape_text(&b, want->dim, want->rank);
-            vm_raise(ts->vm, EXC_RuntimeError,
-                     "Function %sBackward returned an invalid gradient at index %zu - got %s but "
-                     "expected shape compatible with %s",
-                     c->cls->name, i, buf_text(&a), buf_text(&b));
-            buf_free(&a);
-            buf_free(&b);
-            return false;
-        }
-        results[k] = lazy_cast(ts, tensor_read(ts, grad), want->dtype);
+        int64_t axes[MAX_RANK];
+        int stretched = stretched_axes(want, &grad->type, axes);
+        if (stretched < 0) return wrong_shape(ts, c, i, &grad->type, want);
+        LazyNode *node = lazy_cast(ts, tensor_read(ts, grad), want->dtype);
+        if (stretched) node = lazy_reduce(ts, OP_reduce_sum, node, axes, stretched);
+        results[k] = lazy_reshape(ts, node, want->rank, want->dim);
         if (!results[k]) return false;
     }
     return count >= (size_t)c->arg_count || wrong_count(ts, c, count);
