@@ -150,8 +150,8 @@ Value vm_getattr_text(Vm *vm, Value v, const char *name) {
 
 Value vm_getattr_optional(Vm *vm, Value v, Str *name) {
     Class *cls = vm_class_of(vm, v);
-    if (cls->slots.getattr == vm_generic_getattr) return vm_generic_find(vm, v, name);
-    Value found = cls->slots.getattr(vm, v, name);
+    bool generic = cls->slots.getattr == vm_generic_getattr;
+    Value found = generic ? vm_generic_find(vm, v, name) : cls->slots.getattr(vm, v, name);
     if (is_null(found)) vm_catch(vm, EXC_AttributeError);
     return found;
 }

@@ -11,6 +11,14 @@
 
 /* ---- print and input ---- */
 
+/* What the program has put in sys.stdout's place; NULL_VALUE: nothing. */
+static Value redirected(Vm *vm) {
+    Value sys = dict_get_text(vm, vm->modules, "sys");
+    if (is_null(sys)) return sys;
+    Value now = dict_get_text(vm, ((ModuleObj *)(void *)sys.o)->dict, "stdout");
+    return now.tag == TAG_OBJ && now.o->cls != vm->cls[CLS_FILE] ? now : NULL_VALUE;
+}
+
 BUILTIN(builtin_print) {
     Value out[4] = {NULL_VALUE, NULL_VALUE, NULL_VALUE, NULL_VALUE};
     if (kwnames && !vm_args(vm, "print", "* sep? end? file? flush?", args + nargs, 0, kwnames, out))
@@ -26,18 +34,21 @@ BUILTIN(builtin_print) {
         *(i ? &end : &sep) = as_str(texts[i])->data;
         *(i ? &end_size : &sep_size) = as_str(texts[i])->size;
     }
+    Value file = is_null(out[2]) || is_none(out[2]) ? redirected(vm) : out[2];
     Buf buf = {0};
     for (int i = 0; i < nargs; i++) {
         if (i) buf_add(&buf, sep, sep_size);
-        if (vm->silent && is_null(out[2])) continue;
+        if (vm->silent && is_null(file)) continue;
         if (!vm_str_to(vm, args[i], &buf)) {
             buf_free(&buf);
             return NULL_VALUE;
         }
     }
     buf_add(&buf, end, end_size);
-    bool ok = is_null(out[2]) || is_none(out[2]) ? vm_stdout(vm, buf.data, buf.size)
-                                                 : vm_write(vm, out[2], buf.data, buf.size);
+    incref(file);
+    bool ok =
+        is_null(file) ? vm_stdout(vm, buf.data, buf.size) : vm_write(vm, file, buf.data, buf.size);
+    decref(file);
     buf_free(&buf);
     int flush = is_null(out[3]) ? 0 : vm_truth(vm, out[3]);
     if (flush == 1 && vm->out && !vm->silent) fflush(vm->out);

@@ -5,7 +5,7 @@
  * base's attributes do, and versions are never reused, so a stale entry can't match. */
 #include <stdlib.h>
 
-#include "frontend/vm_internal.h"
+#include "frontend/interp.h"
 
 static Value metaclass_conflict(Vm *vm) {
     return vm_raise(vm, EXC_TypeError,
@@ -589,9 +589,19 @@ static Value class_create_slot(Vm *vm, Class *meta, const Value *args, int nargs
         if (!fits[i])
             return vm_raise(vm, EXC_TypeError, "type.__new__() argument %d must be %s, not %s",
                             i + 1, wanted[i], vm_class_name(vm, args[i]));
+    Class *winner = meta; /* a base's metaclass may have a __new__ of its own */
+    for (size_t i = 0; i < as_tuple(args[1])->count; i++) {
+        Class *of_base = vm_class_of(vm, as_tuple(args[1])->items[i]);
+        if (class_is_subclass(of_base, winner)) winner = of_base;
+    }
+    if (winner != meta && winner->slots.create != class_create_slot)
+        return winner->slots.create(vm, winner, args, nargs, kwnames);
     Dict *copy = dict_new(vm);
     Value made = NULL_VALUE;
-    if (dict_update(vm, copy, args[2]))
+    bool ok = dict_update(vm, copy, args[2]);
+    if (ok && vm->frame && is_null(dict_get(copy, vm->names.module_)))
+        dict_set_str(copy, vm->names.module_, FROM_OBJ(vm->frame->module->name));
+    if (ok)
         made = class_create(vm, meta, as_str(args[0]), as_tuple(args[1]), copy, args + 3, kwnames);
     DROP(copy);
     return made;

@@ -239,8 +239,9 @@ Value vm_run(Vm *vm, Frame *frame) {
         }
         case OP_STORE_NAME: {
             Value v = POP();
-            dict_set_str(frame->namespace, frame->data->names[in->c], v);
+            bool ok = store_name(vm, frame, frame->data->names[in->c], v);
             decref(v);
+            if (!ok) goto error;
             break;
         }
         case OP_DELETE_NAME:

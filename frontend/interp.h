@@ -70,6 +70,7 @@ Value run_class_body(Vm *vm, Function *body, Dict *namespace);
 /* interp_ops.c */
 Value load_global(Vm *vm, Frame *frame, size_t index);
 Value load_name(Vm *vm, Frame *frame, Str *name, int global);
+bool store_name(Vm *vm, Frame *frame, Str *name, Value v);
 Value unbound(Vm *vm, Frame *frame, int32_t slot);
 bool unpack(Vm *vm, Value iterable, int before, int after, bool star, Value *sp);
 Value make_function(Vm *vm, Frame *frame, const Code *code, unsigned flags, Value *sp);

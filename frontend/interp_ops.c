@@ -39,6 +39,13 @@ Value load_name(Vm *vm, Frame *frame, Str *name, int global) {
     return is_null(v) ? undefined(vm, frame, name) : incref(v);
 }
 
+/* A namespace that __prepare__ made may have a __setitem__ of its own. */
+bool store_name(Vm *vm, Frame *frame, Str *name, Value v) {
+    Dict *namespace = frame->namespace;
+    if (namespace->gc.base.cls == vm->cls[CLS_DICT]) return dict_set_str(namespace, name, v);
+    return vm_setitem(vm, FROM_OBJ(namespace), FROM_OBJ(name), v);
+}
+
 Value unbound(Vm *vm, Frame *frame, int32_t slot) {
     const Str *name = frame->data->slot_names[slot];
     const char *text = name ? name->data : "?";
@@ -243,23 +250,26 @@ static Value call_metaclass(Vm *vm, Value meta, Str *name, Value bases, Dict *na
     return made;
 }
 
-/* What the metaclass's __prepare__ puts into the namespace before the body runs. */
-static bool prepare_namespace(Vm *vm, Value meta, Str *name, Value bases, Value kwargs,
-                              Dict *namespace) {
-    if (!is_class(meta) || as_class(meta) == vm->cls[CLS_TYPE]) return true;
+/* The namespace that the body runs in, from the metaclass's __prepare__ when it has one; NULL:
+ * raised. */
+static Dict *prepare_namespace(Vm *vm, Value meta, Str *name, Value bases, Value kwargs) {
+    if (!is_class(meta) || as_class(meta) == vm->cls[CLS_TYPE]) return dict_new(vm);
     Value hook = vm_getattr_optional(vm, meta, vm->names.prepare_);
-    if (is_null(hook)) return !vm_failed(vm);
+    if (is_null(hook)) return vm_failed(vm) ? NULL : dict_new(vm);
     Value args = list_new(vm, 2);
     list_append(as_list(args), FROM_OBJ(name));
     list_append(as_list(args), bases);
     Value keywords = is_dict(kwargs) ? incref(kwargs) : FROM_OBJ(dict_new(vm));
     Value given = call_spread(vm, hook, args, keywords);
     decref(keywords);
-    bool ok = !is_null(given) && dict_update(vm, namespace, given);
-    decref(given);
     decref(args);
     decref(hook);
-    return ok;
+    if (is_dict(given)) return as_dict(given);
+    if (!is_null(given))
+        vm_raise(vm, EXC_TypeError, "%s.__prepare__() must return a mapping, not %s",
+                 as_class(meta)->name, vm_class_name(vm, given));
+    decref(given);
+    return NULL;
 }
 
 Value make_class(Vm *vm, Function *body, Str *name, const Value *bases, int count, Value kwargs) {
@@ -273,8 +283,9 @@ Value make_class(Vm *vm, Function *body, Str *name, const Value *bases, int coun
                                    : pick_metaclass(vm, asked, as_tuple(resolved)->items,
                                                     (int)as_tuple(resolved)->count);
     if (!is_null(meta)) {
-        Dict *namespace = dict_new(vm);
-        bool ready = prepare_namespace(vm, meta, name, resolved, kwargs, namespace);
+        Dict *namespace = prepare_namespace(vm, meta, name, resolved, kwargs);
+        bool ready = namespace != NULL;
+        if (!ready) namespace = dict_new(vm);
         dict_set_str(namespace, vm->names.module_, FROM_OBJ(body->module->name));
         Value qualname = FROM_OBJ(body->qualname);
         dict_set_str(namespace, vm->names.qualname_, qualname);

@@ -212,6 +212,7 @@ Value slot_wrapper(Class *cls, Str *name) {
     SIMPLE(repr, repr)
     SIMPLE(str, str)
     SIMPLE(format, format)
+    if (name == n->hash_ && own->hash == unhashable) return NONE;
     SIMPLE(hash, hash)
     SIMPLE(getitem, getitem)
     SIMPLE(setitem, setitem)

@@ -40,6 +40,13 @@ static Value call_own(Vm *vm, Value self, Str *name, const Value *args, int narg
     return result;
 }
 
+/* The native class whose rules of attributes come first: object, a class, a module. */
+static const Class *native_base(const Class *cls) {
+    while (cls->flags & CLASS_USER)
+        cls = cls->base;
+    return cls;
+}
+
 static Value user_getattr(Vm *vm, Value self, Str *name) {
     Value hook = class_lookup(self.o->cls, vm->names.getattribute_);
     Value key = FROM_OBJ(name);
@@ -50,9 +57,7 @@ static Value user_getattr(Vm *vm, Value self, Str *name) {
             return got;
         return call_own(vm, self, vm->names.getattr_, &key, 1);
     }
-    const Class *native = self.o->cls; /* its rules come first: a class's, a module's */
-    while (native->flags & CLASS_USER)
-        native = native->base;
+    const Class *native = native_base(self.o->cls);
     Value got = native->slots.getattr == vm_generic_getattr ? vm_generic_find(vm, self, name)
                                                             : native->slots.getattr(vm, self, name);
     if (!is_null(got)) return got;
@@ -64,6 +69,7 @@ static Value user_getattr(Vm *vm, Value self, Str *name) {
 bool getattr_is_generic(Class *cls) {
     if (cls->slots.getattr == vm_generic_getattr) return true;
     if (cls->slots.getattr != user_getattr) return false;
+    if (native_base(cls)->slots.getattr != vm_generic_getattr) return false;
     Value hook = class_lookup(cls, cls->vm->names.getattribute_);
     return hook.tag == TAG_OBJ && hook.o->cls == cls->vm->cls[CLS_NATIVE];
 }
@@ -74,10 +80,7 @@ static bool user_setattr(Vm *vm, Value self, Str *name, Value value) {
     Str *method = is_null(value) ? vm->names.delattr_ : vm->names.setattr_;
     Value result = call_dunder(vm, self, method, args, is_null(value) ? 1 : 2, &found);
     if (!found) {
-        const Class *native = self.o->cls;
-        while (native->flags & CLASS_USER)
-            native = native->base;
-        return native->slots.setattr(vm, self, name, value);
+        return native_base(self.o->cls)->slots.setattr(vm, self, name, value);
     }
     decref(result);
     return !is_null(result);

@@ -10,4 +10,5 @@ void modules_init(Vm *vm) {
     vm_register_module(vm, "_random", module_random);
     vm_register_module(vm, "gc", module_gc);
     vm_register_module(vm, "_struct", module_struct);
+    vm_register_module(vm, "_code", module_code);
 }

@@ -12,6 +12,7 @@ bool module_os_path(Vm *vm, ModuleObj *module);
 bool module_random(Vm *vm, ModuleObj *module);
 bool module_gc(Vm *vm, ModuleObj *module);
 bool module_struct(Vm *vm, ModuleObj *module);
+bool module_code(Vm *vm, ModuleObj *module);
 
 #define MODULE_FUNCTION(name)                                                                      \
     static Value name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
