@@ -36,6 +36,10 @@ static const struct {
      "end of the recursion"},
     {"index out of range in", "an index tensor (or a target class) holds a value outside its axis"},
     {"is out of bounds.", "a target class is a number from 0 to the number of scores less one"},
+    {"module 'torch", "docs/supported.md lists which of PyTorch's names nnc has"},
+    {"from 'torch", "docs/supported.md lists which of PyTorch's names nnc has"},
+    {"'Tensor' object has no attribute",
+     "docs/supported.md lists which of PyTorch's names nnc has"},
 };
 
 /* Programs often read their data before they call the network. */

@@ -49,7 +49,9 @@ static Value module_getattr(Vm *vm, Value self, Str *name) {
     v = module_lazy(vm, as_module(self), name);
     if (!is_null(v) || vm_failed(vm)) return v;
     Value hook = dict_get(as_module(self)->dict, vm->names.getattr_);
-    if (!is_null(hook)) return vm_call1(vm, hook, FROM_OBJ(name));
+    if (is_null(hook)) return vm_no_attribute(vm, self, name);
+    v = vm_call1(vm, hook, FROM_OBJ(name));
+    if (!is_null(v) || !as_module(self)->prelude || !vm_catch(vm, EXC_AttributeError)) return v;
     return vm_no_attribute(vm, self, name);
 }
 

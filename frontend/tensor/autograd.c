@@ -174,6 +174,12 @@ static void assign_levels(Walk *walk) {
 }
 
 /* Adds a gradient (consumed) to what a node has got. */
+static bool is_wanted(const BackwardCall *call, const LazyNode *node) {
+    for (int k = 0; k < call->wrt_count; k++)
+        if (call->wrt[k] == node) return true;
+    return false;
+}
+
 static void accumulate(Walk *walk, LazyNode *node, LazyNode *grad) {
     LazyNode **slot = &walk->grad.items[node->slot];
     *slot = *slot ? lazy_binary(walk->ts, OP_add, *slot, grad) : grad;
@@ -261,9 +267,7 @@ static void build_level(Walk *walk, Level *level, int number, Node **made) {
     /* Gradients that someone asked for inside the level. */
     for (size_t i = 0; i < walk->nodes.count; i++) {
         LazyNode *node = walk->nodes.items[i];
-        bool asked = node->retain != NULL;
-        for (int k = 0; !asked && k < walk->call->wrt_count; k++)
-            asked = walk->call->wrt[k] == node;
+        bool asked = node->retain != NULL || is_wanted(walk->call, node);
         if (!asked || !belongs(walk, i, number) || walk->grad.items[i]) continue;
         VEC_PUSH(level->wrt, made[i]);
         VEC_PUSH(level->wrt_nodes, node);
@@ -479,11 +483,12 @@ static bool deliver(Walk *walk) {
     for (size_t i = walk->nodes.count; i-- > 0;) {
         LazyNode *node = walk->nodes.items[i], *grad = walk->grad.items[i];
         if (!grad) continue;
-        Var *var = call->wrt ? NULL : is_source(node) ? node->var : node->retain;
+        Var *var = is_source(node) ? node->var : node->retain;
+        if (call->wrt && (call->results || !is_wanted(call, node))) var = NULL;
         if (var && !add_to_grad(walk->ts, var, grad)) return false;
         if (var && is_source(node) && !call_after_hooks(walk->ts, var)) return false;
     }
-    for (int k = 0; k < call->wrt_count; k++) {
+    for (int k = 0; call->results && k < call->wrt_count; k++) {
         LazyNode *node = call->wrt[k];
         LazyNode *grad = in_walk(walk, node) ? walk->grad.items[node->slot] : NULL;
         call->results[k] = grad ? lazy_ref(grad) : NULL;

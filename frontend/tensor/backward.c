@@ -31,88 +31,143 @@ static LazyNode *seed_for(TensorState *ts, Tensor *output, Value given) {
 }
 
 typedef struct Ends {
-    LazyNode *outputs[64], *seeds[64];
-    int count;
+    VEC(LazyNode *) outputs;
+    VEC(LazyNode *) seeds;
 } Ends;
 
 static void ends_free(TensorState *ts, Ends *ends) {
-    for (int i = 0; i < ends->count; i++) {
-        if (ends->outputs[i]) lazy_unref(ts, ends->outputs[i]);
-        if (ends->seeds[i]) lazy_unref(ts, ends->seeds[i]);
+    for (size_t i = 0; i < ends->outputs.count; i++) {
+        if (ends->outputs.items[i]) lazy_unref(ts, ends->outputs.items[i]);
+        if (ends->seeds.items[i]) lazy_unref(ts, ends->seeds.items[i]);
     }
+    VEC_FREE(ends->outputs);
+    VEC_FREE(ends->seeds);
 }
 
-/* One tensor or a sequence of them. */
-static bool items_of(TensorState *ts, const Value *v, const Value **items, size_t *count) {
-    *items = v;
-    *count = 1;
-    if (is_tensor(ts, *v) || is_none(*v)) return true;
-    if (vm_items(*v, items, count) && *count <= 64) return true;
-    vm_raise(ts->vm, EXC_TypeError, "expected a tensor or a sequence of at most 64 tensors, got %s",
-             vm_class_name(ts->vm, *v));
-    return false;
+/* One tensor or what an iterable gives, in a list of its own. */
+typedef struct Items {
+    const Value *items;
+    size_t count;
+    Value held;
+} Items;
+
+static bool items_of(TensorState *ts, const Value *v, Items *out) {
+    *out = (Items){.items = v, .count = 1, .held = NULL_VALUE};
+    if (is_null(*v)) out->count = 0;
+    if (is_null(*v) || is_none(*v) || is_tensor(ts, *v)) return true;
+    out->held = list_from_iterable(ts->vm, *v);
+    return !is_null(out->held) && vm_items(out->held, &out->items, &out->count);
+}
+
+static void items_free(Items *items) {
+    if (!is_null(items->held)) decref(items->held);
+}
+
+static bool add_end(TensorState *ts, Value v, size_t i, Value given, Ends *ends) {
+    Tensor *output;
+    if (!arg_tensor(ts, v, "backward", &output)) return false;
+    if (!tensor_requires_grad(output)) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "element %zu of tensors does not require grad and does not have a grad_fn", i);
+        return false;
+    }
+    LazyNode *seed = seed_for(ts, output, given);
+    LazyNode *node = seed ? tensor_read(ts, output) : NULL;
+    VEC_PUSH(ends->outputs, node);
+    VEC_PUSH(ends->seeds, seed);
+    return node != NULL;
 }
 
 static bool find_ends(TensorState *ts, const Value *outputs, const Value *grads, Ends *ends) {
-    const Value *items, *given = NULL;
-    size_t count, given_count = 0;
-    if (!items_of(ts, outputs, &items, &count)) return false;
-    if (!is_null(*grads) && !is_none(*grads) && !items_of(ts, grads, &given, &given_count))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        Tensor *output;
-        if (!arg_tensor(ts, items[i], "backward", &output)) return false;
-        if (!tensor_requires_grad(output)) {
+    Items items, given = {.held = NULL_VALUE};
+    bool ok = items_of(ts, outputs, &items) && items_of(ts, grads, &given);
+    if (given.count == 1 && is_none(*given.items)) given.count = 0;
+    for (size_t i = 0; ok && i < items.count; i++)
+        ok = add_end(ts, items.items[i], i, i < given.count ? given.items[i] : NONE, ends);
+    items_free(&items);
+    items_free(&given);
+    return ok;
+}
+
+/* The tensors that gradients are asked for, and their nodes. */
+typedef struct Wanted {
+    Items tensors;
+    VEC(LazyNode *) nodes;
+} Wanted;
+
+static void wanted_free(TensorState *ts, Wanted *wanted) {
+    for (size_t i = 0; i < wanted->nodes.count; i++)
+        lazy_unref(ts, wanted->nodes.items[i]);
+    VEC_FREE(wanted->nodes);
+    items_free(&wanted->tensors);
+}
+
+static bool retain_grad(TensorState *ts, Tensor *x);
+
+/* backward()'s inputs also keep their gradient when they are no leaves. */
+static bool find_wanted(TensorState *ts, const Value *inputs, bool keep, Wanted *wanted) {
+    if (!items_of(ts, inputs, &wanted->tensors)) return false;
+    for (size_t i = 0; i < wanted->tensors.count; i++) {
+        Tensor *x;
+        if (!arg_tensor(ts, wanted->tensors.items[i], "grad", &x)) return false;
+        if (!tensor_requires_grad(x) && !keep) {
             vm_raise(ts->vm, EXC_RuntimeError,
-                     "element %zu of tensors does not require grad and does not have a grad_fn", i);
+                     "One of the differentiated Tensors does not require grad");
             return false;
         }
-        LazyNode *seed = seed_for(ts, output, i < given_count ? given[i] : NONE);
-        LazyNode *node = seed ? tensor_read(ts, output) : NULL;
-        ends->outputs[ends->count] = node;
-        ends->seeds[ends->count++] = seed;
+        if (keep && !retain_grad(ts, x)) return false;
+        LazyNode *node = tensor_read(ts, x);
         if (!node) return false;
+        VEC_PUSH(wanted->nodes, node);
     }
     return true;
 }
 
-static bool run_backward(TensorState *ts, const Value *outputs, const Value *grads, bool retain,
-                         bool create) {
-    Ends ends = {.count = 0};
-    bool ok = find_ends(ts, outputs, grads, &ends);
+/* v: tensors, their gradients, retain_graph, create_graph, inputs */
+static Value run_backward(TensorState *ts, const Value *v) {
+    bool create, retain, some = !is_null(v[4]) && !is_none(v[4]);
+    if (!arg_bool(ts, v[3], false, &create) || !arg_bool(ts, v[2], create, &retain))
+        return NULL_VALUE;
+    Ends ends = {0};
+    Wanted wanted = {.tensors = {.held = NULL_VALUE}};
+    bool ok = !some || find_wanted(ts, &v[4], true, &wanted);
+    if (ok && some && wanted.nodes.count == 0) {
+        vm_raise(ts->vm, EXC_RuntimeError, "`inputs` argument to `backward()` cannot be empty.");
+        ok = false;
+    }
+    ok = ok && find_ends(ts, &v[0], &v[1], &ends);
     if (ok) {
-        BackwardCall call = {.outputs = ends.outputs,
-                             .seeds = ends.seeds,
-                             .output_count = ends.count,
+        BackwardCall call = {.outputs = ends.outputs.items,
+                             .seeds = ends.seeds.items,
+                             .output_count = (int)ends.outputs.count,
+                             .wrt = some ? wanted.nodes.items : NULL,
+                             .wrt_count = (int)wanted.nodes.count,
                              .retain = retain,
                              .create = create};
-        if (ends.count) trace_backward(ts, ends.outputs[0]);
+        if (ends.outputs.count) trace_backward(ts, ends.outputs.items[0]);
         ok = autograd_run(ts, &call);
     }
     ends_free(ts, &ends);
-    return ok;
+    wanted_free(ts, &wanted);
+    return ok ? NONE : NULL_VALUE;
 }
 
 static Value backward_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
     Value v[5];
-    bool create, retain;
     if (!vm_args(vm, "backward", "self gradient? retain_graph? create_graph? inputs?", args, nargs,
-                 kwnames, v) ||
-        !arg_bool(ts, v[3], false, &create) || !arg_bool(ts, v[2], create, &retain))
+                 kwnames, v))
         return NULL_VALUE;
-    return run_backward(ts, &v[0], &v[1], retain, create) ? NONE : NULL_VALUE;
+    return run_backward(tensor_state(vm), v);
 }
 
 static Value backward_many(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
-    Value v[4];
-    bool create, retain;
-    if (!vm_args(vm, "backward", "tensors grad_tensors? retain_graph? create_graph?", args, nargs,
-                 kwnames, v) ||
-        !arg_bool(ts, v[3], false, &create) || !arg_bool(ts, v[2], create, &retain))
+    Value v[6];
+    if (!vm_args(vm, "backward",
+                 "tensors grad_tensors? retain_graph? create_graph? grad_variables? inputs?", args,
+                 nargs, kwnames, v))
         return NULL_VALUE;
-    return run_backward(ts, &v[0], &v[1], retain, create) ? NONE : NULL_VALUE;
+    v[4] = v[5];
+    return run_backward(tensor_state(vm), v);
 }
 
 /* ---- autograd.grad ---- */
@@ -174,46 +229,33 @@ static Value grad_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     TensorState *ts = tensor_state(vm);
     Value v[9], result = NULL_VALUE;
     bool create, retain, allow, zeros;
-    const Value *inputs;
-    size_t count, read = 0;
     if (!vm_args(
             vm, "grad",
             "outputs inputs grad_outputs? retain_graph? create_graph? only_inputs? allow_unused? "
             "is_grads_batched? materialize_grads?",
             args, nargs, kwnames, v) ||
         !arg_bool(ts, v[4], false, &create) || !arg_bool(ts, v[3], create, &retain) ||
-        !arg_bool(ts, v[8], false, &zeros) || !arg_bool(ts, v[6], zeros, &allow) ||
-        !items_of(ts, &v[1], &inputs, &count))
+        !arg_bool(ts, v[8], false, &zeros) || !arg_bool(ts, v[6], zeros, &allow))
         return NULL_VALUE;
-    LazyNode *wrt[64] = {0}, *results[64] = {0};
-    Ends ends = {.count = 0};
-    bool ok = find_ends(ts, &v[0], &v[2], &ends);
-    for (; ok && read < count; read++) {
-        Tensor *x;
-        ok = arg_tensor(ts, inputs[read], "grad", &x);
-        if (ok && !tensor_requires_grad(x)) {
-            vm_raise(vm, EXC_RuntimeError,
-                     "One of the differentiated Tensors does not require grad");
-            ok = false;
-        }
-        wrt[read] = ok ? tensor_read(ts, x) : NULL;
-        ok = ok && wrt[read];
-    }
-    if (ok) {
-        BackwardCall call = {.outputs = ends.outputs,
-                             .seeds = ends.seeds,
-                             .output_count = ends.count,
-                             .wrt = wrt,
+    Ends ends = {0};
+    Wanted wanted = {.tensors = {.held = NULL_VALUE}};
+    if (find_ends(ts, &v[0], &v[2], &ends) && find_wanted(ts, &v[1], false, &wanted)) {
+        size_t count = wanted.nodes.count;
+        LazyNode **results = xcalloc(count + 1, sizeof *results);
+        BackwardCall call = {.outputs = ends.outputs.items,
+                             .seeds = ends.seeds.items,
+                             .output_count = (int)ends.outputs.count,
+                             .wrt = wanted.nodes.items,
                              .wrt_count = (int)count,
                              .results = results,
                              .retain = retain,
                              .create = create};
         if (autograd_run(ts, &call))
-            result = grad_results(ts, inputs, count, results, allow, zeros);
+            result = grad_results(ts, wanted.tensors.items, count, results, allow, zeros);
+        free(results);
     }
-    for (size_t i = 0; i < count; i++)
-        if (wrt[i]) lazy_unref(ts, wrt[i]);
     ends_free(ts, &ends);
+    wanted_free(ts, &wanted);
     return result;
 }
 
@@ -228,21 +270,35 @@ static void own_node(TensorState *ts, Tensor *x) {
     x->var->node = graft;
 }
 
-static Value retain_grad_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
-    if (!vm_args_simple(vm, "retain_grad", nargs, kwnames, 1, 1)) return NULL_VALUE;
-    Tensor *x = as_tensor(args[0]);
-    if (!tensor_requires_grad(x))
-        return vm_raise(vm, EXC_RuntimeError,
-                        "can't retain_grad on Tensor that has requires_grad=False");
-    if (tensor_is_leaf(x)) return NONE;
-    if (x->view)
-        return vm_raise(vm, EXC_RuntimeError, "retain_grad() of a view is not supported: clone it");
-    (void)ts;
+/* A view's gradient is kept by a variable of its own, which holds nothing else. */
+static void retain_view(TensorState *ts, Tensor *x) {
+    LazyNode *node = tensor_read(ts, x);
+    if (!node) return;
+    if (!x->keeper) x->keeper = var_keeper(node);
+    node->retain = x->keeper;
+    lazy_unref(ts, node);
+}
+
+static bool retain_grad(TensorState *ts, Tensor *x) {
+    if (!tensor_requires_grad(x)) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "can't retain_grad on Tensor that has requires_grad=False");
+        return false;
+    }
+    if (tensor_is_leaf(x)) return true;
+    if (x->view) {
+        retain_view(ts, x);
+        return !vm_failed(ts->vm);
+    }
     own_node(ts, x);
     x->var->retains_grad = true;
     if (x->var->node) x->var->node->retain = x->var;
-    return NONE;
+    return true;
+}
+
+static Value retain_grad_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    if (!vm_args_simple(vm, "retain_grad", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    return retain_grad(tensor_state(vm), as_tensor(args[0])) ? NONE : NULL_VALUE;
 }
 
 /* The dict (made when there is none) that holds the hooks of a tensor's gradient: hooks(t), or

@@ -323,14 +323,14 @@ static Value take_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     return tensor_wrap(ts, lazy_indexed(ts, OP_take, node, index, NULL, 0), "TakeBackward0");
 }
 
-/* repeat_interleave(x, n, dim): each slice n times in a row. */
-static Value repeat_interleave_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+/* repeat_each(x, n, dim): each slice n times in a row. */
+static Value repeat_each_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[3];
     Tensor *x;
     int64_t n;
     int dim = 0;
-    if (!vm_args(vm, "repeat_interleave", "input repeats dim|axis?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "repeat_each", "input repeats dim|axis?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "repeat_interleave", &x) || !arg_int(ts, v[1], 1, &n))
         return NULL_VALUE;
     LazyNode *node = tensor_read(ts, x);
@@ -354,7 +354,7 @@ static Value repeat_interleave_call(Vm *vm, const Value *args, int nargs, const 
     node = lazy_expand(ts, node, type.rank + 1, wide);
     type.dim[dim] *= n;
     node = lazy_reshape(ts, node, type.rank, type.dim);
-    return tensor_wrap(ts, node, "RepeatInterleaveBackward0");
+    return tensor_wrap(ts, node, "ViewBackward0");
 }
 
 /* ---- sorting ---- */
@@ -453,7 +453,7 @@ const TensorFunction GATHER_FUNCTIONS[] = {
     {"index_fill", index_fill_call, FN_BOTH},
     {"index_fill_", index_fill_call_, FN_METHOD},
     {"take", take_call, FN_BOTH},
-    {"repeat_interleave", repeat_interleave_call, FN_BOTH},
+    {"repeat_each", repeat_each_call, FN_FUNCTION},
     {"sort", sort_call, FN_BOTH},
     {"argsort", argsort_call, FN_BOTH},
     {"topk", topk_call, FN_BOTH},

@@ -410,6 +410,16 @@ static bool shape_unlike(TensorState *ts, const Type *target, const Type *got) {
     return false;
 }
 
+/* What a whole tensor with a history is overwritten with: as in PyTorch that history gets zeros for
+ * its gradient, not nothing. Consumes the node. */
+static LazyNode *overwriting(TensorState *ts, Tensor *to, LazyNode *node) {
+    if (!node || to->view || !ts->grad_enabled || !tensor_requires_grad(to)) return node;
+    Type type = to->type;
+    type.dtype = DT_BOOL;
+    LazyNode *old = tensor_read(ts, to);
+    return lazy_where(ts, old ? lazy_zeros(ts, type) : NULL, old, node);
+}
+
 bool tensor_copy(TensorState *ts, Tensor *to, Value from, const char *fn_name) {
     bool allowed = is_tensor(ts, from) ? tensor_check_inplace(ts, to) : tensor_check_leaf(ts, to);
     if (!allowed) return false;
@@ -425,14 +435,15 @@ bool tensor_copy(TensorState *ts, Tensor *to, Value from, const char *fn_name) {
         if (!type_same_shape(&out, &to->type)) return shape_unlike(ts, &to->type, &out);
         LazyNode *node = lazy_cast(ts, tensor_read(ts, t), to->type.dtype);
         node = lazy_reshape(ts, node, rest.rank, rest.dim);
-        return tensor_write(ts, to, lazy_broadcast(ts, node, type.rank, type.dim), fn_name);
+        node = lazy_broadcast(ts, node, type.rank, type.dim);
+        return tensor_write(ts, to, overwriting(ts, to, node), fn_name);
     }
     if (!is_number(ts, from)) {
         vm_raise(ts->vm, EXC_TypeError, "can't assign a %s to a torch.%sTensor",
                  vm_class_name(ts->vm, from), dtype_long_name(to->type.dtype));
         return false;
     }
-    return tensor_write(ts, to, filler_node(ts, from, type), fn_name);
+    return tensor_write(ts, to, overwriting(ts, to, filler_node(ts, from, type)), fn_name);
 }
 
 /* The view with the elements under the mask replaced by one number. */

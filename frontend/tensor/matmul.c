@@ -138,7 +138,8 @@ static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Valu
     TensorState *ts = tensor_state(vm);
     Value v[3];
     Tensor *a, *b;
-    if (!vm_args(vm, name, "input mat2 * out?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, name, rank_b == 1 ? "input tensor|vec * out?" : "input mat2 * out?", args,
+                 nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], name, &a) || !arg_tensor(ts, v[1], name, &b))
         return NULL_VALUE;
     if (a->type.rank != rank_a || b->type.rank != rank_b) return wrong_ranks(ts, name, a, b);
@@ -183,8 +184,9 @@ static Value add_scaled(TensorState *ts, Value input, Value product, Value beta,
 
 static Value addmm_any(Vm *vm, const char *name, const char *fn_name, const Value *args, int nargs,
                        const Tuple *kwnames) {
-    Value v[5];
-    if (!vm_args(vm, name, "input mat1 mat2 * beta? alpha?", args, nargs, kwnames, v))
+    Value v[6];
+    if (!vm_args(vm, name, "input mat1|batch1 mat2|batch2 * beta? alpha? out?", args, nargs,
+                 kwnames, v))
         return NULL_VALUE;
     TensorState *ts = tensor_state(vm);
     Tensor *a, *b;
@@ -192,7 +194,8 @@ static Value addmm_any(Vm *vm, const char *name, const char *fn_name, const Valu
     if (a->type.rank == 2 && b->type.rank == 2 && a->type.dim[1] != b->type.dim[0])
         return shapes_error(ts, name, a->type.dim[0], a->type.dim[1], b->type.dim[0],
                             b->type.dim[1]);
-    return add_scaled(ts, v[0], tensor_matmul(ts, v[1], v[2]), v[3], v[4], fn_name);
+    Value sum = add_scaled(ts, v[0], tensor_matmul(ts, v[1], v[2]), v[3], v[4], fn_name);
+    return tensor_out(ts, name, v[5], sum);
 }
 static Value addmm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return addmm_any(vm, "addmm", "AddmmBackward0", args, nargs, kwnames);

@@ -351,8 +351,9 @@ static Value set_default_dtype_call(Vm *vm, const Value *args, int nargs, const 
 static Value promote_types_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     DType a = DT_F32, b = DT_F32;
-    if (!vm_args_simple(vm, "promote_types", nargs, kwnames, 2, 2) || !arg_dtype(ts, args[0], &a) ||
-        !arg_dtype(ts, args[1], &b))
+    Value v[2];
+    if (!vm_args(vm, "promote_types", "type1 type2", args, nargs, kwnames, v) ||
+        !arg_dtype(ts, v[0], &a) || !arg_dtype(ts, v[1], &b))
         return NULL_VALUE;
     return dtype_value(ts, promote_types(a, b));
 }
@@ -374,8 +375,10 @@ static Value result_type_call(Vm *vm, const Value *args, int nargs, const Tuple 
     TensorState *ts = tensor_state(vm);
     Promotion p;
     promote_init(&p);
-    if (!vm_args_simple(vm, "result_type", nargs, kwnames, 2, 2)) return NULL_VALUE;
-    if (!promote_add(ts, &p, args[0]) || !promote_add(ts, &p, args[1]))
+    Value v[2];
+    if (!vm_args(vm, "result_type", "tensor|tensor1 other|tensor2", args, nargs, kwnames, v))
+        return NULL_VALUE;
+    if (!promote_add(ts, &p, v[0]) || !promote_add(ts, &p, v[1]))
         return vm_raise(vm, EXC_TypeError, "result_type() takes tensors and numbers");
     return dtype_value(ts, promote_result(ts, &p));
 }

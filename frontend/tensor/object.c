@@ -245,13 +245,14 @@ ATTRIBUTE(version, from_int(x->var->storage->version->count))
 ATTRIBUTE(itemsize, from_int((int64_t)dtype_size(x->type.dtype)))
 ATTRIBUTE(nbytes, from_int((int64_t)type_bytes(&x->type)))
 ATTRIBUTE(is_cuda, from_bool(false))
-ATTRIBUTE(retains_grad, from_bool(x->var->retains_grad))
+ATTRIBUTE(retains_grad, from_bool(x->view ? x->keeper != NULL : x->var->retains_grad))
 
 /* Views of a leaf's variable share its state but not its gradient. */
 static Value attribute_grad(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     (void)vm, (void)nargs, (void)kwnames;
     Tensor *x = as_tensor(args[0]);
-    return x->view ? NONE : incref(x->var->grad);
+    if (x->view) return x->keeper ? incref(x->keeper->grad) : NONE;
+    return incref(x->var->grad);
 }
 
 static Value attribute_grad_fn(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

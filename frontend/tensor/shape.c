@@ -318,7 +318,7 @@ static Value transpose_any(Vm *vm, bool inplace, const Value *args, int nargs,
     Value v[3];
     Tensor *x;
     int a, b;
-    if (!vm_args(vm, "transpose", "input dim0 dim1", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "transpose", "input dim0|axis0 dim1|axis1", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "transpose", &x) || !arg_dim(ts, v[1], x->type.rank, &a) ||
         !arg_dim(ts, v[2], x->type.rank, &b))
         return NULL_VALUE;

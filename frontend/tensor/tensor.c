@@ -83,9 +83,20 @@ static Var *var_new(Storage *storage, ViewStep *root) {
     return var;
 }
 
+Var *var_keeper(LazyNode *node) {
+    Var *var = xcalloc(1, sizeof *var);
+    *var = (Var){.refs = 1,
+                 .retains_grad = true,
+                 .node = lazy_ref(node),
+                 .grad = NONE,
+                 .hooks = NONE,
+                 .after_hooks = NONE};
+    return var;
+}
+
 void var_unref(TensorState *ts, Var *var) {
     if (--var->refs) return;
-    storage_unref(ts, var->storage);
+    if (var->storage) storage_unref(ts, var->storage);
     view_unref(var->root);
     decref(var->grad);
     decref(var->hooks);
@@ -248,6 +259,7 @@ void tensor_dealloc(Obj *self) {
     Tensor *tensor = (Tensor *)(void *)self;
     if (tensor->cache) lazy_unref(ts, tensor->cache);
     view_unref(tensor->view);
+    if (tensor->keeper) var_unref(ts, tensor->keeper);
     if (!tensor->var) return;
     if (tensor->var->owner == tensor) tensor->var->owner = NULL;
     var_unref(ts, tensor->var);

@@ -72,6 +72,7 @@ typedef struct Tensor {
     LazyNode *cache;     /* views: what reading gave at change cache_count */
     uint32_t cache_count;
     const Var *cache_var;
+    Var *keeper; /* of a view that retains its gradient: holds that */
 } Tensor;
 
 /* What happens when a value is needed: the one difference between running and compiling. */
@@ -198,6 +199,8 @@ Buffer *tensor_buffer(TensorState *ts, Tensor *tensor, const char *what);
 void node_evaluated(TensorState *ts, LazyNode *node);
 void tensor_dealloc(Obj *self);
 void var_unref(TensorState *ts, Var *var);
+/* A variable without a storage, for the gradient of a node that is no variable's. */
+Var *var_keeper(LazyNode *node);
 void storage_unref(TensorState *ts, Storage *storage);
 /* The name of grad_fn, kept forever. */
 const char *fn_name_intern(TensorState *ts, const char *name);
@@ -324,7 +327,7 @@ typedef struct BackwardCall {
     int output_count;
     LazyNode *const *wrt; /* NULL: accumulate into every leaf reached */
     int wrt_count;
-    LazyNode **results; /* one a wrt: new references or NULL */
+    LazyNode **results; /* one a wrt: new references or NULL; without, accumulate into these */
     bool retain, create;
 } BackwardCall;
 bool autograd_run(TensorState *ts, const BackwardCall *call);
