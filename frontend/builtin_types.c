@@ -99,10 +99,8 @@ static Value pair_of(Value self) {
 }
 
 static bool put_type(Vm *vm, Value v, Buf *out) {
-    if (is_class(v) && !is_null(dict_get(as_class(v)->dict, vm->names.module_))) {
-        Value module = dict_get(as_class(v)->dict, vm->names.module_);
-        buf_printf(out, "%s.", is_str(module) ? as_str(module)->data : "");
-    }
+    Value module = is_class(v) ? dict_get(as_class(v)->dict, vm->names.module_) : NULL_VALUE;
+    if (is_str(module)) buf_printf(out, "%s.", as_str(module)->data);
     if (is_class(v)) {
         buf_puts(out, as_class(v)->qualname->data);
         return true;

@@ -389,7 +389,11 @@ int vm_isinstance(Vm *vm, Value v, Value classes) {
         return truth;
     }
     if (is_class(classes)) return vm_is_a(vm, v, as_class(classes));
-    vm_raise(vm, EXC_TypeError, "isinstance() arg 2 must be a type, a tuple of types, or a union");
+    if (classes.tag == TAG_OBJ && classes.o->cls == vm->cls[CLS_ALIAS])
+        vm_raise(vm, EXC_TypeError, "isinstance() argument 2 cannot be a parameterized generic");
+    else
+        vm_raise(vm, EXC_TypeError,
+                 "isinstance() arg 2 must be a type, a tuple of types, or a union");
     return -1;
 }
 
