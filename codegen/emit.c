@@ -122,25 +122,24 @@ static bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* Sorted; C11 and C++17 keywords, and names that a C file with our includes can't reuse. */
-static const char *const reserved[] = {
-    "alignas",   "alignof", "and",       "and_eq",     "asm",      "auto",          "bitand",
-    "bitor",     "bool",    "break",     "case",       "catch",    "char",          "class",
-    "compl",     "const",   "constexpr", "const_cast", "continue", "decltype",      "default",
-    "delete",    "do",      "double",    "else",       "enum",     "errno",         "explicit",
-    "export",    "extern",  "false",     "float",      "for",      "friend",        "goto",
-    "if",        "inline",  "int",       "linux",      "long",     "main",          "mutable",
-    "namespace", "new",     "noexcept",  "not",        "not_eq",   "nullptr",       "operator",
-    "or",        "or_eq",   "private",   "protected",  "public",   "register",      "restrict",
-    "return",    "short",   "signed",    "sizeof",     "static",   "static_assert", "stderr",
-    "stdin",     "stdout",  "struct",    "switch",     "template", "this",          "thread_local",
-    "throw",     "true",    "try",       "typedef",    "typeid",   "typename",      "typeof",
-    "union",     "unix",    "unsigned",  "using",      "virtual",  "void",          "volatile",
-    "wchar_t",   "while",   "xor",       "xor_eq"};
+/* Sorted; keywords of C and C++ up to C23 and C++20, and other words that C headers or compilers
+ * make macros. */
+static const char reserved[] =
+    " I alignas alignof and and_eq asm auto bitand bitor bool break case catch char"
+    " char16_t char32_t char8_t class co_await co_return co_yield compl complex concept"
+    " const const_cast consteval constexpr constinit continue decltype default delete do"
+    " double dynamic_cast else enum errno explicit export extern false float for friend"
+    " goto i386 if imaginary inline int linux long main mutable namespace new noexcept"
+    " noreturn not not_eq nullptr operator or or_eq private protected public register"
+    " reinterpret_cast requires restrict return short signed sizeof static static_assert"
+    " static_cast stderr stdin stdout struct switch template this thread_local throw true"
+    " try typedef typeid typename typeof typeof_unqual union unix unsigned using virtual"
+    " void volatile wchar_t while xor xor_eq ";
 
 static bool is_reserved(const char *name) {
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-        if (strcmp(name, reserved[i]) == 0) return true;
+    size_t size = strlen(name);
+    for (const char *at = reserved; (at = strstr(at, name)) != NULL; at++)
+        if (at[-1] == ' ' && at[size] == ' ') return true;
     return false;
 }
 
@@ -175,22 +174,30 @@ void emit_ident(Emitter *e, const char *name) {
     buf_free(&safe);
 }
 
+static void put_c_char(Buf *text, char byte) {
+    unsigned char c = (unsigned char)byte;
+    if (c == '"' || c == '\'' || c == '\\')
+        buf_printf(text, "\\%c", c);
+    else if (c == '\n')
+        buf_puts(text, "\\n");
+    else if (c >= 32 && c < 127 && c != '?')
+        buf_putc(text, (char)c);
+    else
+        /* Three octal digits end by themselves, unlike \x; '?' could start a trigraph. */
+        buf_printf(text, "\\%03o", c);
+}
+
 void emit_c_string(Emitter *e, const char *bytes, size_t size) {
+    enum { LONGEST = 4095 }; /* that C promises */
     Buf text = {0};
-    buf_putc(&text, '"');
+    bool literal = size <= LONGEST;
+    buf_puts(&text, literal ? "\"" : "(const char[]){");
     for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        if (c == '"' || c == '\\')
-            buf_printf(&text, "\\%c", c);
-        else if (c == '\n')
-            buf_puts(&text, "\\n");
-        else if (c >= 32 && c < 127 && c != '?')
-            buf_putc(&text, (char)c);
-        else
-            /* Three octal digits end by themselves, unlike \x; '?' could start a trigraph. */
-            buf_printf(&text, "\\%03o", c);
+        if (!literal) buf_putc(&text, '\'');
+        put_c_char(&text, bytes[i]);
+        if (!literal) buf_puts(&text, "', ");
     }
-    buf_putc(&text, '"');
+    buf_puts(&text, literal ? "\"" : "0}");
     put(e, buf_text(&text), text.size);
     buf_free(&text);
 }
@@ -209,6 +216,17 @@ static int utf8_length(const char *text) {
     if (c[0] == 0xE2 && c[1] == 0x81) return c[2] >= 0xA0 && c[2] <= 0xAF ? 0 : length;
     if (c[0] == 0xD8 && c[1] == 0x9C) return 0;
     return length;
+}
+
+bool emit_can_include(const char *name) {
+    if (strstr(name, "??")) return false; /* may be a trigraph */
+    for (const char *c = name; *c; c++) {
+        int length = (unsigned char)*c >= 128 ? utf8_length(c) : 1;
+        bool bad = *c == '"' || *c == '\\' || *c == 127 || (unsigned char)*c < 32;
+        if (length == 0 || bad) return false;
+        c += length - 1;
+    }
+    return true;
 }
 
 /* The text with what could end or break a comment replaced. */

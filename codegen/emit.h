@@ -31,6 +31,8 @@ void emit_numbered(Emitter *e, char letter, int number);
 void emit_ident(Emitter *e, const char *name);
 /* A string literal with its quotes; any bytes. */
 void emit_c_string(Emitter *e, const char *bytes, size_t size);
+/* Whether the name of a file can stand in an #include. */
+bool emit_can_include(const char *name);
 /* A comment on lines of its own; text is wrapped, control characters and the end mark are replaced.
  */
 void emit_comment(Emitter *e, const char *text);

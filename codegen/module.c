@@ -14,8 +14,8 @@ enum { VERIFY_PASSES = false };
 enum { VERIFY_PASSES = true };
 #endif
 
-/* An identifier that no macro or type of our headers has: names of two or more capitals and no
- * small letter (NULL, INT_MAX), and those of the types, get a '_' at the end. */
+/* An identifier that no macro or type of C's headers has: names of two or more capitals and no
+ * small letter (NULL, INT_MAX), printf's formats (PRId64), and types get a '_' at the end. */
 static const char *field_ident(Arena *arena, const char *text) {
     const char *ident = c_identifier(arena, text);
     int capitals = 0, small = 0;
@@ -25,7 +25,8 @@ static const char *field_ident(Arena *arena, const char *text) {
     }
     size_t size = strlen(ident);
     bool type = size > 2 && strcmp(ident + size - 2, "_t") == 0;
-    bool macro = capitals > 1 && small == 0;
+    bool format = strncmp(ident, "PRI", 3) == 0 || strncmp(ident, "SCN", 3) == 0;
+    bool macro = (capitals > 1 && small == 0) || format;
     return type || macro ? arena_printf(arena, "%s_", ident) : ident;
 }
 
@@ -340,8 +341,11 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
     module->prefix = module_prefix(arena, options->prefix ? options->prefix : program->name);
     module->type_prefix = camel_case(arena, module->prefix);
     module->macro_prefix = upper_case(arena, module->prefix);
-    if (options->header && strpbrk(options->header, "\"\\\n\r")) {
-        buf_puts(error, "the header's name has a character that can't stand in an #include");
+    if (options->header && !emit_can_include(options->header)) {
+        buf_printf(error,
+                   "%s: the header's name has a character that can't stand in an #include: name "
+                   "the output with -o",
+                   options->header);
         return false;
     }
     module->header =

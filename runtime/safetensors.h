@@ -9,7 +9,7 @@
 
 #include "runtime/base.h"
 
-enum { NN_SAFETENSORS_HEADER_MAX = 100000000, NN_NAME_MAX = 256, NN_TENSORS_MAX = 1000000 };
+enum { NN_SAFETENSORS_HEADER_MAX = 100000000, NN_NAME_MAX = 4096, NN_TENSORS_MAX = 1000000 };
 
 /* One tensor of a file. */
 typedef struct NnEntry {

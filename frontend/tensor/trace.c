@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ir/interp.h"
+#include "runtime/safetensors.h"
 
 static bool compiling(const TensorState *ts) {
     return ts->policy.compiling;
@@ -382,6 +383,25 @@ static bool own_storages(TensorState *ts, Value list) {
     return true;
 }
 
+/* Whether the tensor can be an entry of a compiled network. */
+static bool check_entry(Vm *vm, const Str *key, const Tensor *x) {
+    if (strlen(key->data) != key->size)
+        vm_raise(vm, EXC_RuntimeError,
+                 "the name of '%.60s...' has a NUL in it: it can't be an entry of a compiled "
+                 "network",
+                 key->data);
+    else if (key->size >= NN_NAME_MAX || strcmp(key->data, "__metadata__") == 0)
+        vm_raise(vm, EXC_RuntimeError, "'%.60s%s' can't be a name in a file of weights: it %s",
+                 key->data, key->size > 60 ? "..." : "",
+                 key->size >= NN_NAME_MAX ? "is longer than 4095 bytes" : "means something else");
+    else if (x->view || x->var->root)
+        vm_raise(vm, EXC_RuntimeError,
+                 "'%s' is a view of a tensor that needs gradients: it can't be an entry of a "
+                 "compiled network",
+                 key->data);
+    return !vm_failed(vm);
+}
+
 bool trace_bind(TensorState *ts, Value module) {
     Trace *t = ts->trace;
     Vm *vm = ts->vm;
@@ -401,14 +421,8 @@ bool trace_bind(TensorState *ts, Value module) {
     while (ok && dict_next(as_dict(state), &pos, &key, &tensor)) {
         if (!is_str(key) || !is_tensor(ts, tensor)) continue;
         const Tensor *x = as_tensor(tensor);
-        if (x->view || x->var->root) {
-            vm_raise(vm, EXC_RuntimeError,
-                     "'%s' is a view of a tensor that needs gradients: it can't be an entry of a "
-                     "compiled network",
-                     as_str(key)->data);
-            ok = false;
-            break;
-        }
+        ok = check_entry(vm, as_str(key), x);
+        if (!ok) break;
         bool is_param = holds_storage(ts, items, count, x->var->storage);
         Value handle = tensor;
         for (size_t i = 0; i < count; i++) /* the module's own handle, which has the gradient */
@@ -439,9 +453,8 @@ static Value dict_argument(TensorState *ts, Value v, const char *name) {
     Value key, value;
     size_t pos = 0;
     while (dict_next(as_dict(v), &pos, &key, &value)) {
-        char part[128];
-        snprintf(part, sizeof part, "%s%s%s", name ? name : "", name ? "_" : "",
-                 is_str(key) ? as_str(key)->data : "x");
+        const char *part = arena_printf(&ts->trace->arena, "%s%s%s", name ? name : "",
+                                        name ? "_" : "", is_str(key) ? as_str(key)->data : "x");
         Value item = trace_argument(ts, value, part);
         dict_set(ts->vm, made, key, item);
         decref(item);
@@ -482,8 +495,7 @@ Value trace_argument(TensorState *ts, Value v, const char *name) {
     if (!(is_tuple(v) || is_list(v)) || !vm_items(v, &items, &count)) return incref(v);
     Value made = is_tuple(v) ? tuple_new(ts->vm, count) : list_new(ts->vm, count);
     for (size_t i = 0; i < count; i++) {
-        char part[128];
-        snprintf(part, sizeof part, "%s_%zu", name ? name : "x", i);
+        const char *part = arena_printf(&ts->trace->arena, "%s_%zu", name ? name : "x", i);
         Value item = trace_argument(ts, items[i], part);
         if (is_tuple(v))
             as_tuple(made)->items[i] = item;

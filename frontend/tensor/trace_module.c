@@ -124,17 +124,20 @@ bool trace_choose_module(TraceCompile *c) {
 
 /* ---- forward's inputs ---- */
 
-static bool parse_input(TraceCompile *c, const char *spec, char *name, size_t size, Type *type) {
+/* An input of the command line. */
+typedef struct GivenInput {
+    const char *name; /* of a parameter; "": the one at the same place */
+    Type type;
+} GivenInput;
+
+static bool parse_input(TraceCompile *c, const char *spec, GivenInput *input) {
     const char *equals = strchr(spec, '='), *at = equals ? equals + 1 : spec;
     const char *bracket = strchr(at, '[');
-    char dtype[16] = "";
-    size_t length = equals ? (size_t)(equals - spec) : 0;
-    bool ok = bracket && (size_t)(bracket - at) < sizeof dtype && length < size;
+    Type *type = &input->type;
+    input->name = arena_strndup(c->arena, spec, equals ? (size_t)(equals - spec) : 0);
+    bool ok = bracket &&
+              dtype_from_name(arena_strndup(c->arena, at, (size_t)(bracket - at)), &type->dtype);
     if (ok) {
-        memcpy(name, spec, length);
-        name[length] = 0;
-        memcpy(dtype, at, (size_t)(bracket - at));
-        ok = dtype_from_name(dtype, &type->dtype);
         at = bracket + 1;
         type->rank = 0;
         while (ok && *at && *at != ']') {
@@ -173,39 +176,46 @@ static bool is_own(const TraceCompile *c, const Code *code) {
     return code && !sources_get(c->sources, code->file)->builtin;
 }
 
-Span trace_forward_span(TraceCompile *c) {
-    bool method = false;
-    const Code *code = forward_code(c, &method);
+static Span code_span(TraceCompile *c, const Code *code) {
     if (is_own(c, code)) return code->span;
     return bound_span(c, trace_bound_name(c->ts->vm, c->ts->trace->module));
 }
 
+Span trace_forward_span(TraceCompile *c) {
+    bool method = false;
+    return code_span(c, forward_code(c, &method));
+}
+
+/* Parameters that take one value: positional ones, then keywords. */
+static size_t parameter_count(const Code *code, bool method) {
+    return code ? code->positional_count + code->keyword_only_count - method : 0;
+}
+
 static const char *parameter_name(const Code *code, bool method, size_t number) {
-    size_t slot = number + method;
-    if (!code || slot >= code->positional_count || !code->slot_names[slot]) return NULL;
-    return code->slot_names[slot]->text;
+    if (number >= parameter_count(code, method)) return NULL;
+    const Name *name = code->slot_names[number + method];
+    return name ? name->text : NULL;
 }
 
 /* An input named on the command line must be a parameter of forward. */
 static bool check_input_name(TraceCompile *c, const Code *code, bool method, const char *name) {
-    const char *words[32];
-    size_t count = 0;
-    if (!name[0] || !code) return true;
+    size_t count = parameter_count(code, method);
+    if (!name[0] || !code || code->flags & CODE_KWARGS) return true;
+    const char **words = ARENA_ARRAY(c->arena, const char *, count + 1);
     Buf list = {0};
-    for (const char *word; count < 32 && (word = parameter_name(code, method, count)); count++) {
-        words[count] = word;
-        if (strcmp(word, name) == 0) {
-            buf_free(&list);
-            return true;
-        }
-        buf_printf(&list, "%s%s", count ? ", " : "", word);
+    bool known = false;
+    for (size_t i = 0; i < count; i++) {
+        words[i] = parameter_name(code, method, i);
+        known = known || strcmp(words[i], name) == 0;
+        buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
     }
-    report(c->sources, SEVERITY_ERROR, trace_forward_span(c),
-           "--input %s: forward has no such parameter; it takes: %s", name, buf_text(&list));
-    const char *near = nearest_word(name, words, count);
+    const char *near = known ? NULL : nearest_word(name, words, count);
+    if (!known)
+        report(c->sources, SEVERITY_ERROR, trace_forward_span(c),
+               "--input %s: forward has no such parameter; it takes: %s", name, buf_text(&list));
     if (near) report(c->sources, SEVERITY_HINT, (Span){0}, "did you mean '%s'?", near);
     buf_free(&list);
-    return false;
+    return known;
 }
 
 /* Inputs of the types that forward's parameters are annotated with (jaxtyping's form), or None. */
@@ -237,75 +247,124 @@ static void report_unknown_inputs(TraceCompile *c, const Code *code, bool method
     buf_free(&annotation);
 }
 
-/* Forward's positional arguments: those of the first call, of the annotations, or by --input. */
-static Value forward_args(TraceCompile *c) {
-    TensorState *ts = c->ts;
-    Trace *t = ts->trace;
-    bool method = false;
-    const Code *code = forward_code(c, &method);
-    t->call_inputs.count = 0;
-    const Value *items = NULL;
-    size_t count = 0, given = (size_t)c->options->input_type_count;
-    if (!given && is_none(t->args)) t->args = annotated_args(c);
-    if (!is_none(t->args)) vm_items(t->args, &items, &count);
-    if (!given && is_none(t->args)) {
-        report_unknown_inputs(c, code, method);
-        return NULL_VALUE;
+/* The arguments of a call of forward: those of the first call, of the annotations, or --input's. */
+typedef struct CallArguments {
+    const Code *code; /* forward's, or NULL */
+    bool method;
+    const GivenInput *given;
+    size_t given_count;
+    VEC(Value) values; /* positional ones, then those of `names` */
+    VEC(Value) names;  /* strings */
+} CallArguments;
+
+static const GivenInput *find_given(const CallArguments *a, const char *name, size_t place) {
+    for (size_t i = 0; i < a->given_count; i++) {
+        const GivenInput *given = &a->given[i];
+        if (given->name[0] ? name && strcmp(given->name, name) == 0 : i == place) return given;
     }
-    size_t total = given > count ? given : count;
-    Value made = tuple_new(ts->vm, total);
-    for (size_t i = 0; i < total; i++)
-        as_tuple(made)->items[i] = NONE;
-    for (size_t i = 0; i < total; i++) {
-        char fallback[16], named[64] = "";
-        snprintf(fallback, sizeof fallback, total == 1 ? "x" : "x%zu", i);
-        const char *name = parameter_name(code, method, i);
-        if (!name) name = fallback;
-        Value value = i < count ? incref(items[i]) : NONE;
-        for (size_t k = 0; k < given; k++) {
-            Type type;
-            if (!parse_input(c, c->options->input_types[k], named, sizeof named, &type) ||
-                !check_input_name(c, code, method, named)) {
-                decref(made);
-                return NULL_VALUE;
-            }
-            if (named[0] ? strcmp(named, name) != 0 : k != i) continue;
-            decref(value);
-            value = tensor_wrap(ts, lazy_zeros(ts, type), NULL);
-        }
-        as_tuple(made)->items[i] = trace_argument(ts, value, name);
-        decref(value);
-    }
-    return made;
+    return NULL;
 }
 
-/* Calls the module's forward with new placeholders. NULL_VALUE: raised or reported. */
+static void push_value(TensorState *ts, CallArguments *a, Value known, const GivenInput *given,
+                       const char *name) {
+    Value value = given ? tensor_wrap(ts, lazy_zeros(ts, given->type), NULL) : incref(known);
+    VEC_PUSH(a->values, trace_argument(ts, value, name));
+    decref(value);
+}
+
+static void push_named(TensorState *ts, CallArguments *a, Value known, const GivenInput *given,
+                       const char *name) {
+    push_value(ts, a, known, given, name);
+    VEC_PUSH(a->names, str_from(ts->vm, name));
+}
+
+static bool has_value(TensorState *ts, const CallArguments *a, const char *name) {
+    for (size_t i = 0; i < parameter_count(a->code, a->method); i++)
+        if (strcmp(parameter_name(a->code, a->method, i), name) == 0) return true;
+    const Trace *t = ts->trace;
+    return is_dict(t->kwargs) && !is_null(dict_get_text(ts->vm, as_dict(t->kwargs), name));
+}
+
+/* Positional arguments of the known call, and inputs of the command line that continue them; others
+ * of these go by name. */
+static void collect_arguments(TensorState *ts, CallArguments *a) {
+    Trace *t = ts->trace;
+    const Value *items = NULL;
+    size_t count = 0, parameters = parameter_count(a->code, a->method);
+    if (!is_none(t->args)) vm_items(t->args, &items, &count);
+    size_t last = count > a->given_count ? count : a->given_count;
+    if (parameters > last) last = parameters;
+    size_t positional = a->code ? a->code->positional_count - a->method : last;
+    for (size_t i = 0; i < last; i++) {
+        const char *known = parameter_name(a->code, a->method, i);
+        const char *name = known ? known : arena_printf(&t->arena, last == 1 ? "x" : "x%zu", i);
+        const GivenInput *given = find_given(a, known, i);
+        bool later = is_dict(t->kwargs) && dict_get_text(ts->vm, as_dict(t->kwargs), name).tag;
+        if (i >= count && (!given || later)) continue;
+        if (i == a->values.count && (i < positional || !known))
+            push_value(ts, a, i < count ? items[i] : NONE, given, name);
+        else
+            push_named(ts, a, NONE, given, name);
+    }
+    size_t pos = 0;
+    Value key, value;
+    while (is_dict(t->kwargs) && dict_next(as_dict(t->kwargs), &pos, &key, &value)) {
+        const char *name = as_str(key)->data;
+        push_named(ts, a, value, find_given(a, name, SIZE_MAX), name);
+    }
+    for (size_t i = 0; i < a->given_count; i++) /* those that **kwargs takes */
+        if (a->given[i].name[0] && !has_value(ts, a, a->given[i].name))
+            push_named(ts, a, NONE, &a->given[i], a->given[i].name);
+}
+
+/* Reads --input's. False: reported, as when nothing tells forward's inputs. */
+static bool prepare_arguments(TraceCompile *c, CallArguments *a) {
+    Trace *t = c->ts->trace;
+    size_t count = (size_t)c->options->input_type_count;
+    GivenInput *given = ARENA_ARRAY(c->arena, GivenInput, count + 1);
+    a->code = forward_code(c, &a->method);
+    for (size_t i = 0; i < count; i++)
+        if (!parse_input(c, c->options->input_types[i], &given[i]) ||
+            !check_input_name(c, a->code, a->method, given[i].name))
+            return false;
+    a->given = given;
+    a->given_count = count;
+    if (!count && is_none(t->args)) t->args = annotated_args(c);
+    if (count || !is_none(t->args)) return true;
+    report_unknown_inputs(c, a->code, a->method);
+    return false;
+}
+
+/* An error of the call itself happens nowhere in the program: forward is its place then. */
+static void place_error(TraceCompile *c, const Code *code) {
+    if (!is_exception(c->ts->vm->raised)) return;
+    Exception *exception = as_exception(c->ts->vm->raised);
+    for (size_t i = 0; i < exception->trace.count; i++)
+        if (!exception->trace.items[i].prelude) return;
+    VEC_PUSH(exception->trace, (TraceEntry){.span = code_span(c, code)});
+}
+
 Value trace_call_forward(TraceCompile *c) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
+    CallArguments a = {0};
+    t->call_inputs.count = 0;
+    if (!prepare_arguments(c, &a)) return NULL_VALUE;
     t->tracing = true;
-    Value args = forward_args(c);
-    if (is_null(args)) t->tracing = false;
-    if (is_null(args)) return args;
-    const Tuple *positional = as_tuple(args);
-    Value all[64];
-    Value names[64];
-    int nargs = 0, named = 0;
-    for (size_t i = 0; i < positional->count && nargs < 32; i++)
-        all[nargs++] = positional->items[i];
-    size_t pos = 0;
-    Value key, value;
-    while (is_dict(t->kwargs) && dict_next(as_dict(t->kwargs), &pos, &key, &value) && named < 32) {
-        names[named] = key;
-        all[nargs + named++] = trace_argument(ts, value, as_str(key)->data);
-    }
-    Value kwnames = tuple_from(ts->vm, names, (size_t)named), result = NULL_VALUE;
+    collect_arguments(ts, &a);
+    size_t named = a.names.count, count = a.values.count;
+    Value kwnames = tuple_from(ts->vm, a.names.items, named), result = NULL_VALUE;
     if (!vm_failed(ts->vm))
-        result = vm_call(ts->vm, t->module, all, nargs, named ? as_tuple(kwnames) : NULL);
+        result = vm_call(ts->vm, t->module, a.values.items, (int)(count - named),
+                         named ? as_tuple(kwnames) : NULL);
     t->tracing = false;
-    for (int i = 0; i < named; i++)
-        decref(all[nargs + i]);
+    if (is_null(result)) place_error(c, a.code);
+    for (size_t i = 0; i < count; i++)
+        decref(a.values.items[i]);
+    for (size_t i = 0; i < named; i++)
+        decref(a.names.items[i]);
+    VEC_FREE(a.values);
+    VEC_FREE(a.names);
     decref(kwnames);
-    decref(args);
     return result;
 }
