@@ -130,7 +130,19 @@ static bool throw_delegate(Vm *vm, Value inner, Value exception, Value *yielded,
     return true;
 }
 
+/* Ends a generator whose body has not begun: none of its code runs. */
+static void drop_frame(Vm *vm, Generator *g) {
+    Frame *frame = g->frame;
+    g->frame = NULL;
+    frame_free(vm, frame);
+}
+
 static Value throw_into(Vm *vm, Generator *g, Value exception) {
+    if (g->frame && !g->started) {
+        drop_frame(vm, g);
+        vm_raise_value(vm, exception);
+        return NULL_VALUE;
+    }
     Value inner = delegate(g), returned, v;
     if (!is_null(inner)) {
         Value yielded, sent;
@@ -166,8 +178,10 @@ static Value method_throw(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     if (!is_exception(exception)) {
         decref(exception);
         if (vm_failed(vm)) return NULL_VALUE;
-        return vm_raise(vm, EXC_TypeError,
-                        "exceptions must be classes or instances deriving from BaseException");
+        return vm_raise(
+            vm, EXC_TypeError,
+            "exceptions must be classes or instances deriving from BaseException, not %s",
+            vm_class_name(vm, args[1]));
     }
     Value result = throw_into(vm, as_generator(args[0]), exception);
     decref(exception);
@@ -177,9 +191,7 @@ static Value method_throw(Vm *vm, const Value *args, int nargs, const Tuple *kwn
 static bool close_generator(Vm *vm, Generator *g) {
     if (!g->frame) return true;
     if (!g->started) {
-        Frame *frame = g->frame;
-        g->frame = NULL;
-        frame_free(vm, frame);
+        drop_frame(vm, g);
         return true;
     }
     Exception *leave = exception_new(vm, vm->exc[EXC_GeneratorExit], NULL_VALUE);
@@ -284,6 +296,23 @@ static Value get_name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames
     return NEW_REF(as_generator(args[0])->name);
 }
 
+/* A generator stands for its own frame: that is None once it has ended. */
+static Value get_frame(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)vm, (void)nargs, (void)kwnames;
+    return as_generator(args[0])->frame ? incref(args[0]) : NONE;
+}
+
+static Value get_running(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)vm, (void)nargs, (void)kwnames;
+    return from_bool(as_generator(args[0])->running);
+}
+
+static Value get_delegate(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)vm, (void)nargs, (void)kwnames;
+    Value inner = delegate(as_generator(args[0]));
+    return is_null(inner) ? NONE : incref(inner);
+}
+
 const Slots generator_slots = {.dealloc = generator_dealloc,
                                .traverse = generator_traverse,
                                .clear = generator_clear,
@@ -295,5 +324,8 @@ const Method generator_methods[] = {
     {"throw", method_throw, 0},
     {"close", method_close, 0},
     {"__name__", get_name, METHOD_PROPERTY},
+    {"gi_frame", get_frame, METHOD_PROPERTY},
+    {"gi_running", get_running, METHOD_PROPERTY},
+    {"gi_yieldfrom", get_delegate, METHOD_PROPERTY},
     {NULL, NULL, 0},
 };

@@ -14,6 +14,8 @@ bool module_gc(Vm *vm, ModuleObj *module);
 bool module_struct(Vm *vm, ModuleObj *module);
 bool module_code(Vm *vm, ModuleObj *module);
 
+void sha512(const unsigned char *data, size_t size, unsigned char digest[64]);
+
 #define MODULE_FUNCTION(name)                                                                      \
     static Value name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
 

@@ -127,6 +127,15 @@ MODULE_FUNCTION(random_setstate) {
     return NONE;
 }
 
+MODULE_FUNCTION(random_sha512) {
+    if (!vm_args_simple(vm, "sha512", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    if (!has_flag(args[0], CLASS_BYTES)) return vm_raise(vm, EXC_TypeError, "sha512() needs bytes");
+    const Bytes *bytes = (const Bytes *)(const void *)args[0].o;
+    unsigned char digest[64];
+    sha512(bytes->data, bytes->size, digest);
+    return bytes_new(vm, (const char *)digest, sizeof digest);
+}
+
 static bool random_init(Vm *vm, Value self, const Value *args, int nargs, const Tuple *kwnames) {
     Value given[2] = {self, nargs ? args[0] : NONE};
     return !is_null(random_seed(vm, given, 2, kwnames));
@@ -150,5 +159,6 @@ bool module_random(Vm *vm, ModuleObj *module) {
                         .size = sizeof(Twister),
                         .slots = {.init = random_init, .create = random_create},
                         .methods = methods};
+    module_function(vm, module, "sha512", random_sha512);
     return module_set(vm, module, "Random", FROM_OBJ(vm_native_class(vm, &spec)));
 }
