@@ -35,6 +35,48 @@ static const struct {
      "a function calls itself without end; look for the missing "
      "end of the recursion"},
     {"index out of range in", "an index tensor (or a target class) holds a value outside its axis"},
+    {"'NoneType' object has no attribute",
+     "a function that ends without `return` gives None: look at what made the value"},
+    {"'float' object cannot be interpreted as an integer",
+     "`/` gives a float: a size is written with `//`, or int(...)"},
+    {"must be tuple of ints,but got float",
+     "`/` gives a float: a size is written with `//`, or int(...)"},
+    {"must be Tensor, not tuple",
+     "a recurrent or attention layer returns several values: take the first, as in out, state = "
+     "rnn(x)"},
+    {"is missing the required \"forward\"",
+     "define forward(self, ...) in the class; is its name misspelt or indented too far?"},
+    {"device type at start of device string", "there is the CPU only: torch.device('cpu')"},
+    {"is not available: nnc run",
+     "write torch.device('cuda' if torch.cuda.is_available() else 'cpu')"},
+    {"there is no CUDA device",
+     "write torch.device('cuda' if torch.cuda.is_available() else 'cpu')"},
+    {"optimizer got an empty parameter list",
+     "layers are found when they are attributes of a module, or in a ModuleList"},
+    {"expected target dtype to be Long",
+     "classes are whole numbers: target.long(); probabilities have the scores' shape"},
+    {"multi-target not supported",
+     "a target holds one class an item: target.squeeze(1), or target.argmax(1) of one-hot rows"},
+    {"'float' object has no attribute 'backward'",
+     "item() gives a plain number: call backward() on the tensor"},
+    {"to have one of the following scalar types: Long", "indices are whole numbers: x.long()"},
+    {"type (float) should be the same", "convert the input: x.float()"},
+    {"Missing key(s) in state_dict",
+     "names come from the modules' attributes: build the network as "
+     "it was when it was saved"},
+    {"size mismatch for", "build the network with the sizes that it had when it was saved"},
+    {"cast to the desired output type Long", "targets of this loss are floats: target.float()"},
+    {"that is different to the input size",
+     "give both the same shape: target.unsqueeze(1), or output.squeeze(1)"},
+    {"must be the same as input size",
+     "give both the same shape: target.unsqueeze(1), or output.squeeze(1)"},
+    {"have the same dtype", "both sides need one type: x.float() or x.double()"},
+    {"list is not a Module subclass", "unpack the list: nn.Sequential(*layers)"},
+    {"is not a Module subclass", "a function is called in forward; its module is one of torch.nn, "
+                                 "as nn.ReLU() is for F.relu"},
+    {"Expected more than 1 value per channel",
+     "batch norm needs several items when it trains: use eval(), or drop_last=True in the "
+     "DataLoader"},
     {"is out of bounds.", "a target class is a number from 0 to the number of scores less one"},
     {"module 'torch", "docs/supported.md lists which of PyTorch's names nnc has"},
     {"from 'torch", "docs/supported.md lists which of PyTorch's names nnc has"},
@@ -53,12 +95,37 @@ const char *advice_for(const char *message, bool compiling) {
     return NULL;
 }
 
+#define NETWORK "put the network's class into the program; its weights can come from a file"
+#define IMAGES "bring images as tensors in a .pt or safetensors file, or by torchvision.datasets"
+#define ONE_PROCESS "a program runs in one process: leave that part out"
+
 static const struct {
     const char *module, *advice;
 } modules[] = {
     {"numpy", "use torch's tensors: torch.tensor, torch.arange, torch.linspace, ..."},
+    {"scipy", "use torch's tensors and math"},
+    {"pandas", "read the file with open(), or bring the numbers as a .pt or safetensors file"},
+    {"sklearn", "bring the data as a .pt or safetensors file"},
     {"matplotlib", "print the numbers, or write them to a file and plot that"},
     {"re", "use the methods of str: split, find, partition, replace, ..."},
+    {"torchvision.models", NETWORK},
+    {"timm", NETWORK},
+    {"transformers", NETWORK},
+    {"torchvision.io", IMAGES},
+    {"cv2", IMAGES},
+    {"PIL", IMAGES},
+    {"imageio", IMAGES},
+    {"skimage", IMAGES},
+    {"torchaudio", "bring the data as a .pt or safetensors file"},
+    {"torchtext", "bring the data as a .pt or safetensors file"},
+    {"torch.distributed", ONE_PROCESS},
+    {"torch.multiprocessing", ONE_PROCESS},
+    {"multiprocessing", ONE_PROCESS},
+    {"threading", ONE_PROCESS},
+    {"subprocess", ONE_PROCESS},
+    {"torch.utils.tensorboard", "print the numbers, or write them to a file"},
+    {"tensorboard", "print the numbers, or write them to a file"},
+    {"wandb", "print the numbers, or write them to a file"},
 };
 
 const char *advice_for_module(const char *name) {

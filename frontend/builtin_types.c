@@ -51,8 +51,12 @@ static Value module_getattr(Vm *vm, Value self, Str *name) {
     Value hook = dict_get(as_module(self)->dict, vm->names.getattr_);
     if (is_null(hook)) return vm_no_attribute(vm, self, name);
     v = vm_call1(vm, hook, FROM_OBJ(name));
-    if (!is_null(v) || !as_module(self)->prelude || !vm_catch(vm, EXC_AttributeError)) return v;
-    return vm_no_attribute(vm, self, name);
+    if (!is_null(v) || !is_exception(vm->raised)) return v;
+    Exception *raised = as_exception(vm->raised);
+    if (!class_is_subclass(vm->raised.o->cls, vm->exc[EXC_AttributeError])) return v;
+    decref(raised->value);
+    raised->value = vm_pair(vm, NEW_REF(name), incref(self)); /* as vm_no_attribute has it */
+    return v;
 }
 
 static bool module_setattr(Vm *vm, Value self, Str *name, Value value) {

@@ -301,13 +301,21 @@ void vm_raise_value(Vm *vm, Value exception) {
     set_value(&vm->raised, exception);
 }
 
-void vm_add_hint(Vm *vm, const char *hint) {
-    if (!hint || !is_exception(vm->raised)) return;
+static void add_to_raised(Vm *vm, const char *name, const char *text) {
+    if (!text || !is_exception(vm->raised)) return;
     Dict **dict = obj_dict_slot(vm->raised.o);
     if (!*dict) *dict = dict_new(vm);
-    Value text = str_from(vm, hint);
-    dict_set_str(*dict, vm_intern_text(vm, "__hint__"), text);
-    decref(text);
+    Value value = str_from(vm, text);
+    dict_set_str(*dict, vm_intern_text(vm, name), value);
+    decref(value);
+}
+
+void vm_add_hint(Vm *vm, const char *hint) {
+    add_to_raised(vm, "__hint__", hint);
+}
+
+void vm_add_advice(Vm *vm, const char *advice) {
+    add_to_raised(vm, "__advice__", advice);
 }
 
 Value vm_raise_os(Vm *vm, int error, const char *path) {
@@ -441,12 +449,12 @@ static void report_one(Vm *vm, Value exception) {
     report(vm->sources, SEVERITY_ERROR, span, "%s", buf_text(&text));
     int shown = 0;
     for (size_t i = first + 1; i < e->trace.count; i++) {
-        const TraceEntry *entry = &e->trace.items[i], *before = &e->trace.items[i - 1];
-        bool again =
-            entry->span.begin == before->span.begin && entry->span.file == before->span.file;
-        if ((entry->prelude && !hidden) || again) continue;
+        const TraceEntry *entry = &e->trace.items[i];
+        bool again = entry->span.begin == span.begin && entry->span.file == span.file;
+        if ((entry->prelude && !hidden) || again) continue; /* a recursion's line is shown once */
         if (++shown > 8) break;
-        report(vm->sources, SEVERITY_NOTE, entry->span, "called from here");
+        span = entry->span;
+        report(vm->sources, SEVERITY_NOTE, span, "called from here");
     }
     Dict *dict = *obj_dict_slot(exception.o);
     Value hint = dict ? dict_get_text(vm, dict, "__hint__") : NULL_VALUE;

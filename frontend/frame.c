@@ -165,7 +165,16 @@ static bool raise_missing(Vm *vm, const Function *f, Str **names, const int *mis
     return false;
 }
 
-static bool raise_too_many(Vm *vm, const Function *f, int nargs, const Value *slots) {
+/* A function written in a class whose first parameter isn't called self or cls. */
+static bool lacks_self(const Function *f, Str **names) {
+    const char *name = f->qualname->data, *dot = strrchr(name, '.');
+    if (!dot || dot[-1] == '>') return false; /* "f.<locals>.g" */
+    if (f->code->positional_count == 0) return true;
+    const char *first = names[0]->data;
+    return strcmp(first, "self") != 0 && strcmp(first, "cls") != 0;
+}
+
+static bool raise_too_many(Vm *vm, const Function *f, Str **names, int nargs, const Value *slots) {
     const Code *code = f->code;
     int positional = (int)code->positional_count, least = positional - f->default_count;
     int given_kwonly = 0;
@@ -188,7 +197,19 @@ static bool raise_too_many(Vm *vm, const Function *f, int nargs, const Value *sl
                  function_name(f), buf_text(&takes), plural ? "s" : "", nargs,
                  nargs == 1 ? "was" : "were");
     buf_free(&takes);
+    if (positional == nargs - 1 && lacks_self(f, names))
+        vm_add_advice(vm, "a method's first parameter is the object: def NAME(self, ...)");
     return false;
+}
+
+/* Says what the function takes, when that is no long list. */
+static void add_keywords(Vm *vm, const char *const *words, size_t count) {
+    Buf list = {0};
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(words[i], "self") != 0)
+            buf_printf(&list, "%s%s", list.size ? ", " : "it takes ", words[i]);
+    if (list.size && count <= 16) vm_add_advice(vm, buf_text(&list));
+    buf_free(&list);
 }
 
 static bool raise_unexpected(Vm *vm, const Function *f, Str **names, const Str *key) {
@@ -199,7 +220,9 @@ static bool raise_unexpected(Vm *vm, const Function *f, Str **names, const Str *
         words[count++] = names[i]->data;
     vm_raise(vm, EXC_TypeError, "%s() got an unexpected keyword argument '%s'", function_name(f),
              key->data);
-    vm_add_hint(vm, nearest_word(key->data, words, count));
+    const char *near = nearest_word(key->data, words, count);
+    vm_add_hint(vm, near);
+    if (!near) add_keywords(vm, words, count);
     return false;
 }
 
@@ -274,6 +297,6 @@ bool arguments_bind(Vm *vm, Function *f, const Value *args, int nargs, const Tup
         if (!bind_keyword(vm, f, names, as_str(kwnames->items[i]), args[(size_t)nargs + i], slots))
             return false;
     if (nargs > positional && !(code->flags & CODE_VARARGS))
-        return raise_too_many(vm, f, nargs, slots);
+        return raise_too_many(vm, f, names, nargs, slots);
     return fill_defaults(vm, f, names, nargs, slots);
 }

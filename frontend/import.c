@@ -17,30 +17,40 @@ static const PreludeFile *find_file(const char *name) {
     return NULL;
 }
 
-static Value unknown_module(Vm *vm, const char *name) {
-    Buf list = {0};
-    const char *words[256] = {NULL};
+/* Modules that programs import; those with a name in `_` are the prelude's own. */
+static size_t importable(Vm *vm, const char **words, size_t max) {
     size_t count = 0;
-    for (size_t i = 0; i < vm->native_modules.count && count < 256; i++)
-        words[count++] = vm->native_modules.items[i].name;
-    for (size_t i = 0; i < prelude_file_count && count < 256; i++)
-        words[count++] = prelude_files[i].module;
-    const char *near = nearest_word(name, words, count);
-    for (size_t i = 0; i < count; i++)
-        if (words[i][0] != '_' && !strchr(words[i], '.'))
-            buf_printf(&list, "%s%s", list.size ? ", " : "", words[i]);
+    for (size_t i = 0; i < vm->native_modules.count && count < max; i++)
+        if (vm->native_modules.items[i].name[0] != '_')
+            words[count++] = vm->native_modules.items[i].name;
+    for (size_t i = 0; i < prelude_file_count && count < max; i++) {
+        const char *name = prelude_files[i].module;
+        if (name[0] != '_' && !strstr(name, "._")) words[count++] = name;
+    }
+    return count;
+}
+
+static Value unknown_module(Vm *vm, const char *name) {
+    const char *words[512] = {NULL};
+    size_t count = importable(vm, words, 512);
     vm_raise(vm, EXC_ModuleNotFoundError, "No module named '%s'", name);
     Value name_text = str_from(vm, name);
     vm_setattr_text(vm, vm->raised, "name", name_text);
     decref(name_text);
-    vm_add_hint(vm, near);
-    Dict **dict = obj_dict_slot(vm->raised.o);
-    if (!*dict) *dict = dict_new(vm);
-    const char *instead = advice_for_module(name);
-    Value advice = instead ? str_from(vm, instead)
-                           : str_printf(vm, "nnc has these modules: %s", buf_text(&list));
-    dict_set_str(*dict, vm_intern_text(vm, "__advice__"), advice);
-    decref(advice);
+    const char *instead = advice_for_module(name), *near = nearest_word(name, words, count);
+    Buf list = {0};
+    if (instead) {
+        vm_add_advice(vm, instead);
+    } else if (near) {
+        vm_add_hint(vm, near);
+    } else {
+        for (size_t i = 0; i < count; i++)
+            if (!strchr(words[i], '.')) buf_printf(&list, "%s%s", list.size ? ", " : "", words[i]);
+        Value advice =
+            str_printf(vm, "a program is one file; what it may import is %s", buf_text(&list));
+        vm_add_advice(vm, as_str(advice)->data);
+        decref(advice);
+    }
     buf_free(&list);
     return NULL_VALUE;
 }
@@ -241,7 +251,11 @@ Value import_from(Vm *vm, Value module, Str *name) {
     const char *words[1024] = {NULL};
     size_t count = module_words(vm, m, words, 1024);
     vm_raise(vm, EXC_ImportError, "cannot import name '%s' from '%s'", name->data, m->name->data);
-    vm_add_hint(vm, nearest_word(name->data, words, count));
+    const char *instead = advice_for_module(submodule);
+    if (instead)
+        vm_add_advice(vm, instead);
+    else
+        vm_add_hint(vm, nearest_word(name->data, words, count));
     return NULL_VALUE;
 }
 

@@ -6,7 +6,25 @@
 
 /* ---- names ---- */
 
-static Value undefined(Vm *vm, Frame *frame, const Str *name) {
+/* "self.NAME" when a method's object has such an attribute, else NULL. */
+static const char *attribute_of_self(Vm *vm, const Frame *frame, Str *name) {
+    for (uint32_t i = 0; i < frame->code->local_count; i++) {
+        const Str *local = frame->data->slot_names[i];
+        if (!local || strcmp(local->data, "self") != 0 || is_null(frame->slots[i])) continue;
+        Value found = vm_getattr_optional(vm, frame->slots[i], name);
+        if (vm_failed(vm)) clear_value(&vm->raised);
+        if (is_null(found)) return NULL;
+        decref(found);
+        Buf text = {0};
+        buf_printf(&text, "self.%s", name->data);
+        const char *kept = vm_intern(vm, buf_text(&text), text.size)->data;
+        buf_free(&text);
+        return kept;
+    }
+    return NULL;
+}
+
+static Value undefined(Vm *vm, Frame *frame, Str *name) {
     const char *words[512];
     size_t count = 0, pos = 0;
     Value key, value;
@@ -18,9 +36,10 @@ static Value undefined(Vm *vm, Frame *frame, const Str *name) {
     pos = 0;
     while (dict_next(vm->builtins, &pos, &key, &value) && count < 512)
         words[count++] = as_str(key)->data;
+    const char *own = attribute_of_self(vm, frame, name);
     vm_raise(vm, EXC_NameError, "name '%s' is not defined", name->data);
     as_exception(vm->raised)->value = NEW_REF(name);
-    vm_add_hint(vm, nearest_word(name->data, words, count));
+    vm_add_hint(vm, own ? own : nearest_word(name->data, words, count));
     return NULL_VALUE;
 }
 

@@ -334,10 +334,22 @@ bool vm_str_to(Vm *vm, Value v, Buf *out) {
 
 /* ---- calling ---- */
 
+/* torch.optim.adam is a file of classes: what was meant has a similar name beside it. */
+static Value not_callable(Vm *vm, Value v) {
+    const Class *cls = vm_class_of(vm, v);
+    vm_raise(vm, EXC_TypeError, "'%s' object is not callable", cls->name);
+    if (v.tag != TAG_OBJ || cls != vm->cls[CLS_MODULE]) return NULL_VALUE;
+    const char *name = ((ModuleObj *)(void *)v.o)->name->data, *dot = strrchr(name, '.');
+    Value parent =
+        dot ? dict_get(vm->modules, vm_intern(vm, name, (size_t)(dot - name))) : NULL_VALUE;
+    if (!is_null(parent))
+        vm_add_hint(vm, vm_near_attribute(vm, parent, vm_intern_text(vm, dot + 1)));
+    return NULL_VALUE;
+}
+
 Value vm_call(Vm *vm, Value callable, const Value *args, int nargs, const Tuple *kwnames) {
     Class *cls = vm_class_of(vm, callable);
-    if (!cls->slots.call)
-        return vm_raise(vm, EXC_TypeError, "'%s' object is not callable", cls->name);
+    if (!cls->slots.call) return not_callable(vm, callable);
     if (!vm_enter(vm)) return NULL_VALUE;
     Value result = cls->slots.call(vm, callable, args, nargs, kwnames);
     vm_leave(vm);

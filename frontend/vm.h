@@ -254,6 +254,8 @@ Value vm_raise(Vm *vm, ExceptionId id, const char *format, ...)
 void vm_raise_value(Vm *vm, Value exception);
 /* Gives the exception under way a "did you mean" (NULL: none). */
 void vm_add_hint(Vm *vm, const char *hint);
+/* A sentence that is shown below it. */
+void vm_add_advice(Vm *vm, const char *advice);
 /* Raises an OSError subclass from errno for a file. */
 Value vm_raise_os(Vm *vm, int error, const char *path);
 bool vm_matches(Vm *vm, Value exception, Value classes);

@@ -149,38 +149,56 @@ void report(Sources *sources, Severity severity, Span span, const char *format, 
     va_end(args);
 }
 
-/* Edits (insert, delete, replace, swap of neighbours) from `a` to `b`, for short words. */
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Edits (insert, delete, replace, swap of neighbours) from `a` to `b`, for short words: two each,
+ * but one for another case of a letter. */
 static size_t edit_distance(const char *a, size_t n, const char *b, size_t m) {
     enum { WORD = 64 };
     size_t rows[3][WORD + 1];
     if (n > WORD || m > WORD) return SIZE_MAX;
     for (size_t j = 0; j <= m; j++)
-        rows[0][j] = j;
+        rows[0][j] = 2 * j;
     for (size_t i = 1; i <= n; i++) {
         size_t *row = rows[i % 3], *up = rows[(i - 1) % 3], *upper = rows[(i + 1) % 3];
-        row[0] = i;
+        row[0] = 2 * i;
         for (size_t j = 1; j <= m; j++) {
-            size_t best = up[j - 1] + (a[i - 1] != b[j - 1]);
-            if (up[j] + 1 < best) best = up[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            bool same = a[i - 1] == b[j - 1];
+            size_t best = up[j - 1] + (same ? 0 : lower(a[i - 1]) == lower(b[j - 1]) ? 1 : 2);
+            if (up[j] + 2 < best) best = up[j] + 2;
+            if (row[j - 1] + 2 < best) best = row[j - 1] + 2;
             bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (swapped && upper[j - 2] + 1 < best) best = upper[j - 2] + 1;
+            if (swapped && upper[j - 2] + 2 < best) best = upper[j - 2] + 2;
             row[j] = best;
         }
     }
     return rows[n % 3][m];
 }
 
+static size_t common_start(const char *a, const char *b) {
+    size_t length = 0;
+    while (a[length] && a[length] == b[length])
+        length++;
+    return length;
+}
+
 const char *nearest_word(const char *word, const char *const *candidates, size_t count) {
-    size_t length = strlen(word), best_distance = length / 3 + 1;
+    size_t length = strlen(word), best_distance = SIZE_MAX;
     const char *best = NULL;
     if (length < 2) return NULL;
     for (size_t i = 0; i < count; i++) {
-        size_t distance = edit_distance(word, length, candidates[i], strlen(candidates[i]));
-        if (distance <= best_distance && distance < length && (!best || distance < best_distance)) {
-            best = candidates[i];
-            best_distance = distance;
-        }
+        const char *candidate = candidates[i];
+        size_t size = strlen(candidate);
+        if (candidate[0] == '_' && word[0] != '_') continue; /* not for others to use */
+        size_t distance = edit_distance(word, length, candidate, size);
+        bool near = distance && distance <= (length + size + 3) / 3 && distance < 2 * length;
+        if (!near || distance > best_distance) continue;
+        if (distance == best_distance && common_start(word, candidate) <= common_start(word, best))
+            continue;
+        best = candidate;
+        best_distance = distance;
     }
     return best;
 }

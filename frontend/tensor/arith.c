@@ -102,12 +102,9 @@ static bool divisor_allowed(TensorState *ts, const BinarySpec *spec, Value b, DT
 static bool common_dtype(TensorState *ts, const BinarySpec *spec, Value a, Value b, DType *out) {
     Promotion p;
     promote_init(&p);
-    Value bad = promote_add(ts, &p, a) ? b : a;
-    if (!promote_add(ts, &p, b) || !promote_add(ts, &p, a)) {
-        vm_raise(ts->vm, EXC_TypeError, "%s(): argument must be Tensor or Number, not %s",
-                 spec->name, vm_class_name(ts->vm, bad));
-        return false;
-    }
+    Tensor *unused;
+    if (!promote_add(ts, &p, a)) return arg_tensor(ts, a, spec->name, &unused);
+    if (!promote_add(ts, &p, b)) return arg_tensor_at(ts, b, spec->name, "other", 2, &unused);
     DType dtype = promote_result(ts, &p);
     bool is_bool = dtype == DT_BOOL;
     if (spec->typing == TYPED_FLOAT && !dtype_is_float(dtype)) dtype = ts->default_dtype;
@@ -574,7 +571,7 @@ static Value equal_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     Value v[2];
     Tensor *a, *b;
     if (!vm_args(vm, "equal", "input other", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], "equal", &a) || !arg_tensor(ts, v[1], "equal", &b))
+        !arg_tensor(ts, v[0], "equal", &a) || !arg_tensor_at(ts, v[1], "equal", "other", 2, &b))
         return NULL_VALUE;
     if (!type_same_shape(&a->type, &b->type)) return from_bool(false);
     return bool_value(ts, all_true(ts, binary_node(ts, &SPECS[SPEC_eq], v[0], v[1])));
@@ -585,7 +582,8 @@ static LazyNode *close_node(TensorState *ts, Value a, Value b, const Value *v) {
     DType dtype;
     Type type;
     Tensor *first, *second;
-    if (!arg_tensor(ts, a, "isclose", &first) || !arg_tensor(ts, b, "isclose", &second))
+    if (!arg_tensor(ts, a, "isclose", &first) ||
+        !arg_tensor_at(ts, b, "isclose", "other", 2, &second))
         return NULL;
     if (first->type.dtype != second->type.dtype) {
         vm_raise(ts->vm, EXC_RuntimeError, "%s did not match %s",

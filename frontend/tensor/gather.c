@@ -9,7 +9,7 @@
 static LazyNode *index_arg(TensorState *ts, Value v, const char *name, bool flat, int dim,
                            int64_t size) {
     Tensor *index;
-    if (!arg_tensor(ts, v, name, &index)) return NULL;
+    if (!arg_tensor_at(ts, v, name, "index", 3, &index)) return NULL;
     if (flat && index->type.rank > 1) {
         vm_raise(ts->vm, EXC_IndexError, "%s(): Index is supposed to be a vector", name);
         return NULL;
@@ -316,7 +316,7 @@ static Value take_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         return NULL_VALUE;
     int64_t flat = type_numel(&x->type);
     Tensor *at;
-    if (!arg_tensor(ts, v[1], "take", &at)) return NULL_VALUE;
+    if (!arg_tensor_at(ts, v[1], "take", "index", 2, &at)) return NULL_VALUE;
     LazyNode *index = index_wrap(ts, tensor_read(ts, at), 0, flat);
     if (!index) return NULL_VALUE;
     LazyNode *node = index ? lazy_reshape(ts, tensor_read(ts, x), 1, &flat) : NULL;

@@ -644,6 +644,22 @@ static Value check_index_call(Vm *vm, const Value *args, int nargs, const Tuple 
                     gap + 2);
 }
 
+/* check_tensor(x, function, argument="input", position=1): raises when x is no tensor. */
+static Value check_tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    Tensor *x;
+    int64_t position;
+    if (!vm_args(vm, "check_tensor", "x function argument? position?", args, nargs, kwnames, v) ||
+        !arg_int(ts, v[3], 1, &position))
+        return NULL_VALUE;
+    if (is_tensor(ts, v[0])) return NONE;
+    const char *function = vm_to_text(vm, v[1], "function");
+    const char *argument = is_null(v[2]) ? "input" : vm_to_text(vm, v[2], "argument");
+    if (function && argument) arg_tensor_at(ts, v[0], function, argument, (int)position, &x);
+    return NULL_VALUE;
+}
+
 static Value argwhere_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[1];
@@ -662,8 +678,8 @@ static Value masked_scatter_any(Vm *vm, bool inplace, const Value *args, int nar
     Tensor *x, *mask, *source;
     if (!vm_args(vm, "masked_scatter", "input mask source", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "masked_scatter", &x) ||
-        !arg_tensor(ts, v[1], "masked_scatter", &mask) ||
-        !arg_tensor(ts, v[2], "masked_scatter", &source))
+        !arg_tensor_at(ts, v[1], "masked_scatter", "mask", 2, &mask) ||
+        !arg_tensor_at(ts, v[2], "masked_scatter", "source", 3, &source))
         return NULL_VALUE;
     if (mask->type.dtype != DT_BOOL || !expand_fits(ts, &mask->type, x->type.rank, x->type.dim))
         return vm_failed(vm) ? NULL_VALUE
@@ -708,7 +724,8 @@ static Value masked_select_call(Vm *vm, const Value *args, int nargs, const Tupl
     Value v[2];
     Tensor *x, *mask;
     if (!vm_args(vm, "masked_select", "input mask", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], "masked_select", &x) || !arg_tensor(ts, v[1], "masked_select", &mask))
+        !arg_tensor(ts, v[0], "masked_select", &x) ||
+        !arg_tensor_at(ts, v[1], "masked_select", "mask", 2, &mask))
         return NULL_VALUE;
     Type type = x->type;
     if (!broadcast_shapes(ts, &x->type, &mask->type, &type)) return NULL_VALUE;
@@ -725,6 +742,7 @@ const TensorFunction INDEX_FUNCTIONS[] = {
     {"index_put_", index_put_inplace, FN_METHOD},
     {"nonzero", nonzero_call, FN_BOTH},
     {"argwhere", argwhere_call, FN_BOTH},
+    {"check_tensor", check_tensor_call, FN_FUNCTION},
     {"check_index", check_index_call, FN_FUNCTION},
     {"masked_scatter", masked_scatter_call, FN_BOTH},
     {"masked_scatter_", masked_scatter_call_, FN_METHOD},

@@ -10,8 +10,9 @@ enum { MAX_PARTS = 4096 };
 static bool tensors_of(TensorState *ts, const char *name, Value v, const Value **items,
                        size_t *count) {
     if (!vm_items(v, items, count)) {
-        vm_raise(ts->vm, EXC_TypeError, "%s(): argument 'tensors' must be tuple of Tensors, not %s",
-                 name, vm_class_name(ts->vm, v));
+        vm_raise(ts->vm, EXC_TypeError,
+                 "%s(): argument 'tensors' (position 1) must be tuple of Tensors, not %s", name,
+                 vm_class_name(ts->vm, v));
         return false;
     }
     for (size_t i = 0; i < *count; i++) {
@@ -21,8 +22,12 @@ static bool tensors_of(TensorState *ts, const char *name, Value v, const Value *
         return false;
     }
     if (*count && *count <= MAX_PARTS) return true;
-    vm_raise(ts->vm, EXC_RuntimeError,
-             *count ? "%s: too many tensors" : "%s(): expected a non-empty list of Tensors", name);
+    if (*count)
+        vm_raise(ts->vm, EXC_RuntimeError, "%s: too many tensors", name);
+    else if (strcmp(name, "cat") == 0)
+        vm_raise(ts->vm, EXC_ValueError, "torch.cat(): expected a non-empty list of Tensors");
+    else
+        vm_raise(ts->vm, EXC_RuntimeError, "%s expects a non-empty TensorList", name);
     return false;
 }
 

@@ -72,7 +72,7 @@ static LazyNode *vector_by(TensorState *ts, Tensor *a, Tensor *b) {
 
 Value tensor_matmul(TensorState *ts, Value av, Value bv) {
     Tensor *a, *b;
-    if (!arg_tensor(ts, av, "matmul", &a) || !arg_tensor(ts, bv, "matmul", &b) ||
+    if (!arg_tensor(ts, av, "matmul", &a) || !arg_tensor_at(ts, bv, "matmul", "other", 2, &b) ||
         !same_dtype(ts, a, b))
         return NULL_VALUE;
     int ra = a->type.rank, rb = b->type.rank;
@@ -128,8 +128,8 @@ static Value wrong_ranks(TensorState *ts, const char *name, const Tensor *a, con
     if (strcmp(name, "mv") == 0)
         return vm_raise(ts->vm, EXC_RuntimeError,
                         "vector + matrix @ vector expected, got 1, %d, %d", ra, rb);
-    return vm_raise(ts->vm, EXC_RuntimeError, "%s: mat%d must be a matrix, got %d-D tensor", name,
-                    ra == 2 ? 2 : 1, ra == 2 ? rb : ra);
+    return vm_raise(ts->vm, EXC_RuntimeError, "%s: %s must be a matrix, got %d-D tensor", name,
+                    ra == 2 ? "mat2" : "self", ra == 2 ? rb : ra);
 }
 
 /* mm, bmm, mv and dot: matmul of given ranks. */
@@ -140,7 +140,8 @@ static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Valu
     Tensor *a, *b;
     if (!vm_args(vm, name, rank_b == 1 ? "input tensor|vec * out?" : "input mat2 * out?", args,
                  nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], name, &a) || !arg_tensor(ts, v[1], name, &b))
+        !arg_tensor(ts, v[0], name, &a) ||
+        !arg_tensor_at(ts, v[1], name, rank_b == 1 ? "tensor" : "mat2", 2, &b))
         return NULL_VALUE;
     if (a->type.rank != rank_a || b->type.rank != rank_b) return wrong_ranks(ts, name, a, b);
     if (rank_a == 3 && a->type.dim[0] != b->type.dim[0]) return batch_error(ts, a, b);
@@ -190,7 +191,9 @@ static Value addmm_any(Vm *vm, const char *name, const char *fn_name, const Valu
         return NULL_VALUE;
     TensorState *ts = tensor_state(vm);
     Tensor *a, *b;
-    if (!arg_tensor(ts, v[1], name, &a) || !arg_tensor(ts, v[2], name, &b)) return NULL_VALUE;
+    if (!arg_tensor_at(ts, v[1], name, "mat1", 2, &a) ||
+        !arg_tensor_at(ts, v[2], name, "mat2", 3, &b))
+        return NULL_VALUE;
     if (a->type.rank == 2 && b->type.rank == 2 && a->type.dim[1] != b->type.dim[0])
         return shapes_error(ts, name, a->type.dim[0], a->type.dim[1], b->type.dim[0],
                             b->type.dim[1]);
@@ -205,12 +208,25 @@ static Value baddbmm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
 }
 
 /* x[..., k] by weight[n, k] transposed, plus bias[n]. */
+static LazyNode *linear_bias(TensorState *ts, Value v, Type type) {
+    Tensor *bias;
+    if (!arg_tensor_at(ts, v, "linear", "bias", 3, &bias)) return NULL;
+    int64_t have = bias->type.rank == 1 ? bias->type.dim[0] : 1, want = type.dim[type.rank - 1];
+    if (have == 1 || have == want) return operand_node(ts, v, type);
+    vm_raise(ts->vm, EXC_RuntimeError,
+             "The expanded size of the tensor (%lld) must match the existing size (%lld) at "
+             "non-singleton dimension 1.  Target sizes: [%lld, %lld].  Tensor sizes: [%lld]",
+             (long long)want, (long long)have, (long long)(want ? type_numel(&type) / want : 0),
+             (long long)want, (long long)have);
+    return NULL;
+}
+
 static Value linear_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[3];
     Tensor *x, *w;
     if (!vm_args(vm, "linear", "input weight bias?", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], "linear", &x) || !arg_tensor(ts, v[1], "linear", &w))
+        !arg_tensor(ts, v[0], "linear", &x) || !arg_tensor_at(ts, v[1], "linear", "weight", 2, &w))
         return NULL_VALUE;
     bool has_bias = !is_null(v[2]) && !is_none(v[2]);
     int rank = x->type.rank;
@@ -237,8 +253,9 @@ static Value linear_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
                           : rank == 1 && !has_bias ? "SqueezeBackward4"
                                                    : "UnsafeViewBackward0";
     if (!node || !has_bias) return tensor_wrap(ts, node, fn_name);
-    LazyNode *bias = operand_node(ts, v[2], node->type);
-    return tensor_wrap(ts, lazy_binary(ts, OP_add, node, bias), fn_name);
+    LazyNode *bias = linear_bias(ts, v[2], node->type);
+    return bias ? tensor_wrap(ts, lazy_binary(ts, OP_add, node, bias), fn_name)
+                : (lazy_unref(ts, node), NULL_VALUE);
 }
 
 const TensorFunction MATMUL_FUNCTIONS[] = {

@@ -140,14 +140,20 @@ LazyNode *filler_node(TensorState *ts, Value v, Type type) {
 
 /* ---- arguments ---- */
 
-bool arg_tensor(TensorState *ts, Value v, const char *function, Tensor **out) {
+bool arg_tensor_at(TensorState *ts, Value v, const char *function, const char *argument,
+                   int position, Tensor **out) {
     if (is_tensor(ts, v)) {
         *out = as_tensor(v);
         return true;
     }
-    vm_raise(ts->vm, EXC_TypeError, "%s(): argument must be Tensor, not %s", function,
+    vm_raise(ts->vm, EXC_TypeError, "%s(): argument '%s' (position %d) must be Tensor, not %s",
+             function, argument, position,
              v.tag == TAG_NULL ? "nothing" : vm_class_name(ts->vm, v));
     return false;
+}
+
+bool arg_tensor(TensorState *ts, Value v, const char *function, Tensor **out) {
+    return arg_tensor_at(ts, v, function, "input", 1, out);
 }
 
 typedef struct DTypeObj {
@@ -181,13 +187,34 @@ bool arg_dtype(TensorState *ts, Value v, DType *out) {
     return false;
 }
 
+/* A device that PyTorch knows isn't here; another is a mistake. */
+static void raise_device(TensorState *ts, const char *text) {
+    static const char list[] = "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, "
+                               "maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone";
+    size_t length = strcspn(text, ":");
+    for (const char *at = list; *at; at += strspn(at, ", ")) {
+        size_t size = strcspn(at, ",");
+        if (size == length && strncmp(at, text, size) == 0) {
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "device '%s' is not available: nnc run computes on the CPU", text);
+            return;
+        }
+        at += size;
+    }
+    if (strspn(text, "abcdefghijklmnopqrstuvwxyz_") < length)
+        vm_raise(ts->vm, EXC_RuntimeError, "Invalid device string: '%s'", text);
+    else
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "Expected one of %s device type at start of device string: %.*s", list,
+                 (int)length, text);
+}
+
 bool arg_device(TensorState *ts, Value v) {
     if (is_null(v) || is_none(v) || (v.tag == TAG_OBJ && v.o->cls == ts->device_class)) return true;
     if (is_str(v)) {
         const char *text = as_str(v)->data;
         if (strcmp(text, "cpu") == 0 || strncmp(text, "cpu:", 4) == 0) return true;
-        vm_raise(ts->vm, EXC_RuntimeError,
-                 "device '%s' is not available: nnc run computes on the CPU", text);
+        raise_device(ts, text);
         return false;
     }
     vm_raise(ts->vm, EXC_TypeError, "device must be a str or torch.device, not %s",
@@ -245,20 +272,56 @@ bool arg_ints(TensorState *ts, Value v, const char *what, int64_t *out, int max,
     return true;
 }
 
+/* What functions call their sizes. */
+static const char *sizes_name(const char *function) {
+    static const struct {
+        const char *function, *name;
+    } others[] = {{"reshape", "shape"},
+                  {"permute", "dims"},
+                  {"flip", "dims"},
+                  {"repeat", "repeats"},
+                  {"tile", "dims"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i].function, function) == 0) return others[i].name;
+    return "size";
+}
+
+/* Item `i` of `count` sizes is no integer. */
+static bool bad_size(TensorState *ts, const char *function, Value item, size_t i, bool alone) {
+    const char *name = sizes_name(function), *type = vm_class_name(ts->vm, item);
+    if (alone)
+        vm_raise(ts->vm, EXC_TypeError,
+                 "%s(): argument '%s' (position 1) must be tuple of ints, not %s", function, name,
+                 type);
+    else if (i == 0)
+        vm_raise(ts->vm, EXC_TypeError,
+                 "%s(): argument '%s' (position 1) must be tuple of ints, but found element of "
+                 "type %s at pos 0",
+                 function, name, type);
+    else
+        vm_raise(ts->vm, EXC_TypeError,
+                 "%s(): argument '%s' failed to unpack the object at pos %zu with error \"type "
+                 "must be tuple of ints,but got %s\"",
+                 function, name, i + 1, type);
+    return false;
+}
+
 bool arg_sizes(TensorState *ts, const Value *args, int nargs, const char *function,
                int64_t out[MAX_RANK], int *rank) {
-    const Value *items;
-    size_t n;
-    if (nargs == 1 && vm_items(args[0], &items, &n))
-        return arg_ints(ts, args[0], function, out, MAX_RANK, rank);
-    if (nargs > MAX_RANK) {
-        vm_raise(ts->vm, EXC_RuntimeError, "%s: at most %d dimensions, got %d", function, MAX_RANK,
-                 nargs);
+    const Value *items = args;
+    size_t n = (size_t)nargs;
+    bool sequence = nargs == 1 && vm_items(args[0], &items, &n);
+    if (n > MAX_RANK) {
+        vm_raise(ts->vm, EXC_RuntimeError, "%s: at most %d dimensions, got %zu", function, MAX_RANK,
+                 n);
         return false;
     }
-    *rank = nargs;
-    for (int i = 0; i < nargs; i++)
-        if (!to_int(ts, args[i], &out[i])) return false;
+    *rank = (int)n;
+    for (size_t i = 0; i < n; i++) {
+        if (!vm_class_of(ts->vm, items[i])->slots.to_index)
+            return bad_size(ts, function, items[i], i, nargs == 1 && !sequence);
+        if (!to_int(ts, items[i], &out[i])) return false;
+    }
     return true;
 }
 

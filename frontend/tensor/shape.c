@@ -154,7 +154,7 @@ static Value reshape_like(Vm *vm, bool as_view, const Value *args, int nargs,
     TensorState *ts = tensor_state(vm);
     Tensor *other;
     if (!vm_args_simple(vm, "view_as", nargs, kwnames, 2, 2) ||
-        !arg_tensor(ts, args[1], "view_as", &other))
+        !arg_tensor_at(ts, args[1], "view_as", "other", 1, &other))
         return NULL_VALUE;
     int64_t dims[MAX_RANK];
     memcpy(dims, other->type.dim, sizeof dims);
@@ -477,7 +477,7 @@ static Value expand_as_call(Vm *vm, const Value *args, int nargs, const Tuple *k
     TensorState *ts = tensor_state(vm);
     Tensor *other;
     if (!vm_args_simple(vm, "expand_as", nargs, kwnames, 2, 2) ||
-        !arg_tensor(ts, args[1], "expand_as", &other))
+        !arg_tensor_at(ts, args[1], "expand_as", "other", 1, &other))
         return NULL_VALUE;
     return expand_to(ts, as_tensor(args[0]), other->type.rank, other->type.dim);
 }

@@ -256,6 +256,8 @@ bool number_fits(DType dtype, Value v);
 LazyNode *operand_cast(TensorState *ts, Value v, DType dtype);
 Type operand_type(TensorState *ts, Value v, DType dtype);
 /* Argument conversions; false: raised. */
+bool arg_tensor_at(TensorState *ts, Value v, const char *function, const char *argument,
+                   int position, Tensor **out);
 bool arg_tensor(TensorState *ts, Value v, const char *function, Tensor **out);
 bool arg_dtype(TensorState *ts, Value v, DType *out); /* NULL_VALUE and None leave it as it is */
 bool arg_device(TensorState *ts, Value v);

@@ -373,7 +373,7 @@ static Value where_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     Tensor *c;
     if (!vm_args(vm, "where", "condition input? other? * out?", args, nargs, kwnames, v))
         return NULL_VALUE;
-    if (!arg_tensor(ts, v[0], "where", &c)) return NULL_VALUE;
+    if (!arg_tensor_at(ts, v[0], "where", "condition", 1, &c)) return NULL_VALUE;
     if (is_null(v[1]) && is_null(v[2])) return tensor_nonzero(ts, c, true);
     if (is_null(v[2]))
         return vm_raise(vm, EXC_TypeError,
@@ -395,7 +395,7 @@ static Value where_method(Vm *vm, const Value *args, int nargs, const Tuple *kwn
 
 static LazyNode *masked_fill_node(TensorState *ts, Tensor *x, Value mask, Value value) {
     Tensor *m;
-    if (!arg_tensor(ts, mask, "masked_fill", &m)) return NULL;
+    if (!arg_tensor_at(ts, mask, "masked_fill", "mask", 2, &m)) return NULL;
     if (m->type.dtype != DT_BOOL) {
         vm_raise(ts->vm, EXC_RuntimeError,
                  "masked_fill_ only supports boolean masks, but got mask with dtype %s",
@@ -511,7 +511,7 @@ static Value type_as_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     TensorState *ts = tensor_state(vm);
     Tensor *other;
     if (!vm_args_simple(vm, "type_as", nargs, kwnames, 2, 2) ||
-        !arg_tensor(ts, args[1], "type_as", &other))
+        !arg_tensor_at(ts, args[1], "type_as", "other", 1, &other))
         return NULL_VALUE;
     return tensor_cast(ts, as_tensor(args[0]), other->type.dtype);
 }

@@ -171,4 +171,12 @@ Test(source, nearest_word) {
     cr_assert_str_eq(nearest_word("kernal_size", words, 4), "kernel_size");
     cr_assert_str_eq(nearest_word("pading", words, 4), "padding");
     cr_assert_null(nearest_word("dilation", words, 4));
+    static const char *const classes[] = {"Adam", "SGD",    "SiLU", "_relu",
+                                          "ReLU", "random", "nan",  "nn"};
+    cr_assert_str_eq(nearest_word("Sgd", classes, 8), "SGD");
+    cr_assert_str_eq(nearest_word("Relu", classes, 8), "ReLU");
+    cr_assert_str_eq(nearest_word("adam", classes, 8), "Adam");
+    cr_assert_str_eq(nearest_word("nnn", classes, 8), "nn");
+    cr_assert_null(nearest_word("pandas", classes, 8));
+    cr_assert_null(nearest_word("SGD", classes + 1, 1));
 }
