@@ -407,7 +407,12 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
     ScheduleRequest request = make_request(&c, &epilogue, target, context);
     Schedule chosen = schedule ? *schedule : schedule_choose(&c, &request);
     KBuilder b = kernel_begin(context->arena, target, group->name, group->span);
-    Nest nest = {.b = &b, .c = &c, .s = &chosen, .request = &request, .epilogue = epilogue};
+    Nest nest = {.b = &b,
+                 .values = context->values,
+                 .c = &c,
+                 .s = &chosen,
+                 .request = &request,
+                 .epilogue = epilogue};
     emit_nest(&nest);
     mark_inplace(&nest);
     for (int operand = 0; operand < 2; operand++)

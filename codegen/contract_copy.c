@@ -110,7 +110,7 @@ static void bind_packed(Nest *nest, int operand) {
     }
     DType dtype = copy->source.buf->dtype;
     if (packs_ahead(nest, operand) && !nest->packing) {
-        copy->ahead = ARENA_NEW(nest->b->arena, Node);
+        copy->ahead = ARENA_NEW(nest->values, Node);
         *copy->ahead = (Node){.op = OP_input, .name = "packed"};
         copy->ahead->type = type_make(dtype, 1, &count);
         copy->prepared = true;

@@ -47,6 +47,7 @@ typedef struct NestCopy {
 
 typedef struct Nest {
     KBuilder *b;
+    Arena *values; /* of packed operands that are values of their own */
     const Contraction *c;
     const Schedule *s;
     const ScheduleRequest *request;

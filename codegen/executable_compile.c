@@ -55,7 +55,7 @@ static void print_file(Executable *const *executables, int count, Buf *out) {
     emit_line(&file, "#include <math.h>");
     emit_line(&file, "#include <stdint.h>");
     emit_line(&file, "#include <string.h>");
-    file_print_kernels(&file, &parts, NULL);
+    file_print_kernels(&file, &parts);
     buf_add(out, body.data, body.size);
     buf_free(&body);
     file_parts_free(&parts);

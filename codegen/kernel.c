@@ -70,6 +70,28 @@ Kernel *kernel_end(KBuilder *b) {
     return b->kernel;
 }
 
+static const char *copy_text(Arena *arena, const char *text) {
+    return text ? arena_strdup(arena, text) : NULL;
+}
+
+Kernel *kernel_outline(const Kernel *kernel, Arena *arena) {
+    Kernel *outline = arena_copy(arena, kernel, 1, sizeof *kernel);
+    size_t count = kernel->buffers.count;
+    outline->name = copy_text(arena, kernel->name);
+    outline->comment = copy_text(arena, kernel->comment);
+    outline->schedule = copy_text(arena, kernel->schedule);
+    outline->body = NULL;
+    outline->buffers.items = ARENA_ARRAY(arena, KBuf *, count);
+    KBuf *buffers = ARENA_ARRAY(arena, KBuf, count);
+    for (size_t i = 0; i < count; i++) {
+        KBuf *buf = outline->buffers.items[i] = &buffers[i];
+        *buf = *kernel->buffers.items[i];
+        buf->comment = copy_text(arena, buf->comment);
+        buf->table = NULL;
+    }
+    return outline;
+}
+
 KStmt *kernel_new_stmt(KBuilder *b, KStmtKind kind) {
     KStmt *stmt = ARENA_NEW(b->arena, KStmt);
     stmt->kind = kind;

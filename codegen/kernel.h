@@ -216,6 +216,7 @@ typedef struct Kernel {
     bool calls;           /* calls libm */
     double flops;         /* multiplications and additions of a run, for reports */
     const char *schedule; /* how it was tiled, for reports; may be NULL */
+    const struct KernelText *text; /* the body as C (codegen/c/print.h), once it is printed */
 } Kernel;
 
 /* The builder: appends to the innermost open block. Pure operations are shared and placed in the
@@ -233,6 +234,8 @@ typedef struct KBuilder {
 KBuilder kernel_begin(Arena *arena, const Target *target, const char *name, Span span);
 /* Checks and returns the kernel. A kernel that breaks the rules is a bug, reported as one. */
 Kernel *kernel_end(KBuilder *b);
+/* A copy without the body: what calls of the kernel and reports need. */
+Kernel *kernel_outline(const Kernel *kernel, Arena *arena);
 /* Types, scopes, and ranges: false with a message. An index whose interval can't be bounded is an
  * error: bound it with k_assume after having checked or clamped it. */
 bool kernel_verify(const Kernel *kernel, Buf *error);

@@ -13,9 +13,10 @@
 #include "passes/fuse.h"
 
 typedef struct LowerContext {
-    Arena *arena; /* kernels and all that they point to */
+    Arena *arena; /* kernels and all that they point to, but for values */
     /* Work done ahead of the run, by prepare steps, whose values are kept. */
     const bool *known;   /* by node id: values that prepare steps can read; NULL: no such steps */
+    Arena *values;       /* with `known`: of the values that lowering makes */
     uint32_t next_value; /* id for the next value that is no node of the graph */
     VEC(Kernel *) ahead; /* kernels that lowering adds to the prepare steps: packed operands */
 } LowerContext;

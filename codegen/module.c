@@ -201,13 +201,24 @@ typedef struct Job {
     const Module *module;
     ModuleFunction *function;
     int variant;
+    Uses *uses; /* of the kernels' texts */
 } Job;
 
-typedef VEC(Job) Jobs;
+/* What a worker uses for one kernel after the other. */
+typedef struct Worker {
+    Arena arena;
+    Buf text;
+} Worker;
+
+typedef struct Jobs {
+    VEC(Job) list;
+    Worker workers[PARALLEL_MAX];
+} Jobs;
 
 /* Optimizes and fuses a function's graph. */
-static void draft_job(void *context, int index) {
-    const Job *job = &((const Jobs *)context)->items[index];
+static void draft_job(void *context, int index, int worker) {
+    (void)worker;
+    const Job *job = &((const Jobs *)context)->list.items[index];
     const CodegenOptions *options = job->module->options;
     ModuleFunction *function = job->function;
     PassContext pass_context = {.arena = &function->arena,
@@ -226,36 +237,69 @@ static void draft_job(void *context, int index) {
     }
 }
 
-static void plan_job(void *context, int index) {
-    const Job *job = &((const Jobs *)context)->items[index];
+/* A kernel's text is made as soon as the kernel is: while it is in the cache, and in memory that
+ * the next one will use again. */
+typedef struct Reading {
+    const Job *job;
+    Worker *worker;
+} Reading;
+
+static bool print_at_once(void *context, Kernel *kernel, bool prepares, Arena *arena) {
+    const Reading *reading = context;
+    const Module *module = reading->job->module;
+    if (prepares && module->options->embed_weights) return false; /* it runs here and now */
+    kernel->text = print_kernel_text(kernel, module->program->sources, reading->job->uses,
+                                     &reading->worker->text, arena);
+    return true;
+}
+
+static void plan_job(void *context, int index, int worker) {
+    Jobs *jobs = context;
+    Job *job = &jobs->list.items[index];
     ModuleFunction *function = job->function;
-    bool inference = function->kind == FUNCTION_FORWARD;
+    Arena *arena = &function->arenas[job->variant];
+    Reading reading = {job, &jobs->workers[worker]};
+    PlanReader reader = {print_at_once, &reading, &reading.worker->arena};
+    job->uses = uses_new(arena);
     function->plans[job->variant] =
-        plan_graph(function->fusion, job->module->variants[job->variant], inference,
-                   &function->arenas[job->variant]);
+        plan_graph(function->fusion, job->module->variants[job->variant],
+                   function->kind == FUNCTION_FORWARD, &reader, arena);
+}
+
+static void draft_functions(Module *module) {
+    Jobs jobs = {0};
+    for (int i = module->function_count; i-- > 0;) /* the train step takes longest: it is first */
+        VEC_PUSH(jobs.list, (Job){.module = module, .function = &module->functions[i]});
+    int count = module->function_count;
+    for (int i = count; module->options->dump && i-- > 0;)
+        draft_job(&jobs, i, 0); /* into one text: in the functions' order */
+    if (!module->options->dump) parallel_for(count, draft_job, &jobs);
+    VEC_FREE(jobs.list);
 }
 
 static void plan_functions(Module *module) {
     const CodegenOptions *options = module->options;
-    Jobs drafts = {0}, plans = {0};
-    for (int i = module->function_count; i-- > 0;) { /* the train step takes longest: it is first */
-        Job job = {module, &module->functions[i], 0};
-        int variants = job.function->kind == FUNCTION_INIT ? 1 : module->variant_count;
-        VEC_PUSH(drafts, job);
-        for (; job.variant < variants; job.variant++)
-            VEC_PUSH(plans, job);
+    Jobs jobs = {0};
+    for (int i = module->function_count; i-- > 0;) {
+        ModuleFunction *function = &module->functions[i];
+        int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
+        for (int variant = variants; variant-- > 0;) /* the ablest has most text */
+            VEC_PUSH(jobs.list, (Job){module, function, variant, NULL});
     }
-    for (int i = (int)drafts.count; options->dump && i-- > 0;)
-        draft_job(&drafts, i); /* into one text: in the functions' order */
-    if (!options->dump) parallel_for((int)drafts.count, draft_job, &drafts);
-    parallel_for((int)plans.count, plan_job, &plans);
+    parallel_for((int)jobs.list.count, plan_job, &jobs);
+    module->parts.uses = uses_new(module->arena);
+    for (size_t i = 0; i < jobs.list.count; i++)
+        uses_add(module->parts.uses, jobs.list.items[i].uses);
+    for (int i = 0; i < PARALLEL_MAX; i++) {
+        arena_free(&jobs.workers[i].arena);
+        buf_free(&jobs.workers[i].text);
+    }
+    VEC_FREE(jobs.list);
     for (int i = 0; i < module->function_count; i++) {
         if (!pass_is_dumped(options->dump, "memplan")) continue;
         buf_puts(options->dump_out, "// after memplan\n");
         plan_print(options->dump_out, module->functions[i].plans[0]);
     }
-    VEC_FREE(drafts);
-    VEC_FREE(plans);
 }
 
 static void count_all_memory(Module *module) {
@@ -359,6 +403,7 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
 bool module_init(Module *module, const Program *program, const CodegenOptions *options,
                  Arena *arena, Buf *error) {
     if (!module_lay_out(module, program, options, arena, error)) return false;
+    draft_functions(module);
     plan_functions(module);
     if (!options->embed_weights) module_share_prepared(module);
     count_all_memory(module);

@@ -3,7 +3,7 @@
  * Functions for different batches mostly pack their weights alike. A prepare step that repeats one
  * of an earlier function is dropped, and what it made is read where the earlier one put it; what
  * differs gets a place behind. Steps are alike when their kernels are and they read the same: each
- * has a key that says so in bytes. */
+ * has a key that says in bytes what it reads. */
 #include <string.h>
 
 #include "codegen/module.h"
@@ -49,7 +49,7 @@ static bool writes(const PlanStep *step, const Place *place, int *argument) {
 
 /* The function's step that wrote the place last, before step `before`. */
 static size_t writer(const Sharing *sharing, const Place *place, size_t before, int *argument) {
-    while (before-- > sharing->first)
+    while (sharing->made.items && before-- > sharing->first)
         if (writes(sharing->made.items[before].step, place, argument)) return before;
     NNC_BUG("a prepare step reads what none has written");
 }
@@ -85,15 +85,14 @@ static bool keeps_same(const PlanStep *a, const PlanStep *b) {
 }
 
 static void add_step(Sharing *sharing, const Graph *graph, const PlanStep *step) {
-    Made made = {.step = step,
-                 .key = file_kernel_key(step->kernel, sharing->arena),
-                 .number = (int)sharing->made.count};
+    Made made = {.step = step, .number = (int)sharing->made.count};
     for (int i = 0; i < step->argument_count; i++)
         if (!is_written(step, i)) add_read(sharing, graph, &step->arguments[i], &made.key);
     for (size_t i = 0; i < sharing->first; i++) {
         const Made *other = &sharing->made.items[i];
-        bool same = other->key.size == made.key.size &&
-                    memcmp(other->key.data, made.key.data, made.key.size) == 0;
+        bool same = file_kernels_equal(other->step->kernel, step->kernel) &&
+                    other->key.size == made.key.size &&
+                    memcmp(buf_text(&other->key), buf_text(&made.key), made.key.size) == 0;
         if (!same || !keeps_same(other->step, step)) continue;
         made.number = other->number;
         break;

@@ -23,6 +23,7 @@ typedef struct Value {
 typedef struct Planner {
     Plan *plan;
     const Graph *graph;
+    const PlanReader *reader;
     Arena *arena;
     PlanSteps *steps;
     Value *values; /* by node id; values that lowering made come after the graph's */
@@ -316,12 +317,33 @@ static void mark_outputs(bool *set, const Kernel *kernel) {
     }
 }
 
+/* Shows a group's kernels to the reader, who may have done with their bodies. */
+static void read_kernels(const Planner *planner, Kernel **ahead, int ahead_count, Kernel **kernel,
+                         bool prepares) {
+    const PlanReader *reader = planner->reader;
+    if (!reader) return;
+    bool needed = false;
+    for (int i = 0; i <= ahead_count; i++) {
+        Kernel **place = i < ahead_count ? &ahead[i] : kernel;
+        bool first = i < ahead_count || prepares;
+        if (reader->read(reader->context, *place, first, planner->arena))
+            *place = kernel_outline(*place, planner->arena);
+        else
+            needed = true;
+    }
+    if (needed)
+        arena_adopt(planner->arena, reader->scratch);
+    else
+        arena_reset(reader->scratch);
+}
+
 /* Lowers all groups. With `param_only`, those that depend on nothing else, and what lowering made
  * to be run ahead, go to the prepare steps. */
 static void lower_groups(Planner *planner, const Fusion *fusion, const bool *param_only,
                          Lists *lists) {
     Plan *plan = planner->plan;
-    LowerContext context = {.arena = planner->arena};
+    LowerContext context = {.arena = planner->reader ? planner->reader->scratch : planner->arena,
+                            .values = planner->arena};
     context.next_value = (uint32_t)planner->graph->nodes.count;
     bool *known = ARENA_ARRAY(planner->arena, bool, planner->value_count);
     for (size_t id = 0; param_only && id < planner->graph->nodes.count; id++) {
@@ -330,13 +352,17 @@ static void lower_groups(Planner *planner, const Fusion *fusion, const bool *par
     if (param_only) context.known = known;
     for (int g = 0; g < fusion->group_count; g++) {
         const Group *group = fusion->groups[g];
-        size_t ahead = context.ahead.count;
-        Kernel *kernel = lower_group(group, plan->target, &context);
-        for (; ahead < context.ahead.count; ahead++) {
-            lists->first[lists->first_count++] = context.ahead.items[ahead];
-            mark_outputs(lists->prepared, context.ahead.items[ahead]);
-        }
-        if (param_only && group_is_prepared(planner, group, kernel, param_only, lists->prepared)) {
+        Kernel *kernel = lower_group(group, plan->target, &context), **ahead = context.ahead.items;
+        int ahead_count = (int)context.ahead.count;
+        for (int i = 0; i < ahead_count; i++)
+            mark_outputs(lists->prepared, ahead[i]);
+        bool prepares =
+            param_only && group_is_prepared(planner, group, kernel, param_only, lists->prepared);
+        read_kernels(planner, ahead, ahead_count, &kernel, prepares);
+        for (int i = 0; i < ahead_count; i++)
+            lists->first[lists->first_count++] = ahead[i];
+        context.ahead.count = 0;
+        if (prepares) {
             lists->first[lists->first_count++] = kernel;
             mark_outputs(lists->prepared, kernel);
             mark_outputs(known, kernel);
@@ -348,11 +374,12 @@ static void lower_groups(Planner *planner, const Fusion *fusion, const bool *par
     VEC_FREE(context.ahead);
 }
 
-Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, Arena *arena) {
+Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, const PlanReader *reader,
+                 Arena *arena) {
     const Graph *graph = fusion->graph;
     Plan *plan = ARENA_NEW(arena, Plan);
     *plan = (Plan){.graph = graph, .target = target};
-    Planner planner = {.plan = plan, .graph = graph, .arena = arena};
+    Planner planner = {.plan = plan, .graph = graph, .reader = reader, .arena = arena};
     size_t groups = (size_t)fusion->group_count;
     planner.value_count = graph->nodes.count + PLAN_MAX_AHEAD * groups;
     planner.values = ARENA_ARRAY(arena, Value, planner.value_count);

@@ -48,11 +48,20 @@ typedef struct Plan {
 
 enum { PLAN_ALIGNMENT = 64 };
 
+/* Who uses the kernels' bodies at once, so that they need not be kept: most of a plan's memory. */
+typedef struct PlanReader {
+    /* True: the body is needed no more. What the kernel then keeps is in `arena`. */
+    bool (*read)(void *context, Kernel *kernel, bool prepares, Arena *arena);
+    void *context;
+    Arena *scratch; /* bodies are made here */
+} PlanReader;
+
 /* The fusion of a graph that has been through the passes. With `prepare`, what depends only on
  * params and buffers is computed by the prepare steps. OUT_UPDATE outputs may share memory with the
  * input they replace: such an output is written in place when nobody reads the old value any more,
- * else at the end. */
-Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, Arena *arena);
+ * else at the end. `reader` may be NULL. */
+Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, const PlanReader *reader,
+                 Arena *arena);
 
 /* The steps with the places of their arguments, and the arena beside the least that could do. */
 void plan_print(Buf *out, const Plan *plan);

@@ -122,3 +122,17 @@ void arena_reset(Arena *arena) {
     arena_free(arena);
     fill_next(arena, new_block(total));
 }
+
+void arena_adopt(Arena *arena, Arena *from) {
+    if (!from->head) return;
+    if (!arena->head) {
+        *arena = *from;
+    } else {
+        ArenaBlock *last = from->head;
+        while (last->next)
+            last = last->next;
+        last->next = arena->head->next;
+        arena->head->next = from->head;
+    }
+    *from = (Arena){0};
+}

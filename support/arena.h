@@ -39,6 +39,8 @@ void arena_free(Arena *arena);
 /* The same, but the memory stays with the arena, so that filling it again touches no fresh pages.
  */
 void arena_reset(Arena *arena);
+/* Everything in `from` belongs to `arena` from now on; `from` is empty. */
+void arena_adopt(Arena *arena, Arena *from);
 
 #define ARENA_NEW(arena, Type) ((Type *)arena_alloc((arena), sizeof(Type)))
 #define ARENA_ARRAY(arena, Type, count) ((Type *)arena_array((arena), (count), sizeof(Type)))

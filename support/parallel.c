@@ -7,30 +7,29 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 16 };
-
 typedef struct Pieces {
-    atomic_int next;
+    atomic_int next, workers;
     int count;
-    void (*work)(void *context, int index);
+    void (*work)(void *context, int index, int worker);
     void *context;
 } Pieces;
 
 static void *take_pieces(void *argument) {
     Pieces *pieces = argument;
+    int worker = atomic_fetch_add(&pieces->workers, 1);
     for (;;) {
         int index = atomic_fetch_add(&pieces->next, 1);
         if (index >= pieces->count) return NULL;
-        pieces->work(pieces->context, index);
+        pieces->work(pieces->context, index, worker);
     }
 }
 
-void parallel_for(int count, void (*work)(void *context, int index), void *context) {
+void parallel_for(int count, void (*work)(void *context, int index, int worker), void *context) {
     Pieces pieces = {.count = count, .work = work, .context = context};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     int wanted = processors < count ? (int)processors : count;
-    if (wanted > MAX_THREADS) wanted = MAX_THREADS;
-    pthread_t threads[MAX_THREADS];
+    if (wanted > PARALLEL_MAX) wanted = PARALLEL_MAX;
+    pthread_t threads[PARALLEL_MAX];
     int started = 0;
     while (started < wanted - 1 &&
            pthread_create(&threads[started], NULL, take_pieces, &pieces) == 0)

@@ -2,10 +2,12 @@
 #ifndef NNC_SUPPORT_PARALLEL_H
 #define NNC_SUPPORT_PARALLEL_H
 
-/* Calls work(context, i) once for every i in [0, count), in no particular order, and returns when
- * all are done. Pieces run at the same time: one must not write what another one reads or writes,
- * so each has an arena of its own. On one processor, or when no thread can be made, they run here
- * one after the other. */
-void parallel_for(int count, void (*work)(void *context, int index), void *context);
+enum { PARALLEL_MAX = 16 }; /* workers */
+
+/* Calls work(context, i, worker) once for every i in [0, count), started in that order, and returns
+ * when all are done. Pieces run at the same time: one must not write what another one reads or
+ * writes, so each has an arena of its own, or shares it with those that the same worker does. On
+ * one processor, or when no thread can be made, they run here one after the other. */
+void parallel_for(int count, void (*work)(void *context, int index, int worker), void *context);
 
 #endif

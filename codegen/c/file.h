@@ -6,14 +6,10 @@
 #ifndef NNC_CODEGEN_C_FILE_H
 #define NNC_CODEGEN_C_FILE_H
 
+#include "codegen/c/print.h"
 #include "codegen/emit.h"
 #include "codegen/plan.h"
 #include "support/source.h"
-
-typedef struct FileKernel {
-    const Kernel *kernel; /* renamed: its name is the C function's */
-    Buf key; /* everything that the text depends on, but for names; empty until it is needed */
-} FileKernel;
 
 typedef struct FileConstant {
     const void *bytes; /* not owned */
@@ -22,22 +18,24 @@ typedef struct FileConstant {
 
 typedef struct FileParts {
     Arena *arena;
-    bool attributes; /* kernels of several targets: each states its own */
-    VEC(FileKernel) kernels;
+    bool attributes;             /* kernels of several targets: each states its own */
+    VEC(const Kernel *) kernels; /* renamed: the name is the C function's */
+    Uses *uses;                  /* of the kernels' texts */
+    Buf scratch;
     VEC(FileConstant) constants;
 } FileParts;
 
 void file_parts_free(FileParts *parts);
-/* Equal for kernels that do the same: the dump without names and comments, and what the dump leaves
- * out. The caller frees it. */
-Buf file_kernel_key(const Kernel *kernel, Arena *arena);
-/* The kernel as it stands in the file: an equal one that is there already, or this one renamed. */
+/* Whether one function does for both kernels, which have their texts. */
+bool file_kernels_equal(const Kernel *a, const Kernel *b);
+/* The kernel as it stands in the file: an equal one that is there already, or this one renamed. One
+ * that has no text yet is printed. */
 const Kernel *file_add_kernel(FileParts *parts, const Kernel *kernel);
 /* The number of the constant that holds these elements. */
 size_t file_add_constant(FileParts *parts, const Type *type, const void *bytes);
 
 /* The prelude and all kernels, each under its target's guard. */
-void file_print_kernels(Emitter *e, const FileParts *parts, const Sources *sources);
+void file_print_kernels(Emitter *e, const FileParts *parts);
 /* The constants as static arrays. */
 void file_print_constants(Emitter *e, const FileParts *parts);
 

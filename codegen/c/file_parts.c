@@ -4,77 +4,46 @@
 #include "codegen/c/file.h"
 #include "codegen/c/print.h"
 #include "support/checked.h"
-#include "support/parallel.h"
 
 void file_parts_free(FileParts *parts) {
-    for (size_t i = 0; i < parts->kernels.count; i++)
-        buf_free(&parts->kernels.items[i].key);
     VEC_FREE(parts->kernels);
     VEC_FREE(parts->constants);
-}
-
-Buf file_kernel_key(const Kernel *kernel, Arena *arena) {
-    Buf key = {0};
-    Kernel bare = *kernel;
-    bare.name = "";
-    bare.buffers.items = ARENA_ARRAY(arena, KBuf *, kernel->buffers.count);
-    for (size_t i = 0; i < kernel->buffers.count; i++) {
-        const KBuf *buf = kernel->buffers.items[i];
-        bare.buffers.items[i] = arena_copy(arena, buf, 1, sizeof *buf);
-        bare.buffers.items[i]->comment = NULL;
-        buf_putc(&key, buf->aliased ? 'a' : '-');
-        size_t bytes = buf->table ? (size_t)buf->count * dtype_size(buf->dtype) : 0;
-        if (bytes) buf_add(&key, buf->table, bytes);
-    }
-    kernel_dump(&key, &bare);
-    return key;
+    buf_free(&parts->scratch);
 }
 
 static bool name_is_taken(const FileParts *parts, const char *name) {
     for (size_t i = 0; i < parts->kernels.count; i++) {
-        if (strcmp(parts->kernels.items[i].kernel->name, name) == 0) return true;
+        if (strcmp(parts->kernels.items[i]->name, name) == 0) return true;
     }
     return false;
 }
 
-/* Cheap facts in which most kernels differ: only when all are equal are the keys made. */
-static bool may_be_equal(const Kernel *a, const Kernel *b) {
-    if (a->value_count != b->value_count || a->buffers.count != b->buffers.count) return false;
-    if (a->target != b->target || a->flops != b->flops || a->faults != b->faults) return false;
+bool file_kernels_equal(const Kernel *a, const Kernel *b) {
+    if (a->text->body_size != b->text->body_size || a->buffers.count != b->buffers.count)
+        return false;
+    if (a->target != b->target || a->faults != b->faults) return false;
     for (size_t i = 0; i < a->buffers.count; i++) {
         const KBuf *x = a->buffers.items[i], *y = b->buffers.items[i];
         if (x->role != y->role || x->dtype != y->dtype || x->count != y->count) return false;
         if (x->aliased != y->aliased) return false;
     }
-    return true;
-}
-
-static bool keys_are_equal(FileParts *parts, FileKernel *a, FileKernel *b) {
-    if (a->key.size == 0) a->key = file_kernel_key(a->kernel, parts->arena);
-    if (b->key.size == 0) b->key = file_kernel_key(b->kernel, parts->arena);
-    return a->key.size == b->key.size && memcmp(a->key.data, b->key.data, a->key.size) == 0;
+    return memcmp(a->text->body, b->text->body, a->text->body_size) == 0;
 }
 
 const Kernel *file_add_kernel(FileParts *parts, const Kernel *kernel) {
-    FileKernel added = {.kernel = kernel};
-    for (size_t i = 0; i < parts->kernels.count; i++) {
-        FileKernel *other = &parts->kernels.items[i];
-        if (!may_be_equal(other->kernel, kernel) || !keys_are_equal(parts, other, &added)) {
-            continue;
-        }
-        buf_free(&added.key);
-        return other->kernel;
-    }
-    Kernel *renamed = arena_copy(parts->arena, kernel, 1, sizeof *kernel);
+    Kernel *added = arena_copy(parts->arena, kernel, 1, sizeof *kernel);
+    if (!parts->uses) parts->uses = uses_new(parts->arena);
+    if (!added->text)
+        added->text = print_kernel_text(kernel, NULL, parts->uses, &parts->scratch, parts->arena);
+    for (size_t i = 0; i < parts->kernels.count; i++)
+        if (file_kernels_equal(parts->kernels.items[i], added)) return parts->kernels.items[i];
     const char *base = c_identifier(parts->arena, kernel->name);
     if (parts->attributes) base = arena_printf(parts->arena, "%s_%s", base, kernel->target->name);
-    renamed->name = arena_printf(parts->arena, "kernel_%s", base);
-    for (int copy = 2; name_is_taken(parts, renamed->name); copy++) {
-        renamed->name = arena_printf(parts->arena, "kernel_%s_%d", base, copy);
-    }
-    added.kernel = renamed;
+    added->name = arena_printf(parts->arena, "kernel_%s", base);
+    for (int copy = 2; name_is_taken(parts, added->name); copy++)
+        added->name = arena_printf(parts->arena, "kernel_%s_%d", base, copy);
     VEC_PUSH(parts->kernels, added);
-    return renamed;
+    return added;
 }
 
 size_t file_add_constant(FileParts *parts, const Type *type, const void *bytes) {
@@ -89,38 +58,18 @@ size_t file_add_constant(FileParts *parts, const Type *type, const void *bytes) 
     return parts->constants.count - 1;
 }
 
-/* The texts of kernels, printed side by side. */
-typedef struct KernelTexts {
-    const Kernel **kernels;
-    const Sources *sources;
-    Buf *texts;
-} KernelTexts;
-
-static void print_text(void *context, int index) {
-    const KernelTexts *all = context;
-    Emitter e = {.out = &all->texts[index]};
-    print_kernel(&e, all->kernels[index], "", all->sources);
-}
-
-void file_print_kernels(Emitter *e, const FileParts *parts, const Sources *sources) {
-    int count = (int)parts->kernels.count;
-    KernelTexts all = {.kernels = ARENA_ARRAY(parts->arena, const Kernel *, (size_t)count),
-                       .sources = sources,
-                       .texts = ARENA_ARRAY(parts->arena, Buf, (size_t)count)};
-    for (int i = 0; i < count; i++)
-        all.kernels[i] = parts->kernels.items[i].kernel;
-    parallel_for(count, print_text, &all);
-    print_prelude(e, all.kernels, count);
+void file_print_kernels(Emitter *e, const FileParts *parts) {
+    if (parts->uses) print_prelude(e, parts->uses);
     const char *guard = NULL;
-    for (int i = 0; i < count; i++) {
-        const char *wanted = parts->attributes ? all.kernels[i]->target->guard : NULL;
+    for (size_t i = 0; i < parts->kernels.count; i++) {
+        const Kernel *kernel = parts->kernels.items[i];
+        const char *wanted = parts->attributes ? kernel->target->guard : NULL;
         bool same = wanted == guard || (wanted && guard && strcmp(wanted, guard) == 0);
         if (!same && guard) emit_line(e, "#endif");
         if (!same && wanted) emit_line(e, "#if %s", wanted);
         guard = wanted;
         emit_newline(e);
-        buf_add(e->out, all.texts[i].data, all.texts[i].size);
-        buf_free(&all.texts[i]);
+        print_kernel(e, kernel, "");
     }
     if (guard) emit_line(e, "#endif");
 }

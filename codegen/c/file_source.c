@@ -406,7 +406,7 @@ void module_print_source(Emitter *e, Module *module) {
     emit_line(e, "#include <math.h>");
     emit_line(e, "#include <string.h>");
     emit_newline(e);
-    file_print_kernels(e, &module->parts, module->program->sources);
+    file_print_kernels(e, &module->parts);
     file_print_constants(e, &module->parts);
     buf_add(e->out, functions.data, functions.size);
     buf_free(&functions);

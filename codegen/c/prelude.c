@@ -1,81 +1,88 @@
 /* What printed kernels need in front of them: vector types, and macros for the vector operations
  * that GNU vectors lack. Macros, so that no vector is ever passed to a function by value. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "codegen/c/print_internal.h"
 #include "support/checked.h"
 
-/* What the kernels of a file use. */
-typedef struct Uses {
+struct Uses {
     bool type[2 * 2][K_MAX_LANES + 1]; /* by lane class below */
     bool memory[DT_COUNT][K_MAX_LANES + 1];
     unsigned char macro[KOP_COUNT][4][K_MAX_LANES + 1]; /* bits: MacroVariant */
-    const Target *target;                               /* of the kernel being looked at */
     unsigned char tail_load[4][K_MAX_LANES + 1], tail_store[4][K_MAX_LANES + 1]; /* likewise */
     bool bitcast[4][4];                                                          /* scalars */
     bool division[2], remainder[2], absolute[2];
     bool avx2, avx512, neon, x86;
     bool unroll, fence;
-} Uses;
+};
+
+Uses *uses_new(Arena *arena) {
+    return ARENA_NEW(arena, Uses);
+}
+
+/* They are bits, all of them. */
+void uses_add(Uses *uses, const Uses *more) {
+    unsigned char *to = (unsigned char *)uses;
+    const unsigned char *from = (const unsigned char *)more;
+    for (size_t i = 0; i < sizeof *uses; i++)
+        to[i] |= from[i];
+}
 
 /* Masks share the classes of integers. */
 static int class_of(KKind kind) {
     return kind == K_M32 ? 0 : kind == K_M64 ? 1 : (int)kind;
 }
 
-static void use_value(Uses *uses, const KVal *v) {
+void use_macro(Printer *p, const KVal *v, MacroVariant variant) {
+    int class = class_of(v->kind);
+    p->uses->macro[v->op][class][v->lanes] |= (unsigned char)(1 << variant);
+    if (v->op == KOP_UMULHI) p->uses->type[1][v->lanes] = true;
+}
+
+void use_value(Printer *p, const KVal *v) {
+    Uses *uses = p->uses;
     int class = class_of(v->kind);
     if (v->lanes > 1) uses->type[class][v->lanes] = true;
     if (v->op == KOP_CONST && v->lanes > 1)
         uses->macro[KOP_SPLAT][class][v->lanes] |= 1 << MACRO_PORTABLE;
     if (v->op == KOP_CONST) return;
-    if (op_is_macro(v)) {
-        MacroVariant variant = macro_variant(uses->target, v->op, v->kind, v->lanes);
-        uses->macro[v->op][class][v->lanes] |= (unsigned char)(1 << variant);
-    }
-    if (op_is_macro(v) && v->op == KOP_UMULHI) uses->type[1][v->lanes] = true;
     if (v->lanes == 1 && v->op == KOP_BITCAST) uses->bitcast[class_of(v->a->kind)][class] = true;
     bool integer = !kkind_is_float(v->kind);
     if (op_is_checked_division(v))
         *(v->op == KOP_DIV ? &uses->division[class] : &uses->remainder[class]) = true;
     if (integer && v->op == KOP_ABS) uses->absolute[class] = true;
-    if (v->buf && v->lanes > 1) uses->memory[v->buf->dtype][v->lanes] = true;
+    if (!v->buf || v->lanes == 1) return;
+    uses->memory[v->buf->dtype][v->lanes] = true;
     if (v->op == KOP_LOAD_TAIL && !dtype_is_narrow(v->buf->dtype))
         uses->tail_load[class][v->lanes] |=
-            (unsigned char)(1 << tail_variant(uses->target, v->kind, v->lanes, false));
+            (unsigned char)(1 << tail_variant(p->kernel->target, v->kind, v->lanes, false));
 }
 
-static void use_store(Uses *uses, const KStmt *s) {
+void use_store(Printer *p, const KStmt *s) {
+    Uses *uses = p->uses;
     int lanes = s->value->lanes;
     if (lanes == 1) return;
     uses->memory[s->buf->dtype][lanes] = true;
     if (s->stride == 1 && s->active != lanes && !dtype_is_narrow(s->buf->dtype))
         uses->tail_store[class_of(s->value->kind)][lanes] |=
-            (unsigned char)(1 << tail_variant(uses->target, s->value->kind, lanes, true));
+            (unsigned char)(1 << tail_variant(p->kernel->target, s->value->kind, lanes, true));
 }
 
-/* Constants have no LET: they are met where they are used. */
-static void use_operand(Uses *uses, const KVal *v) {
-    if (v && v->op == KOP_CONST) use_value(uses, v);
+void use_unroll(Printer *p) {
+    p->uses->unroll = true;
 }
 
-static void use_block(Uses *uses, const KBlock *block) {
-    for (const KStmt *s = block->first; s; s = s->next) {
-        if (s->kind == KSTMT_LET) {
-            use_value(uses, s->value);
-            use_operand(uses, s->value->a);
-            use_operand(uses, s->value->b);
-            use_operand(uses, s->value->c);
-        } else {
-            use_operand(uses, s->value);
-        }
-        if (s->kind == KSTMT_STORE) use_store(uses, s);
-        if (s->kind == KSTMT_FOR && (s->flags & K_UNROLL)) uses->unroll = true;
-        if (s->kind == KSTMT_FENCE) uses->fence = true;
-        if (s->body) use_block(uses, s->body);
-        if (s->other) use_block(uses, s->other);
-    }
+void use_fence(Printer *p) {
+    p->uses->fence = true;
+}
+
+void use_target(Printer *p) {
+    const char *name = p->kernel->target->name;
+    Uses *uses = p->uses;
+    if (strcmp(name, "avx2") == 0) uses->avx2 = uses->x86 = true;
+    if (strcmp(name, "avx512") == 0) uses->avx512 = uses->x86 = true;
+    if (strcmp(name, "sse2") == 0) uses->x86 = true;
+    if (strcmp(name, "neon") == 0) uses->neon = true;
 }
 
 static void print_targets(Emitter *e, const Uses *uses) {
@@ -147,48 +154,32 @@ static void print_types(Emitter *e, Uses *uses) {
         }
 }
 
-/* Intrinsics by operation, lane class (f32, f64) and vector bytes; %s stands for "ps" or "pd". */
-typedef struct Intrinsic {
-    KOp op;
-    int bytes;
-    const char *text; /* operands a, b, c */
-} Intrinsic;
-
-static const Intrinsic intrinsics[] = {
-    {KOP_FMA, 64, "_mm512_fmadd_%s(a, b, c)"},
-    {KOP_FMA, 32, "_mm256_fmadd_%s(a, b, c)"},
-    {KOP_FMA, 16, "_mm_fmadd_%s(a, b, c)"},
-    {KOP_MIN, 64, "_mm512_min_%s(a, b)"},
-    {KOP_MIN, 32, "_mm256_min_%s(a, b)"},
-    {KOP_MIN, 16, "_mm_min_%s(a, b)"},
-    {KOP_MAX, 64, "_mm512_max_%s(a, b)"},
-    {KOP_MAX, 32, "_mm256_max_%s(a, b)"},
-    {KOP_MAX, 16, "_mm_max_%s(a, b)"},
-    {KOP_SQRT, 64, "_mm512_sqrt_%s(a)"},
-    {KOP_SQRT, 32, "_mm256_sqrt_%s(a)"},
-    {KOP_SQRT, 16, "_mm_sqrt_%s(a)"},
-    {KOP_FLOOR, 64, "_mm512_roundscale_%s(a, 0x09)"},
-    {KOP_FLOOR, 32, "_mm256_round_%s(a, 0x09)"},
-    {KOP_CEIL, 64, "_mm512_roundscale_%s(a, 0x0a)"},
-    {KOP_CEIL, 32, "_mm256_round_%s(a, 0x0a)"},
-    {KOP_RINT, 64, "_mm512_roundscale_%s(a, 0x08)"},
-    {KOP_RINT, 32, "_mm256_round_%s(a, 0x08)"},
-    {KOP_TRUNC, 64, "_mm512_roundscale_%s(a, 0x0b)"},
-    {KOP_TRUNC, 32, "_mm256_round_%s(a, 0x0b)"},
+/* Intrinsics by operation and vector bytes (16, 32, 64); %s stands for "ps" or "pd", a, b and c for
+ * operands. */
+static const char *const intrinsics[KOP_COUNT][3] = {
+    [KOP_FMA] = {"_mm_fmadd_%s(a, b, c)", "_mm256_fmadd_%s(a, b, c)", "_mm512_fmadd_%s(a, b, c)"},
+    [KOP_MIN] = {"_mm_min_%s(a, b)", "_mm256_min_%s(a, b)", "_mm512_min_%s(a, b)"},
+    [KOP_MAX] = {"_mm_max_%s(a, b)", "_mm256_max_%s(a, b)", "_mm512_max_%s(a, b)"},
+    [KOP_SQRT] = {"_mm_sqrt_%s(a)", "_mm256_sqrt_%s(a)", "_mm512_sqrt_%s(a)"},
+    [KOP_FLOOR] = {NULL, "_mm256_round_%s(a, 0x09)", "_mm512_roundscale_%s(a, 0x09)"},
+    [KOP_CEIL] = {NULL, "_mm256_round_%s(a, 0x0a)", "_mm512_roundscale_%s(a, 0x0a)"},
+    [KOP_RINT] = {NULL, "_mm256_round_%s(a, 0x08)", "_mm512_roundscale_%s(a, 0x08)"},
+    [KOP_TRUNC] = {NULL, "_mm256_round_%s(a, 0x0b)", "_mm512_roundscale_%s(a, 0x0b)"},
 };
 
 static const char *find_intrinsic(KOp op, int class, int lanes) {
     if (class < 2) return NULL;
     int bytes = lanes * (class == 2 ? 4 : 8);
-    for (size_t i = 0; i < sizeof intrinsics / sizeof intrinsics[0]; i++)
-        if (intrinsics[i].op == op && intrinsics[i].bytes == bytes) return intrinsics[i].text;
-    return NULL;
+    return bytes == 16   ? intrinsics[op][0]
+           : bytes == 32 ? intrinsics[op][1]
+           : bytes == 64 ? intrinsics[op][2]
+                         : NULL;
 }
 
 MacroVariant macro_variant(const Target *target, KOp op, KKind kind, int lanes) {
     int class = class_of(kind), bytes = lanes * (class % 2 ? 8 : 4);
-    bool neon = strcmp(target->name, "neon") == 0;
-    if (neon) return op == KOP_FMA && class == 2 && lanes == 4 ? MACRO_NEON : MACRO_PORTABLE;
+    if (target->vector_bytes == 16 && strcmp(target->name, "neon") == 0)
+        return op == KOP_FMA && class == 2 && lanes == 4 ? MACRO_NEON : MACRO_PORTABLE;
     if (bytes > target->vector_bytes || !find_intrinsic(op, class, lanes)) return MACRO_PORTABLE;
     return MACRO_X86;
 }
@@ -413,17 +404,7 @@ static void print_helpers(Emitter *e, const Uses *uses) {
     }
 }
 
-void print_prelude(Emitter *e, const Kernel *const *kernels, int count) {
-    Uses *uses = xcalloc(1, sizeof *uses);
-    for (int i = 0; i < count; i++) {
-        const Target *target = kernels[i]->target;
-        if (strcmp(target->name, "avx2") == 0) uses->avx2 = uses->x86 = true;
-        if (strcmp(target->name, "avx512") == 0) uses->avx512 = uses->x86 = true;
-        if (strcmp(target->name, "sse2") == 0) uses->x86 = true;
-        if (strcmp(target->name, "neon") == 0) uses->neon = true;
-        uses->target = target;
-        use_block(uses, kernels[i]->body);
-    }
+void print_prelude(Emitter *e, Uses *uses) {
     emit_comment(e,
                  "Every operation rounds by itself: products and sums are fused only where fma is "
                  "written. gcc needs -std=c11 (or -ffp-contract=off) for that.");
@@ -454,5 +435,4 @@ void print_prelude(Emitter *e, const Kernel *const *kernels, int count) {
     print_macros(e, uses);
     print_tails(e, uses);
     print_helpers(e, uses);
-    free(uses);
 }

@@ -54,6 +54,7 @@ static void print_load_tail(Printer *p, const KVal *v) {
 static void print_let(Printer *p, const KVal *v) {
     if (p->inlined[v->id]) return;
     if (v->op == KOP_LOAD_TAIL) {
+        use_value(p, v);
         print_load_tail(p, v);
         return;
     }
@@ -73,7 +74,7 @@ static void print_set(Printer *p, const KStmt *s) {
 
 static void print_store_lanes(Printer *p, const KStmt *s) {
     for (int l = 0; l < s->active; l++) {
-        print_buffer_name(p, s->buf);
+        print_buffer_name(p->e, s->buf);
         emit_literal(p->e, "[");
         print_index(p, s->index, s->imm + l * s->stride);
         emit_text(p->e, "] = %s", dtype_is_narrow(s->buf->dtype) ? "(uint8_t)" : "");
@@ -109,6 +110,7 @@ static void print_store_tail(Printer *p, const KStmt *s) {
 
 static void print_store(Printer *p, const KStmt *s) {
     Emitter *e = p->e;
+    use_store(p, s);
     int lanes = s->value->lanes;
     bool narrow = dtype_is_narrow(s->buf->dtype);
     if (lanes > 1 && s->stride != 1) {
@@ -130,7 +132,7 @@ static void print_store(Printer *p, const KStmt *s) {
         }
         emit_text(e, ";\n");
     } else {
-        print_buffer_name(p, s->buf);
+        print_buffer_name(p->e, s->buf);
         emit_literal(e, "[");
         print_index(p, s->index, s->imm);
         emit_text(e, "] = %s", narrow ? "(uint8_t)" : "");
@@ -143,7 +145,10 @@ static void print_block(Printer *p, const KBlock *block);
 
 static void print_for(Printer *p, const KStmt *s) {
     Emitter *e = p->e;
-    if (s->flags & K_UNROLL) emit_line(e, "UNROLL_LOOP");
+    if (s->flags & K_UNROLL) {
+        use_unroll(p);
+        emit_line(e, "UNROLL_LOOP");
+    }
     emit_text(e, "for (int64_t i%d = ", s->var->id);
     print_value(p, s->lo, PREC_ANY);
     emit_text(e, "; i%d < ", s->var->id);
@@ -196,6 +201,7 @@ static void print_block(Printer *p, const KBlock *block) {
             emit_comment(p->e, s->text);
             break;
         case KSTMT_FENCE:
+            use_fence(p);
             emit_line(p->e, "KEEP_ORDER;");
             break;
         }
@@ -226,7 +232,7 @@ static void print_element(Emitter *e, DType dtype, const void *elements, int64_t
 static void print_table(Printer *p, const KBuf *buf) {
     Emitter *e = p->e;
     emit_text(e, "static const %s ", c_type_name(buf->dtype));
-    print_buffer_name(p, buf);
+    print_buffer_name(p->e, buf);
     emit_line(e, "[%lld] = {", (long long)buf->count);
     for (int64_t i = 0; i < buf->count; i++) {
         print_element(e, buf->dtype, buf->table, i);
@@ -242,22 +248,22 @@ static void print_arrays(Printer *p) {
         if (buf->role != KBUF_LOCAL) continue;
         if (buf->comment) emit_comment(p->e, buf->comment);
         emit_text(p->e, "_Alignas(64) %s ", c_type_name(buf->dtype));
-        print_buffer_name(p, buf);
+        print_buffer_name(p->e, buf);
         emit_line(p->e, "[%lld];", (long long)buf->count);
     }
 }
 
-static void print_parameters(Printer *p) {
+static void print_parameters(Emitter *e, const Kernel *kernel) {
     bool first = true;
-    for (size_t i = 0; i < p->kernel->buffers.count; i++) {
-        const KBuf *buf = p->kernel->buffers.items[i];
+    for (size_t i = 0; i < kernel->buffers.count; i++) {
+        const KBuf *buf = kernel->buffers.items[i];
         if (buf->role == KBUF_LOCAL || buf->role == KBUF_TABLE) continue;
-        emit_text(p->e, "%s%s%s *%s", first ? "" : ", ", buf->role == KBUF_IN ? "const " : "",
+        emit_text(e, "%s%s%s *%s", first ? "" : ", ", buf->role == KBUF_IN ? "const " : "",
                   c_type_name(buf->dtype), buf->aliased ? "" : "restrict ");
-        print_buffer_name(p, buf);
+        print_buffer_name(e, buf);
         first = false;
     }
-    if (first) emit_literal(p->e, "void");
+    if (first) emit_literal(e, "void");
 }
 
 static void print_heading(Printer *p, const Sources *sources) {
@@ -281,10 +287,36 @@ static void print_heading(Printer *p, const Sources *sources) {
     buf_free(&text);
 }
 
-void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix, const Sources *sources) {
+const KernelText *print_kernel_text(const Kernel *kernel, const Sources *sources, Uses *uses,
+                                    Buf *scratch, Arena *arena) {
     bool *inlined = print_plan(kernel);
-    Printer p = {e, kernel, inlined};
+    Emitter e = {.out = scratch};
+    Printer p = {&e, kernel, inlined, uses};
+    KernelText *text = ARENA_NEW(arena, KernelText);
+    use_target(&p);
+    buf_clear(scratch);
     print_heading(&p, sources);
+    text->heading_size = scratch->size;
+    e.indent = 1;
+    for (size_t i = 0; i < kernel->buffers.count; i++)
+        if (kernel->buffers.items[i]->count == 0) {
+            emit_literal(&e, "(void)");
+            print_buffer_name(&e, kernel->buffers.items[i]);
+            emit_text(&e, ";\n");
+        }
+    print_arrays(&p);
+    print_block(&p, kernel->body);
+    if (kernel->faults) emit_line(&e, "return 0;");
+    text->heading = arena_strndup(arena, buf_text(scratch), scratch->size);
+    text->body = text->heading + text->heading_size;
+    text->body_size = scratch->size - text->heading_size;
+    free(inlined);
+    return text;
+}
+
+void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix) {
+    const KernelText *text = kernel->text;
+    buf_add(e->out, text->heading, text->heading_size);
     if (kernel->target->vector_bytes > 16) {
         emit_literal(e, "TARGET_");
         for (const char *c = kernel->target->name; *c; c++)
@@ -294,17 +326,8 @@ void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix, const So
     emit_text(e, "static %s ", kernel->faults ? "int" : "void");
     emit_ident(e, kernel->name);
     emit_text(e, "%s(", suffix);
-    print_parameters(&p);
-    emit_line(e, ") {");
-    for (size_t i = 0; i < kernel->buffers.count; i++)
-        if (kernel->buffers.items[i]->count == 0) {
-            emit_literal(e, "(void)");
-            print_buffer_name(&p, kernel->buffers.items[i]);
-            emit_text(e, ";\n");
-        }
-    print_arrays(&p);
-    print_block(&p, kernel->body);
-    if (kernel->faults) emit_line(e, "return 0;");
-    emit_line(e, "}");
-    free(inlined);
+    print_parameters(e, kernel);
+    emit_text(e, ") {\n");
+    buf_add(e->out, text->body, text->body_size);
+    emit_text(e, "}\n");
 }

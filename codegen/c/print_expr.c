@@ -72,9 +72,9 @@ bool op_is_macro(const KVal *value) {
     return value->lanes > 1 && macro_name(value->op) != NULL;
 }
 
-void print_buffer_name(Printer *p, const KBuf *buf) {
+void print_buffer_name(Emitter *e, const KBuf *buf) {
     static const char letters[] = {'x', 'y', 't', 't', 'c'};
-    emit_numbered(p->e, letters[buf->role], buf->id);
+    emit_numbered(e, letters[buf->role], buf->id);
 }
 
 static void open_paren(Printer *p, int have, int want) {
@@ -91,6 +91,7 @@ static void print_constant(Printer *p, const KVal *value) {
     bool is_float = kkind_is_float(value->kind);
     bool zero = is_float ? value->f == 0 && !signbit(value->f) : value->imm == 0;
     int64_t integer = kkind_is_mask(value->kind) && value->lanes > 1 ? -value->imm : value->imm;
+    use_value(p, value);
     if (value->lanes > 1 && zero) {
         emit_literal(e, "(");
         print_type(e, value->kind, value->lanes);
@@ -137,7 +138,7 @@ void print_index(Printer *p, const KVal *index, int64_t offset) {
 
 void print_address(Printer *p, const KBuf *buf, const KVal *index, int64_t offset) {
     int64_t c;
-    print_buffer_name(p, buf);
+    print_buffer_name(p->e, buf);
     if (k_is_const(index, &c) && c + offset == 0) return;
     emit_literal(p->e, " + ");
     print_index(p, index, offset);
@@ -191,8 +192,9 @@ static void print_function(Printer *p, const KVal *v, const char *name) {
 
 static void print_macro(Printer *p, const KVal *v) {
     static const char *const prefixes[] = {"", "X86_", "NEON_"};
-    emit_text(p->e, "%s%s_", prefixes[macro_variant(p->kernel->target, v->op, v->kind, v->lanes)],
-              macro_name(v->op));
+    MacroVariant variant = macro_variant(p->kernel->target, v->op, v->kind, v->lanes);
+    use_macro(p, v, variant);
+    emit_text(p->e, "%s%s_", prefixes[variant], macro_name(v->op));
     print_macro_suffix(p->e, v->kind, v->lanes);
     emit_literal(p->e, "(");
     const KVal *operands[] = {v->a, v->b, v->c};
@@ -230,7 +232,7 @@ static void print_lanes(Printer *p, const KVal *v) {
             emit_literal(e, "0");
             continue;
         }
-        print_buffer_name(p, v->buf);
+        print_buffer_name(p->e, v->buf);
         emit_literal(e, "[");
         if (v->op == KOP_GATHER) {
             print_value(p, v->a, PREC_ATOM);
@@ -269,7 +271,7 @@ static void print_load(Printer *p, const KVal *v, int prec) {
     }
     open_paren(p, narrow ? PREC_UNARY : PREC_ATOM, prec);
     if (narrow) emit_literal(e, "(int32_t)");
-    print_buffer_name(p, v->buf);
+    print_buffer_name(p->e, v->buf);
     emit_literal(e, "[");
     print_index(p, v->a, v->imm);
     emit_literal(e, "]");
@@ -497,6 +499,7 @@ static void print_scalar_only(Printer *p, const KVal *v) {
 
 void print_computation(Printer *p, const KVal *v, int prec) {
     bool is_float = kkind_is_float(v->kind);
+    use_value(p, v);
     switch (v->op) {
     case KOP_LOAD:
     case KOP_LOAD_STRIDED:

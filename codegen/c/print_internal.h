@@ -5,14 +5,32 @@
 #include "codegen/c/print.h"
 #include "codegen/kernel_internal.h"
 
+/* How an operation without a GNU spelling is written for a kernel's target: with the processor's
+ * intrinsics where the vector is one register of it, else with what all compilers have. */
+typedef enum MacroVariant {
+    MACRO_PORTABLE,
+    MACRO_X86,
+    MACRO_NEON,
+    MACRO_VARIANT_COUNT
+} MacroVariant;
+
 typedef struct Printer {
     Emitter *e;
     const Kernel *kernel;
     const bool *inlined; /* by value id */
+    Uses *uses;
 } Printer;
 
 /* By value id: printed where it is used. From malloc. */
 bool *print_plan(const Kernel *kernel);
+
+/* Notes what the text of a value, a store, a kernel needs. */
+void use_value(Printer *p, const KVal *v);
+void use_store(Printer *p, const KStmt *s);
+void use_macro(Printer *p, const KVal *v, MacroVariant variant);
+void use_unroll(Printer *p);
+void use_fence(Printer *p);
+void use_target(Printer *p);
 
 /* Precedences, loosest first. */
 enum { PREC_ANY, PREC_CHOICE, PREC_COMPARE, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_ATOM };
@@ -23,7 +41,7 @@ void print_value(Printer *p, const KVal *value, int prec);
 void print_computation(Printer *p, const KVal *value, int prec);
 void print_address(Printer *p, const KBuf *buf, const KVal *index, int64_t offset);
 void print_index(Printer *p, const KVal *index, int64_t offset);
-void print_buffer_name(Printer *p, const KBuf *buf);
+void print_buffer_name(Emitter *e, const KBuf *buf);
 /* "float", "f32x16"; scalar masks are int. */
 void print_type(Emitter *e, KKind kind, int lanes);
 /* "F32X16" of macro names. */
@@ -41,14 +59,7 @@ static inline bool dtype_is_narrow(DType dtype) {
     return dtype == DT_BOOL || dtype == DT_U8;
 }
 
-/* How an operation without a GNU spelling is written for a kernel's target: with the processor's
- * intrinsics where the vector is one register of it, else with what all compilers have. */
-typedef enum MacroVariant {
-    MACRO_PORTABLE,
-    MACRO_X86,
-    MACRO_NEON,
-    MACRO_VARIANT_COUNT
-} MacroVariant;
+/* Of an operation whose vectors are macros. */
 MacroVariant macro_variant(const Target *target, KOp op, KKind kind, int lanes);
 /* Likewise for loads and stores of the first lanes of a vector. */
 MacroVariant tail_variant(const Target *target, KKind kind, int lanes, bool store);

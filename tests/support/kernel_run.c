@@ -82,14 +82,19 @@ static void print_wrapper(Emitter *e, const Kernel *kernel, size_t number) {
 
 static void print_file(Buf *out, const KernelRuns *runs, Arena *arena) {
     Emitter e = {.out = out};
-    const Kernel **kernels = ARENA_ARRAY(arena, const Kernel *, runs->count + 1);
-    for (size_t i = 0; i < runs->count; i++)
-        kernels[i] = runs->items[i].kernel;
-    emit_line(&e, "#include <math.h>\n#include <stdint.h>\n#include <string.h>");
-    print_prelude(&e, kernels, (int)runs->count);
+    Uses *uses = uses_new(arena);
+    Kernel *kernels = ARENA_ARRAY(arena, Kernel, runs->count + 1);
+    Buf scratch = {0};
     for (size_t i = 0; i < runs->count; i++) {
-        print_kernel(&e, kernels[i], arena_printf(arena, "_%zu", i), NULL);
-        print_wrapper(&e, kernels[i], i);
+        kernels[i] = *runs->items[i].kernel;
+        kernels[i].text = print_kernel_text(&kernels[i], NULL, uses, &scratch, arena);
+    }
+    buf_free(&scratch);
+    emit_line(&e, "#include <math.h>\n#include <stdint.h>\n#include <string.h>");
+    print_prelude(&e, uses);
+    for (size_t i = 0; i < runs->count; i++) {
+        print_kernel(&e, &kernels[i], arena_printf(arena, "_%zu", i));
+        print_wrapper(&e, &kernels[i], i);
     }
 }
 

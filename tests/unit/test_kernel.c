@@ -200,9 +200,11 @@ Test(kernel, prints_readable_c) {
     KVal *scaled = k_fma(&b, v, k_number(&b, K_F32, 16, 0.5), v);
     k_store(&b, y, i, k_max(&b, k_number(&b, K_F32, 16, 0), scaled));
     k_end(&b);
-    Buf text = {0};
+    Kernel *kernel = kernel_end(&b);
+    Buf text = {0}, scratch = {0};
     Emitter e = {.out = &text};
-    print_kernel(&e, kernel_end(&b), "_x", NULL);
+    kernel->text = print_kernel_text(kernel, NULL, uses_new(b.arena), &scratch, b.arena);
+    print_kernel(&e, kernel, "_x");
     cr_expect_str_eq(buf_text(&text),
                      "TARGET_AVX512\n"
                      "static void k_x(float *restrict t0, float *restrict t1) {\n"
@@ -213,5 +215,6 @@ Test(kernel, prints_readable_c) {
                      "    }\n"
                      "}\n",
                      "%s", buf_text(&text));
+    buf_free(&scratch);
     buf_free(&text);
 }
