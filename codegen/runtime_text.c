@@ -15,7 +15,7 @@ static const RuntimePiece pieces[] = {
     {"safetensors", {"base.h", "safetensors.h", "safetensors.c", "safetensors_state.c"}},
     {"command",
      {"base.h", "inflate.h", "inflate.c", "idx.h", "idx.c", "npy.h", "npy.c", "tensor_print.h",
-      "tensor_print.c", "items.h", "items.c", "command.h", "command.c"}},
+      "tensor_print.c", "resize.h", "resize.c", "items.h", "items.c", "command.h", "command.c"}},
 };
 
 static void print_file_text(Emitter *e, const char *name) {

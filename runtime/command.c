@@ -14,6 +14,7 @@ typedef struct Command {
     int path_count;
     const char *labels, *weights;
     NnItemFormat format;
+    NnItemFit fit;
     double scale;
     int64_t index, count; /* count < 0: all */
     bool raw, classify;
@@ -32,14 +33,18 @@ static void command_help(const NnNetwork *network) {
         }
         printf("]\n");
     }
-    printf("\n"
-           "  --index N       the first item (0)\n"
-           "  --count N|all   how many items (1)\n"
-           "  --classify      print the class of each item: the greatest of its results\n"
-           "  --labels FILE   with --classify: print how many classes equal those in the file\n"
-           "  --scale X       what bytes are multiplied by to become floats (1/255)\n"
-           "  --format F      raw, npy or idx (recognized)\n"
-           "  --raw           write the results' bytes instead of text\n");
+    printf(
+        "\n"
+        "  --index N       the first item (0)\n"
+        "  --count N|all   how many items (1)\n"
+        "  --classify      print the class of each item: the greatest of its results\n"
+        "  --labels FILE   with --classify: print how many classes equal those in the file\n"
+        "  --scale X       what bytes are multiplied by to become floats (1/255)\n"
+        "  --format F      raw, npy or idx (recognized)\n"
+        "  --fit F         pad (default) puts smaller IDX images in the middle of zeros, resize\n"
+        "                  enlarges them; larger ones are always resized: bilinear, as\n"
+        "                  torchvision's Resize does it\n"
+        "  --raw           write the results' bytes instead of text\n");
     if (network->load) printf("  --weights FILE  a safetensors file (needed)\n");
     printf("  --help          this text\n");
 }
@@ -65,6 +70,11 @@ static bool command_value(Command *command, const char *name, const char *value,
     if (strcmp(name, "--scale") == 0) {
         command->scale = strtod(value, &end);
         return (*value && !*end) || nn_fail(error, "--scale needs a number");
+    }
+    if (strcmp(name, "--fit") == 0) {
+        command->fit = strcmp(value, "resize") == 0 ? NN_FIT_RESIZE : NN_FIT_PAD;
+        return command->fit == NN_FIT_RESIZE || strcmp(value, "pad") == 0 ||
+               nn_fail(error, "--fit needs pad or resize");
     }
     if (strcmp(name, "--labels") == 0) {
         command->labels = value;
@@ -232,8 +242,8 @@ static bool command_open(const Command *command, NnItems *items, NnItems *labels
         const NnTensor *input = is_label ? &label : &command->network->inputs[i];
         const char *path = is_label ? command->labels : command->paths[i];
         NnError why;
-        bool ok = nn_items_open(file, path, is_label ? NN_FORMAT_AUTO : command->format, input,
-                                command->scale, &why);
+        bool ok = nn_items_open(file, path, is_label ? NN_FORMAT_AUTO : command->format,
+                                command->fit, input, command->scale, &why);
         if (!ok) return nn_fail(error, "%.80s: %.160s", path, why.text);
         for (int64_t n = 0; n < command->index; n++) {
             bool end;

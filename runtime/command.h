@@ -2,8 +2,8 @@
  *
  * An input file is .npy, IDX (also .gz) or raw elements; it holds one or more items, an item being
  * what the network's input has after its first dimension. Numbers are converted to the input's
- * type; bytes become floats times 1/255 (or --scale). An IDX image that is smaller than the
- * network's is put in the middle of zeros. */
+ * type; bytes become floats times 1/255 (or --scale). An IDX image of another size than the
+ * network's is put in the middle of zeros or resized. */
 #ifndef NN_COMMAND_H
 #define NN_COMMAND_H
 

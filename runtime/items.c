@@ -2,6 +2,8 @@
  * every format and type goes the same way. */
 #include "runtime/items.h"
 
+#include "runtime/resize.h"
+
 /* The bytes that were read to recognize the format, then the file. */
 static size_t items_filter(void *user, void *out, size_t size) {
     NnItems *items = user;
@@ -76,26 +78,44 @@ static bool items_open_npy(NnItems *items, NnError *error) {
            items_shape_error(items, npy.rank, npy.dim, error);
 }
 
-/* Images [n, h, w] fit inputs [b, (1,) H, W] with H >= h and W >= w. */
-static bool items_open_idx(NnItems *items, NnError *error) {
-    NnIdx *idx = &items->idx;
+/* Pixels of a line buffer: it holds a row of the file or a column of the network. */
+static int64_t items_line(const NnItems *items) {
+    int64_t height = items->input->dim[items->input->rank - 2];
+    return items->width > height ? items->width : height;
+}
+
+/* Images [n, h, w] for inputs [b, (1,) H, W]: padded or resized. */
+static bool items_fit_image(NnItems *items, NnItemFit fit, NnError *error) {
+    const NnIdx *idx = &items->idx;
     const NnTensor *input = items->input;
+    int rank = input->rank;
+    bool image = idx->rank == 3 && rank >= 3;
+    for (int i = 1; image && i < rank - 2; i++)
+        image = input->dim[i] == 1;
+    image = image && input->dim[rank - 2] > 0 && input->dim[rank - 1] > 0;
+    if (!image || idx->elements == 0) return items_shape_error(items, idx->rank, idx->dim, error);
+    items->count = idx->dim[0];
+    items->height = idx->dim[1];
+    items->width = idx->dim[2];
+    int64_t full_height = input->dim[rank - 2], full_width = input->dim[rank - 1];
+    bool larger = items->height > full_height || items->width > full_width;
+    items->resized = larger || fit == NN_FIT_RESIZE;
+    int64_t room = NN_ITEMS_PIXELS - items_line(items);
+    if (!items->resized || (room > 0 && items->height <= room / full_width)) return true;
+    return nn_fail(error, "images of %lldx%lld are too large to be resized to %lldx%lld",
+                   (long long)items->height, (long long)items->width, (long long)full_height,
+                   (long long)full_width);
+}
+
+static bool items_open_idx(NnItems *items, NnItemFit fit, NnError *error) {
+    NnIdx *idx = &items->idx;
     if (!nn_idx_header(&items->bytes, idx, error)) return false;
     items->elements = idx->elements;
     items->element_size = idx->item;
     items->dtype = idx->type == 0x0E ? NN_F64 : idx->type == 0x0D ? NN_F32 : NN_I32;
     if (idx->type == 0x08) items->dtype = NN_U8;
-    if (items_shape_fits(items, idx->rank, idx->dim, &items->count)) return true;
-    int rank = input->rank;
-    bool image = idx->rank == 3 && rank >= 3 && input->dim[rank - 2] >= idx->dim[1] &&
-                 input->dim[rank - 1] >= idx->dim[2];
-    for (int i = 1; image && i < rank - 2; i++)
-        image = input->dim[i] == 1;
-    if (!image) return items_shape_error(items, idx->rank, idx->dim, error);
-    items->count = idx->dim[0];
-    items->height = idx->dim[1];
-    items->width = idx->dim[2];
-    return true;
+    return items_shape_fits(items, idx->rank, idx->dim, &items->count) ||
+           items_fit_image(items, fit, error);
 }
 
 static NnItemFormat items_recognize(const NnItems *items) {
@@ -108,7 +128,7 @@ static NnItemFormat items_recognize(const NnItems *items) {
     return packed || idx ? NN_FORMAT_IDX : NN_FORMAT_RAW;
 }
 
-static bool items_open_format(NnItems *items, NnError *error) {
+static bool items_open_format(NnItems *items, NnItemFit fit, NnError *error) {
     bool packed = items->head_size >= 2 && items->head[0] == 0x1F && items->head[1] == 0x8B;
     items->bytes = items->raw;
     if (packed && items->format != NN_FORMAT_RAW) {
@@ -119,16 +139,16 @@ static bool items_open_format(NnItems *items, NnError *error) {
     items->count = -1;
     items->elements = items_numel(items->input);
     if (items->format == NN_FORMAT_NPY && !items_open_npy(items, error)) return false;
-    if (items->format == NN_FORMAT_IDX) return items_open_idx(items, error);
+    if (items->format == NN_FORMAT_IDX) return items_open_idx(items, fit, error);
     items->element_size = nn_dtype_size(items->dtype);
     return true;
 }
 
-NN_API bool nn_items_open(NnItems *items, const char *path, NnItemFormat format,
+NN_API bool nn_items_open(NnItems *items, const char *path, NnItemFormat format, NnItemFit fit,
                           const NnTensor *input, double scale, NnError *error) {
     memset(items, 0, offsetof(NnItems, inflate));
     items->height = items->width = 0;
-    items->swapped = false;
+    items->resized = items->swapped = false;
     items->input = input;
     items->scale = scale;
     items->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
@@ -136,7 +156,7 @@ NN_API bool nn_items_open(NnItems *items, const char *path, NnItemFormat format,
     items->head_size = fread(items->head, 1, sizeof items->head, items->file);
     items->raw = (NnInput){.filter = items_filter, .user = items};
     items->format = format == NN_FORMAT_AUTO ? items_recognize(items) : format;
-    bool ok = items_open_format(items, error);
+    bool ok = items_open_format(items, fit, error);
     if (ok && items_is_float(items->dtype) && !items_is_float(input->dtype)) {
         ok = nn_fail(error, "the file has floats, the network's input integers");
     }
@@ -214,6 +234,29 @@ static void items_store(const NnItems *items, void *out, int64_t index, double n
     }
 }
 
+/* Takes the element of an image that is resized: rows when they are complete, columns at the end.
+ */
+static void items_resize(NnItems *items, void *out, int64_t i, double number) {
+    const NnTensor *input = items->input;
+    int64_t full_height = input->dim[input->rank - 2], full_width = input->dim[input->rank - 1];
+    bool bytes = items->dtype == NN_U8;
+    double *line = items->pixels, *rows = line + items_line(items);
+    int64_t x = i % items->width;
+    line[x] = number;
+    if (x == items->width - 1) {
+        double *row = rows + i / items->width * full_width;
+        nn_resize_line(line, items->width, 1, row, full_width, 1, bytes);
+    }
+    if (i < items->elements - 1) return;
+    for (x = 0; x < full_width; x++) {
+        nn_resize_line(rows + x, items->height, full_width, line, full_height, 1, bytes);
+        for (int64_t y = 0; y < full_height; y++) {
+            double half = line[y] < 0 ? -0.5 : 0.5;
+            items_store(items, out, y * full_width + x, line[y], (int64_t)(line[y] + half));
+        }
+    }
+}
+
 /* Where element i of the file's item goes: into the middle of a larger image. */
 static int64_t items_target(const NnItems *items, int64_t i) {
     if (items->height == 0) return i;
@@ -241,7 +284,10 @@ NN_API bool nn_items_next(NnItems *items, void *out, bool *end, NnError *error) 
         int64_t whole = 0;
         if (!out) continue;
         items_decode(items, bytes, &number, &whole);
-        items_store(items, out, items_target(items, i), number, whole);
+        if (items->resized)
+            items_resize(items, out, i, number);
+        else
+            items_store(items, out, items_target(items, i), number, whole);
     }
     if (items->count > 0) items->count--;
     return true;

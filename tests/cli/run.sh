@@ -151,6 +151,24 @@ done
 ./batch_program six.raw --count 2 >out 2>err || fail 'the program of batches fails'
 says out '        [1.0000, 1.5000, 0.0000]])'
 
+# IDX images of another size than the network's are padded or resized.
+cat >image.nn <<'NN'
+import torch
+net = torch.nn.Flatten()
+net(torch.zeros(1, 1, 4, 4))
+NN
+try exe_image 0 image.nn --emit=exe -o image_program
+printf '\0\0\10\3\0\0\0\1\0\0\0\2\0\0\0\2\4\4\4\4' >small.idx
+printf '\0\0\10\3\0\0\0\1\0\0\0\2\0\0\0\7\10\10\10\10\10\10\10\10\10\10\10\10\10\10' >wide.idx
+./image_program small.idx --scale 1 >out 2>err || fail 'a small image is refused'
+says out '[[0., 0., 0., 0., 0., 4., 4., 0., 0., 4., 4., 0., 0., 0., 0., 0.]]'
+./image_program small.idx --scale 1 --fit resize >out 2>err || fail 'a small image is refused'
+says out '[[4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4.]]'
+./image_program wide.idx --scale 1 >out 2>err || fail 'a large image is refused'
+says out '[[8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8.]]'
+./image_program --fit grow small.idx >out 2>err && fail 'accepts any --fit'
+says err '--fit needs pad or resize'
+
 # The plugin with Clang and LLVM needs no compiler and no temporary files.
 plugin=$(dirname "$nnc")/../lib/nnc/libnnc_native.so
 if [ -e "$plugin" ] && [ -z "${NNC_PLUGIN:-}" ]; then

@@ -8,6 +8,7 @@
 #include "support/file.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -346,7 +347,8 @@ Test(items, images_are_padded) {
         file[16 + i] = (unsigned char)(i + 1);
     temporary(path, "images");
     cr_assert(file_write(path, file, sizeof file, &failure));
-    cr_assert(nn_items_open(&items, path, NN_FORMAT_AUTO, &input, 0.5, &error), "%s", error.text);
+    cr_assert(nn_items_open(&items, path, NN_FORMAT_AUTO, NN_FIT_PAD, &input, 0.5, &error), "%s",
+              error.text);
     for (int n = 0; n < 3; n++) {
         float image[4][4], sum = 0;
         bool end;
@@ -362,5 +364,131 @@ Test(items, images_are_padded) {
     cr_expect_not(nn_items_next(&items, image, &end, &error));
     cr_expect(end);
     nn_items_close(&items);
+    unlink(path);
+}
+
+/* ---- resizing ---- */
+
+/* Bilinear resizing with a triangle as wide as the image shrinks, in whole numbers of 2^-22 as PIL
+ * does it for bytes; all weights of a line at once. */
+static void resize_reference(const unsigned char *from, int old, int step, unsigned char *to,
+                             int size) {
+    double scale = (double)old / size, support = scale > 1 ? scale : 1;
+    for (int i = 0; i < size; i++) {
+        double weights[64], total = 0;
+        int64_t sum = 1 << 21;
+        for (int x = 0; x < old; x++) {
+            weights[x] = fmax(0, 1 - fabs((x + 0.5 - (i + 0.5) * scale) / support));
+            total += weights[x];
+        }
+        for (int x = 0; x < old; x++)
+            sum += (int64_t)(weights[x] / total * (1 << 22) + 0.5) * from[x * step];
+        to[i * step] = (unsigned char)(sum >> 22);
+    }
+}
+
+/* An IDX file of two images of pseudo-random bytes; the second is what is compared. */
+static void write_images(const char *path, int height, int width, unsigned char *pixels) {
+    unsigned char file[16 + 2 * 64 * 64] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0};
+    file[11] = (unsigned char)height;
+    file[15] = (unsigned char)width;
+    size_t size = (size_t)height * (size_t)width;
+    uint32_t state = 1;
+    for (size_t i = 0; i < size; i++) {
+        state = (state * 1103515245u + 12345) & 0x7FFFFFFF;
+        pixels[i] = file[16 + size + i] = (unsigned char)(state >> 16);
+    }
+    Buf failure = {0};
+    cr_assert(file_write(path, file, 16 + 2 * size, &failure));
+}
+
+static void read_image(const char *path, NnItemFit fit, const NnTensor *input, void *image) {
+    static NnItems items;
+    NnError error;
+    bool end;
+    cr_assert(nn_items_open(&items, path, NN_FORMAT_AUTO, fit, input, 1, &error), "%s", error.text);
+    cr_assert(nn_items_skip(&items, &end, &error));
+    cr_assert(nn_items_next(&items, image, &end, &error), "%s", error.text);
+    nn_items_close(&items);
+}
+
+Test(items, images_are_resized) {
+    static const int sizes[][4] = {{7, 9, 4, 5},   {7, 9, 9, 8},     {7, 9, 1, 1}, {40, 63, 32, 32},
+                                   {33, 5, 32, 8}, {28, 28, 14, 28}, {2, 3, 9, 1}, {1, 64, 3, 63}};
+    char path[64];
+    temporary(path, "images");
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        int old_height = sizes[s][0], old_width = sizes[s][1];
+        int height = sizes[s][2], width = sizes[s][3];
+        unsigned char pixels[64 * 64], rows[64 * 64], line[64], wanted[64], got[64 * 64];
+        write_images(path, old_height, old_width, pixels);
+        NnTensor input = {"x", NN_U8, 4, {1, 1, height, width}, 0};
+        read_image(path, NN_FIT_PAD, &input, got);
+        for (int y = 0; y < old_height; y++)
+            resize_reference(pixels + y * old_width, old_width, 1, rows + y * width, width);
+        for (int x = 0; x < width; x++) {
+            for (int y = 0; y < old_height; y++)
+                line[y] = rows[y * width + x];
+            resize_reference(line, old_height, 1, wanted, height);
+            for (int y = 0; y < height; y++)
+                cr_expect_eq(got[y * width + x], wanted[y], "%dx%d to %dx%d at %d,%d: %d for %d",
+                             old_height, old_width, height, width, y, x, got[y * width + x],
+                             wanted[y]);
+        }
+    }
+    unlink(path);
+}
+
+/* As PIL 13.0 resizes the same bytes with Image.BILINEAR. */
+Test(items, images_are_resized_as_pil_does) {
+    static const unsigned char smaller[] = {185, 149, 109, 189, 138, 145, 133, 78,  110, 104,
+                                            153, 150, 102, 105, 92,  106, 130, 130, 134, 122};
+    static const unsigned char mixed[] = {
+        171, 126, 99,  190, 237, 147, 185, 145, 100, 180, 203, 140, 212, 182, 102, 159, 134,
+        127, 197, 184, 97,  126, 100, 121, 142, 151, 84,  79,  99,  122, 115, 135, 78,  84,
+        94,  113, 118, 138, 78,  141, 85,  94,  135, 144, 98,  146, 78,  76,  166, 153, 138,
+        99,  74,  60,  173, 146, 152, 78,  96,  94,  156, 121, 139, 83,  143, 177, 126, 113,
+        134, 107, 151, 176, 83,  124, 139, 151, 122, 93,  61,  129, 141, 173, 107, 51};
+    static const NnTensor small_input = {"x", NN_U8, 3, {1, 4, 5}, 0};
+    static const NnTensor float_input = {"x", NN_F32, 4, {1, 1, 14, 6}, 0};
+    unsigned char pixels[64], got[20];
+    float floats[14 * 6];
+    char path[64];
+    temporary(path, "images");
+    write_images(path, 7, 9, pixels);
+    read_image(path, NN_FIT_RESIZE, &small_input, got);
+    cr_expect_eq(memcmp(got, smaller, sizeof got), 0);
+    read_image(path, NN_FIT_RESIZE, &float_input, floats);
+    for (int i = 0; i < 14 * 6; i++)
+        cr_expect_eq(floats[i], mixed[i], "%d: %g for %d", i, (double)floats[i], mixed[i]);
+    unlink(path);
+}
+
+/* Smaller images are padded unless resizing is asked for; what can be neither is refused. */
+Test(items, images_that_fit_or_not) {
+    static const NnTensor larger = {"x", NN_F32, 4, {1, 1, 8, 8}, 0};
+    static const NnTensor colours = {"x", NN_F32, 4, {1, 3, 4, 4}, 0};
+    static const NnTensor empty = {"x", NN_F32, 3, {1, 0, 4}, 0};
+    static NnItems items;
+    unsigned char pixels[64 * 64];
+    float image[64];
+    NnError error;
+    char path[64];
+    Buf failure = {0};
+    temporary(path, "images");
+    write_images(path, 2, 2, pixels);
+    read_image(path, NN_FIT_PAD, &larger, image);
+    cr_expect_eq(image[0], 0);
+    cr_expect_eq(image[27], pixels[0]);
+    read_image(path, NN_FIT_RESIZE, &larger, image);
+    cr_expect_eq(image[0], pixels[0]);
+    cr_expect_eq(image[63], pixels[3]);
+    cr_expect_not(nn_items_open(&items, path, NN_FORMAT_AUTO, NN_FIT_PAD, &colours, 1, &error));
+    cr_expect_str_eq(error.text, "its shape is [2,2,2], the network's input is [1,3,4,4]");
+    cr_expect_not(nn_items_open(&items, path, NN_FORMAT_AUTO, NN_FIT_PAD, &empty, 1, &error));
+    static const unsigned char huge[] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0};
+    cr_assert(file_write(path, huge, sizeof huge, &failure));
+    cr_expect_not(nn_items_open(&items, path, NN_FORMAT_AUTO, NN_FIT_PAD, &larger, 1, &error));
+    cr_expect_str_eq(error.text, "images of 65536x65536 are too large to be resized to 8x8");
     unlink(path);
 }
