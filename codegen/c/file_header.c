@@ -194,9 +194,10 @@ static void print_train_functions(Emitter *e, const Module *module) {
                     "optimizer, no gradients. Other weights may be put in afterwards.");
     emit_line(e, "void %s_train_init(%sTrain *train, int64_t seed);", prefix, type);
     if (module_first(module, FUNCTION_BACKWARD)) {
-        print_function(e, module, FUNCTION_BACKWARD,
-                       "Adds the gradients of the weights to train->grads, given those of the "
-                       "results. 0, or 1 when an index in the arguments is out of range.");
+        print_function(
+            e, module, FUNCTION_BACKWARD,
+            "Adds the gradients of the weights, in train mode, to train->grads, given those of the "
+            "results. 0, or 1 when an index in the arguments is out of range.");
         emit_line(e, "void %s_zero_grad(%sTrain *train);", prefix, type);
     }
     print_function(e, module, FUNCTION_TRAIN_STEP,

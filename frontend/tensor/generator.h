@@ -10,6 +10,7 @@ struct Generator {
     Mt19937 mt;
     uint64_t seed;
     uint64_t draws; /* 32-bit numbers taken since the seed */
+    uint64_t pair;  /* where the pair was drawn whose second normal number is left */
     bool entered;   /* its state was set: the seed alone doesn't tell what comes */
 };
 

@@ -21,6 +21,7 @@ static void draw(Generator *g, Dist dist, const Type *type, void *out, double lo
     } else if (dist == DIST_NORMAL) {
         g->draws += mt_normal_draws(type->dtype, count, g->mt.has_normal);
         mt_normal(&g->mt, type->dtype, out, count, low, high);
+        if (g->mt.has_normal && count > 0 && count < 16) g->pair = g->draws - 4;
     } else {
         g->draws += 2 * (uint64_t)count;
         bool *bits = xmalloc((size_t)count + 1);
@@ -32,20 +33,41 @@ static void draw(Generator *g, Dist dist, const Type *type, void *out, double lo
     }
 }
 
-static LazyNode *recorded_draw(TensorState *ts, Generator *g, Dist dist, Type type, double low,
-                               double high) {
-    static const char *const names[] = {"uniform", "normal", "bernoulli"};
-    if (type.dtype < DT_F32) type.dtype = DT_F32;
+static LazyNode *random_node(TensorState *ts, const char *dist, Type type, double low, double high,
+                             uint64_t skip) {
     LazyNode *seed = trace_seed(ts);
-    Attr attrs[] = {attr_text(ATTR_dist, names[dist]),
+    Attr attrs[] = {attr_text(ATTR_dist, dist),
                     attr_float(ATTR_low, low),
                     attr_float(ATTR_high, high),
-                    attr_int(ATTR_skip, (int64_t)g->draws),
+                    attr_int(ATTR_skip, (int64_t)skip),
                     attr_ints(ATTR_shape, type.dim, type.rank),
                     attr_dtype(type.dtype)};
     LazyNode *node = lazy_op(ts, OP_random_mt, &seed, 1, attrs, 6);
     lazy_unref(ts, seed);
     return node;
+}
+
+/* A short fill of normal numbers whose first one an earlier fill left behind. */
+static LazyNode *draw_after_pair(TensorState *ts, const Generator *g, Type type, double mean,
+                                 double std) {
+    int64_t one[1] = {1}, rest[1] = {type_numel(&type) - 1};
+    LazyNode *parts[2] = {
+        random_node(ts, "normal_second", type_make(type.dtype, 1, one), mean, std, g->pair),
+        random_node(ts, "normal", type_make(type.dtype, 1, rest), mean, std, g->draws)};
+    LazyNode *joined = lazy_concat(ts, parts, 2, 0);
+    for (int i = 0; i < 2; i++)
+        lazy_unref(ts, parts[i]);
+    return joined ? lazy_reshape(ts, joined, type.rank, type.dim) : NULL;
+}
+
+static LazyNode *recorded_draw(TensorState *ts, Generator *g, Dist dist, Type type, double low,
+                               double high) {
+    static const char *const names[] = {"uniform", "normal", "bernoulli"};
+    if (type.dtype < DT_F32) type.dtype = DT_F32;
+    int64_t count = type_numel(&type);
+    if (dist == DIST_NORMAL && g->mt.has_normal && count > 0 && count < 16)
+        return draw_after_pair(ts, g, type, low, high);
+    return random_node(ts, names[dist], type, low, high, g->draws);
 }
 
 /* A tensor's worth of numbers as a node. */

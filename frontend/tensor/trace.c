@@ -477,6 +477,16 @@ static Type batch_type(TensorState *ts, Type type) {
     return type;
 }
 
+/* The input as forward sees it: gradients go on to what was given, for who asks for them there. */
+static Value given_argument(TensorState *ts, LazyNode *input, LazyNode *given) {
+    if (!given || !given->requires_grad || !type_same_shape(&given->type, &input->type))
+        return tensor_wrap(ts, lazy_ref(input), NULL);
+    LazyNode *inputs[2] = {input, given};
+    LazyNode *graft = lazy_link(ts, LAZY_GRAFT, input->type, inputs, 2);
+    graft->requires_grad = true;
+    return tensor_wrap(ts, graft, "CloneBackward0");
+}
+
 Value trace_argument(TensorState *ts, Value v, const char *name) {
     const Value *items;
     size_t count;
@@ -487,9 +497,10 @@ Value trace_argument(TensorState *ts, Value v, const char *name) {
         int slot = (int)t->call_inputs.count;
         int input = trace_input(ts, batch_type(ts, as_tensor(v)->type), ROLE_DATA, slot,
                                 name ? arena_strdup(&t->arena, name) : NULL);
-        t->inputs.items[input].given = tensor_read(ts, as_tensor(v));
+        LazyNode *given = tensor_read(ts, as_tensor(v));
+        t->inputs.items[input].given = given;
         VEC_PUSH(t->call_inputs, input);
-        return tensor_wrap(ts, lazy_ref(t->inputs.items[input].node), NULL);
+        return given_argument(ts, t->inputs.items[input].node, given);
     }
     if (is_dict(v)) return dict_argument(ts, v, name);
     if (!(is_tuple(v) || is_list(v)) || !vm_items(v, &items, &count)) return incref(v);

@@ -174,9 +174,35 @@ static Node *constant(Making *m, const LazyNode *node) {
     return made;
 }
 
+typedef struct Target {
+    const LazyNode *node;
+    Node **made;
+} Target;
+
+static int compare_targets(const void *a, const void *b) {
+    uint64_t x = ((const Target *)a)->node->serial, y = ((const Target *)b)->node->serial;
+    return x < y ? -1 : x > y;
+}
+
+/* What was there before the step: inputs in the order in which the program made them. */
+static void make_targets(Making *m) {
+    Target *targets = ARENA_ARRAY(m->arena, Target, m->leaves.count + m->ops.count + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < m->leaves.count; i++) {
+        const LazyNode *node = m->leaves.items[i];
+        if (m->leaf_needed[i] && is_cut(m, node, is_data_leaf(node)))
+            targets[count++] = (Target){node, &m->leaf_nodes[i]};
+    }
+    for (size_t i = 0; i < m->ops.count; i++)
+        if (m->op_needed[i] && m->op_cut[i])
+            targets[count++] = (Target){m->ops.items[i], &m->op_nodes[i]};
+    qsort(targets, count, sizeof *targets, compare_targets);
+    for (size_t i = 0; i < count; i++)
+        *targets[i].made = target_input(m, targets[i].node);
+}
+
 static Node *leaf_node(Making *m, const LazyNode *node) {
-    if (node->kind == LAZY_PLACEHOLDER) return m->inputs[node->index];
-    return is_cut(m, node, is_data_leaf(node)) ? target_input(m, node) : constant(m, node);
+    return node->kind == LAZY_PLACEHOLDER ? m->inputs[node->index] : constant(m, node);
 }
 
 /* ---- random numbers ---- */
@@ -226,10 +252,6 @@ static void update_key(Making *m) {
 
 static bool op_node(Making *m, size_t i) {
     LazyNode *node = m->ops.items[i];
-    if (m->op_cut[i]) {
-        m->op_nodes[i] = target_input(m, node);
-        return true;
-    }
     if (from_key(m, node)) {
         m->op_nodes[i] = random_node(m, node);
         return true;
@@ -252,10 +274,12 @@ static bool op_node(Making *m, size_t i) {
 static bool make(Making *m, const TraceOutput *outputs, int count) {
     mark(m, outputs, count);
     make_inputs(m, outputs, count);
+    make_targets(m);
     for (size_t i = 0; i < m->leaves.count; i++)
-        if (m->leaf_needed[i]) m->leaf_nodes[i] = leaf_node(m, m->leaves.items[i]);
+        if (m->leaf_needed[i] && !m->leaf_nodes[i])
+            m->leaf_nodes[i] = leaf_node(m, m->leaves.items[i]);
     for (size_t i = 0; i < m->ops.count; i++)
-        if (m->op_needed[i] && !op_node(m, i)) return false;
+        if (m->op_needed[i] && !m->op_cut[i] && !op_node(m, i)) return false;
     for (int i = 0; i < count; i++) {
         const LazyNode *node = lazy_data(outputs[i].node);
         Node *value = is_op(node) ? m->op_nodes[node->slot] : m->leaf_nodes[node->slot];

@@ -93,8 +93,8 @@ int mlp_forward(MlpContext *ctx, const MlpIn *in, MlpOut *out);
  * gradients. Other weights may be put in afterwards. */
 void mlp_train_init(MlpTrain *train, int64_t seed);
 
-/* Adds the gradients of the weights to train->grads, given those of the results. 0, or 1 when
- * an index in the arguments is out of range. */
+/* Adds the gradients of the weights, in train mode, to train->grads, given those of the
+ * results. 0, or 1 when an index in the arguments is out of range. */
 int mlp_backward(MlpContext *ctx, MlpTrain *train, const MlpIn *in, const MlpOut *grad);
 void mlp_zero_grad(MlpTrain *train);
 
