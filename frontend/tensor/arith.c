@@ -110,7 +110,10 @@ static bool common_dtype(TensorState *ts, const BinarySpec *spec, Value a, Value
     if (spec->typing == TYPED_FLOAT && !dtype_is_float(dtype)) dtype = ts->default_dtype;
     if (spec->typing == TYPED_BOOL) dtype = DT_BOOL;
     if (spec->typing == TYPED_BITS && dtype_is_float(dtype)) {
-        vm_raise(ts->vm, EXC_NotImplementedError, "\"%s_cpu\" not implemented for '%s'", spec->name,
+        const char *kernel = spec->op == OP_shl   ? "lshift"
+                             : spec->op == OP_shr ? "rshift"
+                                                  : spec->name;
+        vm_raise(ts->vm, EXC_NotImplementedError, "\"%s_cpu\" not implemented for '%s'", kernel,
                  dtype_long_name(dtype));
         return false;
     }
@@ -257,11 +260,21 @@ static Value scaled(TensorState *ts, Value b, Value alpha) {
     return tensor_binary(ts, OP_mul, b, alpha, "MulBackward0");
 }
 
+/* Of these functions the second operand is no number. */
+static bool operand_allowed(TensorState *ts, const BinarySpec *spec, Value other) {
+    bool wants_tensor = spec->typing == TYPED_BOOL || spec->op == OP_max || spec->op == OP_min ||
+                        spec->op == OP_atan2;
+    if (is_tensor(ts, other) || (is_number(ts, other) && !wants_tensor)) return true;
+    Tensor *unused;
+    return arg_tensor_at(ts, other, spec->name, "other", 2, &unused);
+}
+
 static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Value *args, int nargs,
                          const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[4];
-    if (!vm_args(vm, spec->name, "input other * alpha? out?", args, nargs, kwnames, v))
+    if (!vm_args(vm, spec->name, "input other * alpha? out?", args, nargs, kwnames, v) ||
+        !operand_allowed(ts, spec, v[1]))
         return NULL_VALUE;
     Value b = scaled(ts, v[1], v[2]);
     if (is_null(b)) return b;
@@ -400,16 +413,44 @@ static Value fused_value(TensorState *ts, Value input, Value a, Value b, Value v
     return result;
 }
 
-static Value lerp_value(TensorState *ts, Value input, Value end, Value weight) {
-    Value change = tensor_binary(ts, OP_sub, end, input, NULL);
-    if (is_null(change)) return change;
-    Value part = tensor_binary(ts, OP_mul, change, weight, NULL);
-    decref(change);
+/* base + change * weight, or base - change * weight; consumes the weight. */
+static Value moved(TensorState *ts, Op op, Value base, Value change, Value weight) {
+    Value part = is_null(weight) ? weight : tensor_binary(ts, OP_mul, change, weight, NULL);
+    if (!is_null(weight)) decref(weight);
     if (is_null(part)) return part;
-    Value result = tensor_binary(ts, OP_add, input, part,
-                                 is_tensor(ts, weight) ? "LerpBackward1" : "LerpBackward0");
+    Value result = tensor_binary(ts, op, base, part, "LerpBackward0");
     decref(part);
     return result;
+}
+
+/* From the nearer end, as PyTorch does. */
+static Value lerp_value(TensorState *ts, Value input, Value end, Value weight) {
+    double w = 0;
+    bool is_tensor_weight = is_tensor(ts, weight);
+    if (!is_tensor_weight && is_float(weight)) w = as_float(weight);
+    if (!is_tensor_weight && is_int(weight)) w = (double)as_int(weight);
+    Value change = tensor_binary(ts, OP_sub, end, input, NULL);
+    if (is_null(change)) return change;
+    Value near = NULL_VALUE, far = NULL_VALUE, result = NULL_VALUE;
+    if (is_tensor_weight || fabs(w) < 0.5) near = moved(ts, OP_add, input, change, incref(weight));
+    if (is_tensor_weight || fabs(w) >= 0.5)
+        far = moved(ts, OP_sub, end, change, vm_binary(ts->vm, BINARY_SUB, from_int(1), weight));
+    if (is_tensor_weight && !is_null(near) && !is_null(far)) {
+        Value size = tensor_unary(ts, OP_abs, as_tensor(weight), NULL);
+        Value is_near =
+            is_null(size) ? size : tensor_binary(ts, OP_lt, size, from_float(0.5), NULL);
+        result = is_null(is_near) ? is_near : tensor_where(ts, is_near, near, far);
+        if (!is_null(result)) as_tensor(result)->var->fn_name = "LerpBackward1";
+        if (!is_null(size)) decref(size);
+        if (!is_null(is_near)) decref(is_near);
+    }
+    decref(change);
+    if (is_tensor_weight || vm_failed(ts->vm)) {
+        if (!is_null(near)) decref(near);
+        if (!is_null(far)) decref(far);
+        return result;
+    }
+    return is_null(near) ? far : near;
 }
 
 /* Puts a computed tensor (consumed) into self in place. */

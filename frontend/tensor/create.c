@@ -265,7 +265,8 @@ static Value full_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     if (!creation_args(ts, "full", true, args, nargs, kwnames, &type, v)) return NULL_VALUE;
     if (is_null(v[2])) return vm_raise(vm, EXC_TypeError, "full() missing the fill_value");
     if (!is_tensor(ts, v[2]) && !is_number(ts, v[2]))
-        return vm_raise(vm, EXC_TypeError, "full(): fill_value must be a Number, not %s",
+        return vm_raise(vm, EXC_TypeError,
+                        "full(): argument 'fill_value' (position 2) must be Number, not %s",
                         vm_class_name(vm, v[2]));
     return finish(ts, tensor_wrap(ts, filler_node(ts, v[2], type), NULL), v[0]);
 }

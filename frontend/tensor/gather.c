@@ -341,6 +341,11 @@ static Value repeat_each_call(Vm *vm, const Value *args, int nargs, const Tuple 
         return NULL_VALUE;
     if (!node) return NULL_VALUE;
     Type type = node->type;
+    if (type.rank == 0) {
+        lazy_unref(ts, node);
+        return vm_raise(vm, EXC_IndexError,
+                        "Dimension out of range (expected to be in range of [-1, 0], but got 1)");
+    }
     if (type.rank == MAX_RANK || n < 0)
         return vm_raise(vm, EXC_RuntimeError,
                         "repeat_interleave: too many dimensions or repeats < 0");

@@ -234,6 +234,9 @@ static bool apply_item(TensorState *ts, Indexed *ix, Value item, int *dim, bool 
             ix->mask = t;
             ix->mask_dim = *dim;
             ok = check_mask(ts, t, as_tensor(ix->view), *dim);
+        } else if (t->type.rank == 0) { /* as the bool it holds */
+            int on = vm_truth(vm, made);
+            ok = on >= 0 && apply_bool(ts, ix, on > 0, dim);
         } else {
             ok = add_mask(ts, ix, t, *dim);
         }
@@ -256,6 +259,23 @@ static int advanced_count(TensorState *ts, const Value *items, size_t count) {
     return n;
 }
 
+/* An index for a dim that isn't there. */
+static bool too_many_indices(TensorState *ts, const Tensor *x, Value only) {
+    if (x->type.rank == 0 && is_int(only) && as_int(only) == 0)
+        vm_raise(ts->vm, EXC_IndexError,
+                 "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+                 "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number");
+    else if (x->type.rank == 0 && is_int(only))
+        vm_raise(ts->vm, EXC_IndexError, "index %lld is out of bounds for dimension 0 with size 0",
+                 (long long)as_int(only));
+    else if (x->type.rank == 0 && only.tag == TAG_OBJ && only.o->cls == ts->vm->cls[CLS_SLICE])
+        vm_raise(ts->vm, EXC_IndexError, "slice() cannot be applied to a 0-dim tensor.");
+    else
+        vm_raise(ts->vm, EXC_IndexError, "too many indices for tensor of dimension %d",
+                 x->type.rank);
+    return false;
+}
+
 static bool parse_key(TensorState *ts, Value self, Value key, bool setting, Indexed *ix) {
     const Value *items = &key;
     size_t count = 1;
@@ -265,15 +285,7 @@ static bool parse_key(TensorState *ts, Value self, Value key, bool setting, Inde
     for (size_t i = 0; i < count; i++)
         used += dims_used(ts, items[i]);
     *ix = (Indexed){.view = incref(self)};
-    if (used > x->type.rank) {
-        vm_raise(ts->vm, EXC_IndexError,
-                 x->type.rank == 0 && count == 1
-                     ? "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
-                       "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
-                     : "too many indices for tensor of dimension %d",
-                 x->type.rank);
-        return false;
-    }
+    if (used > x->type.rank) return too_many_indices(ts, x, count == 1 ? items[0] : NONE);
     bool only_mask = setting && advanced_count(ts, items, count) == 1;
     for (size_t i = 0; i < count; i++) {
         if (items[i].tag == TAG_ELLIPSIS) {

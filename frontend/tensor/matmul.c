@@ -22,9 +22,14 @@ static LazyNode *dot(TensorState *ts, LazyNode *a, LazyNode *b, int batch, int c
 
 static bool same_dtype(TensorState *ts, const Tensor *a, const Tensor *b) {
     if (a->type.dtype == b->type.dtype) return true;
-    vm_raise(ts->vm, EXC_RuntimeError,
-             "expected m1 and m2 to have the same dtype, but got: %s != %s",
-             dtype_c_name(a->type.dtype), dtype_c_name(b->type.dtype));
+    if (a->type.rank == 1 && b->type.rank == 1)
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "dot : expected both vectors to have same dtype, but found %s and %s",
+                 dtype_long_name(a->type.dtype), dtype_long_name(b->type.dtype));
+    else
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "expected m1 and m2 to have the same dtype, but got: %s != %s",
+                 dtype_c_name(a->type.dtype), dtype_c_name(b->type.dtype));
     return false;
 }
 
@@ -138,10 +143,10 @@ static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Valu
     TensorState *ts = tensor_state(vm);
     Value v[3];
     Tensor *a, *b;
+    const char *second = rank_b == 2 || rank_b == 3 ? "mat2" : rank_a == 2 ? "vec" : "tensor";
     if (!vm_args(vm, name, rank_b == 1 ? "input tensor|vec * out?" : "input mat2 * out?", args,
                  nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], name, &a) ||
-        !arg_tensor_at(ts, v[1], name, rank_b == 1 ? "tensor" : "mat2", 2, &b))
+        !arg_tensor(ts, v[0], name, &a) || !arg_tensor_at(ts, v[1], name, second, 2, &b))
         return NULL_VALUE;
     if (a->type.rank != rank_a || b->type.rank != rank_b) return wrong_ranks(ts, name, a, b);
     if (rank_a == 3 && a->type.dim[0] != b->type.dim[0]) return batch_error(ts, a, b);

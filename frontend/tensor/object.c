@@ -459,7 +459,11 @@ static Value zero_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
 }
 
 static Value no_numpy(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)args, (void)nargs, (void)kwnames;
+    (void)nargs, (void)kwnames;
+    if (tensor_requires_grad(as_tensor(args[0])))
+        return vm_raise(vm, EXC_RuntimeError,
+                        "Can't call numpy() on Tensor that requires grad. Use "
+                        "tensor.detach().numpy() instead.");
     return vm_raise(vm, EXC_RuntimeError,
                     "numpy() is not supported: there is no NumPy in nnc; use "
                     "tolist()");

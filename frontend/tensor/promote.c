@@ -147,7 +147,7 @@ bool arg_tensor_at(TensorState *ts, Value v, const char *function, const char *a
         return true;
     }
     vm_raise(ts->vm, EXC_TypeError, "%s(): argument '%s' (position %d) must be Tensor, not %s",
-             function, argument, position,
+             function, argument, position - (position > 1 && ts->vm->native_owner ? 1 : 0),
              v.tag == TAG_NULL ? "nothing" : vm_class_name(ts->vm, v));
     return false;
 }

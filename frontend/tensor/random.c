@@ -230,7 +230,10 @@ static Value randperm_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
         return NULL_VALUE;
     Generator *g = generator_of(ts, v[3]);
     if (!g) return NULL_VALUE;
-    if (!type_valid(&type)) return vm_raise(vm, EXC_RuntimeError, "n must be non-negative");
+    if (!type_valid(&type))
+        return vm_raise(vm, EXC_RuntimeError,
+                        "Trying to create tensor with negative dimension %lld: [%lld]",
+                        (long long)type.dim[0], (long long)type.dim[0]);
     Buffer *buffer = buffer_new(ts, type_bytes(&type));
     mt_randperm(&g->mt, (int64_t *)(void *)buffer->bytes, type.dim[0]);
     g->draws += type.dim[0] > 1 ? (uint64_t)type.dim[0] - 1 : 0;

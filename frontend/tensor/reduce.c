@@ -329,7 +329,8 @@ static Value variance(Vm *vm, const char *name, bool root, bool both, const Valu
     if (!is_null(v[4]) && !is_none(v[4]) && !vm_to_double(vm, v[4], &correction)) return NULL_VALUE;
     if (!dtype_is_float(r.x->type.dtype))
         return vm_raise(vm, EXC_NotImplementedError,
-                        "std and var only support floating point and complex dtypes");
+                        "%s only support floating point and complex dtypes",
+                        both ? name : "std and var");
     LazyNode *node = var_node(ts, &r, correction);
     if (root) node = lazy_unary(ts, OP_sqrt, node);
     Value spread_value = tensor_wrap(ts, node, root ? "StdBackward0" : "VarBackward0");
@@ -379,6 +380,11 @@ static Value norm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         !reduction_args(ts, "norm", v[0], v[2], v[3], &r))
         return NULL_VALUE;
     bool named = is_str(v[1]); /* 'fro' */
+    if (!dtype_is_float(r.x->type.dtype))
+        return vm_raise(vm, EXC_NotImplementedError,
+                        "linalg.vector_norm: Expected a floating point or complex tensor as input. "
+                        "Got %s",
+                        dtype_long_name(r.x->type.dtype));
     if (!named && !is_null(v[1]) && !is_none(v[1]) && !vm_to_double(vm, v[1], &p))
         return NULL_VALUE;
     LazyNode *node;
@@ -473,8 +479,8 @@ static Value softmax_like(Vm *vm, const char *name, Op op, const char *fn_name, 
     if (!arg_dtype(ts, v[2], &dtype)) return NULL_VALUE;
     if (!dtype_is_float(dtype))
         return vm_raise(vm, EXC_NotImplementedError,
-                        "\"%s_lastdim_kernel_impl\" not implemented for '%s'", name,
-                        dtype_long_name(dtype));
+                        "\"%s_%skernel_impl\" not implemented for '%s'", name,
+                        dim == x->type.rank - 1 ? "lastdim_" : "", dtype_long_name(dtype));
     LazyNode *in = lazy_cast(ts, tensor_read(ts, x), dtype);
     if (x->type.rank == 0) {
         LazyNode *flat = lazy_reshape(ts, in, 1, (int64_t[]){1});
@@ -500,6 +506,7 @@ static Value logsumexp_call(Vm *vm, const Value *args, int nargs, const Tuple *k
         !reduction_args(ts, "logsumexp", v[0], v[1], v[2], &r))
         return NULL_VALUE;
     LazyNode *x = tensor_read(ts, r.x);
+    if (x && !dtype_is_float(x->type.dtype)) x = lazy_cast(ts, x, ts->default_dtype);
     if (!x) return NULL_VALUE;
     LazyNode *top = lazy_reduce(ts, OP_reduce_max, lazy_ref(x), r.axes, r.count);
     if (!top) return NULL_VALUE;

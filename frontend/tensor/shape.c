@@ -608,6 +608,8 @@ static Value split_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
         (!is_null(v[2]) && !arg_dim(ts, v[2], x->type.rank, &dim)) ||
         !arg_ints(ts, v[1], "split", sizes, 1024, &count))
         return NULL_VALUE;
+    if (x->type.rank == 0)
+        return vm_raise(vm, EXC_RuntimeError, "split expects at least a 1-dimensional tensor");
     int64_t total = x->type.dim[dim], sum = 0;
     if (is_int(v[1])) {
         if (sizes[0] < 0)
@@ -651,6 +653,8 @@ static Value chunk_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
         return vm_raise(vm, EXC_RuntimeError,
                         "chunk expects `chunks` to be greater than 0, got: %lld",
                         (long long)chunks);
+    if (x->type.rank == 0)
+        return vm_raise(vm, EXC_RuntimeError, "chunk expects at least a 1-dimensional tensor");
     int64_t total = x->type.dim[dim], size = (total + chunks - 1) / chunks;
     return parts_of(ts, x, dim, NULL, size ? size : 1, size ? (total + size - 1) / size : 1);
 }
@@ -665,7 +669,7 @@ static Value unbind_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
         (!is_null(v[1]) && !arg_dim(ts, v[1], x->type.rank, &dim)))
         return NULL_VALUE;
     if (x->type.rank == 0)
-        return vm_raise(vm, EXC_RuntimeError,
+        return vm_raise(vm, EXC_IndexError,
                         "Dimension specified as 0 but tensor has no dimensions");
     int64_t count = x->type.dim[dim];
     Value parts = tuple_new(vm, (size_t)count);

@@ -21,8 +21,9 @@ static Value diagonal_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
         !arg_dim(ts, is_null(v[3]) ? from_int(1) : v[3], x->type.rank, &b))
         return NULL_VALUE;
     if (a == b)
-        return vm_raise(vm, EXC_RuntimeError, "diagonal dimensions cannot be identical %d, %d", a,
-                        b);
+        return vm_raise(vm, EXC_RuntimeError, "diagonal dimensions cannot be identical %lld, %lld",
+                        is_null(v[2]) ? 0LL : (long long)as_int(v[2]),
+                        is_null(v[3]) ? 1LL : (long long)as_int(v[3]));
     ViewAxis axes[MAX_RANK];
     for (int i = 0; i < x->type.rank; i++)
         if (i != a && i != b) axes[rank++] = axis_along(x->type.dim[i], i, 1);
@@ -66,34 +67,30 @@ static Value unfold_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     return tensor_view_of(ts, x, view_strided(x, rank + 1, axes, start), "UnfoldBackward0");
 }
 
-/* as_strided(x, size, stride, storage_offset) of an x that shows its storage in order. */
-static Value as_strided_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
-    Value v[4];
-    Tensor *x;
-    int64_t sizes[MAX_RANK], strides[MAX_RANK], start[MAX_RANK] = {0};
-    int rank, count;
-    if (!vm_args(vm, "as_strided", "input size stride storage_offset?", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], "as_strided", &x) ||
-        !arg_ints(ts, v[1], "size", sizes, MAX_RANK, &rank) ||
-        !arg_ints(ts, v[2], "stride", strides, MAX_RANK, &count) ||
-        !arg_int(ts, v[3], 0, &start[0]))
-        return NULL_VALUE;
-    if (count != rank)
-        return vm_raise(vm, EXC_RuntimeError, "mismatch in length of strides and shape");
-    if (!tensor_is_contiguous(x) || x->view || x->var->root)
-        return vm_raise(vm, EXC_NotImplementedError,
-                        "as_strided() of a view is not supported: clone it first");
+/* What shows x's whole storage in order (a new reference): x itself, or the base it is a view of.
+ */
+static Value storage_in_order(TensorState *ts, Tensor *x, int64_t *offset) {
+    int64_t strides[MAX_RANK];
+    tensor_strides(x, strides, offset);
+    if (tensor_is_contiguous(x) && type_numel(&x->type) == type_numel(&x->var->storage->type))
+        return NEW_REF(x);
+    if (!x->var->root) return tensor_of_var(ts, x->var);
+    return vm_raise(ts->vm, EXC_NotImplementedError,
+                    "as_strided() of a detached view is not supported: clone it first");
+}
+
+static Value strided_view(TensorState *ts, Tensor *x, int rank, const int64_t *sizes,
+                          const int64_t *strides, const int64_t *start) {
     ViewAxis axes[MAX_RANK];
     int64_t last = start[0], total = type_numel(&x->type);
     for (int i = 0; i < rank; i++) {
         axes[i] = axis_along(sizes[i], 0, strides[i]);
         last += (sizes[i] - 1) * strides[i];
         if (sizes[i] < 0 || strides[i] < 0)
-            return vm_raise(vm, EXC_RuntimeError, "as_strided: negative sizes and strides");
+            return vm_raise(ts->vm, EXC_RuntimeError, "as_strided: negative sizes and strides");
     }
     if (last >= total)
-        return vm_raise(vm, EXC_RuntimeError,
+        return vm_raise(ts->vm, EXC_RuntimeError,
                         "setStorage: the elements asked for are out of bounds for storage of size "
                         "%lld",
                         (long long)((size_t)total * dtype_size(x->type.dtype)));
@@ -103,6 +100,29 @@ static Value as_strided_call(Vm *vm, const Value *args, int nargs, const Tuple *
     Value view = tensor_view_of(ts, as_tensor(row), step, "AsStridedBackward0");
     decref(row);
     return view;
+}
+
+/* as_strided(x, size, stride, storage_offset): any elements of x's storage. */
+static Value as_strided_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    Tensor *x;
+    int64_t sizes[MAX_RANK], strides[MAX_RANK], start[MAX_RANK] = {0};
+    int rank, count;
+    if (!vm_args(vm, "as_strided", "input size stride storage_offset?", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "as_strided", &x) ||
+        !arg_ints(ts, v[1], "size", sizes, MAX_RANK, &rank) ||
+        !arg_ints(ts, v[2], "stride", strides, MAX_RANK, &count))
+        return NULL_VALUE;
+    if (count != rank)
+        return vm_raise(vm, EXC_RuntimeError, "mismatch in length of strides and shape");
+    Value base = storage_in_order(ts, x, &start[0]);
+    if (is_null(base)) return base;
+    Value made = !is_none(v[3]) && !arg_int(ts, v[3], start[0], &start[0])
+                     ? NULL_VALUE
+                     : strided_view(ts, as_tensor(base), rank, sizes, strides, start);
+    decref(base);
+    return made;
 }
 
 const TensorFunction STRIDED_FUNCTIONS[] = {

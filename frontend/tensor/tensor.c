@@ -444,7 +444,7 @@ bool tensor_check_inplace(TensorState *ts, Tensor *tensor) {
     int64_t strides[MAX_RANK], offset;
     tensor_strides(tensor, strides, &offset);
     for (int i = 0; i < tensor->type.rank; i++) {
-        if (strides[i] || tensor->type.dim[i] < 2) continue;
+        if (strides[i] || tensor->type.dim[i] < 2 || !type_numel(&tensor->type)) continue;
         vm_raise(ts->vm, EXC_RuntimeError,
                  "unsupported operation: more than one element of the written-to tensor refers to "
                  "a single memory location. Please clone() the tensor before performing the "

@@ -255,7 +255,8 @@ bool number_fits(DType dtype, Value v);
 /* The operand as a 0-d or its own shape's node of that dtype. */
 LazyNode *operand_cast(TensorState *ts, Value v, DType dtype);
 Type operand_type(TensorState *ts, Value v, DType dtype);
-/* Argument conversions; false: raised. */
+/* Argument conversions; false: raised. Positions count from 1; of a method's call the errors leave
+ * self out, which is the first. */
 bool arg_tensor_at(TensorState *ts, Value v, const char *function, const char *argument,
                    int position, Tensor **out);
 bool arg_tensor(TensorState *ts, Value v, const char *function, Tensor **out);

@@ -167,6 +167,12 @@ static LazyNode *record_square(TensorState *ts, LazyNode *x) {
     return lazy_binary(ts, OP_mul, lazy_ref(x), x);
 }
 static LazyNode *record_frac(TensorState *ts, LazyNode *x) {
+    if (!dtype_is_float(x->type.dtype)) {
+        vm_raise(ts->vm, EXC_NotImplementedError, "\"frac_cpu\" not implemented for '%s'",
+                 dtype_long_name(x->type.dtype));
+        lazy_unref(ts, x);
+        return NULL;
+    }
     return lazy_binary(ts, OP_sub, lazy_ref(x), lazy_unary(ts, OP_trunc, x));
 }
 static LazyNode *record_erfc(TensorState *ts, LazyNode *x) {
@@ -228,6 +234,9 @@ static Value round_any(Vm *vm, bool inplace, const Value *args, int nargs, const
     if (!vm_args(vm, "round", "input * decimals? out?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "round", &x) || !arg_int(ts, v[1], 0, &decimals))
         return NULL_VALUE;
+    if (decimals && !dtype_is_float(x->type.dtype))
+        return vm_raise(vm, EXC_NotImplementedError, "\"round_cpu\" not implemented for '%s'",
+                        dtype_long_name(x->type.dtype));
     if (x->type.dtype == DT_BOOL && !bools_allowed(ts, OP_round)) return NULL_VALUE;
     LazyNode *node = tensor_read(ts, x);
     if (node && dtype_is_float(x->type.dtype)) {
