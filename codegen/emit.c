@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Before the first character of a line. */
-static void indent(Emitter *e) {
+void emit_indent(Emitter *e) {
     static const char spaces[] = "                                ";
     for (size_t left = (size_t)e->indent * 4, step; left > 0; left -= step) {
         step = left < sizeof spaces - 1 ? left : sizeof spaces - 1;
@@ -15,85 +14,55 @@ static void indent(Emitter *e) {
     e->in_line = true;
 }
 
-/* A piece of a line. Nearly always there is room for it. */
-static inline void put_piece(Emitter *e, const char *text, size_t size) {
-    Buf *out = e->out;
-    if (!e->in_line && size > 0) indent(e);
-    if (out->size + size >= out->capacity) {
-        buf_add(out, text, size);
-        return;
-    }
-    memcpy(out->data + out->size, text, size);
-    out->size += size;
-    out->data[out->size] = '\0';
-}
-
-static void end_line(Emitter *e) {
-    buf_putc(e->out, '\n');
-    e->in_line = false;
-}
-
 /* Text that ends lines as it says and starts them with the indentation. */
 static void put(Emitter *e, const char *text, size_t size) {
     const char *stop = text + size, *end;
     while ((end = memchr(text, '\n', (size_t)(stop - text)))) {
-        put_piece(e, text, (size_t)(end - text));
-        end_line(e);
+        if (end > text) emit_piece(e, text, (size_t)(end - text));
+        emit_newline(e);
         text = end + 1;
     }
-    put_piece(e, text, (size_t)(stop - text));
+    if (stop > text) emit_piece(e, text, (size_t)(stop - text));
 }
 
 static void put_text(Emitter *e, const char *text) {
     put(e, text, strlen(text));
 }
 
-static void put_decimal(Emitter *e, long long value) {
-    if (!e->in_line) indent(e);
-    buf_put_decimal(e->out, value);
-}
-
-/* Newlines are looked for only in what may hold some. */
+/* Most texts are a piece of a line, or its end: they are made where they belong. */
 static void put_format(Emitter *e, const char *format, va_list args) {
-    for (;;) {
-        const char *end = format;
-        while (*end && *end != '%' && *end != '\n')
-            end++;
-        put_piece(e, format, (size_t)(end - format));
-        if (!*end) return;
-        format = end + 1;
-        if (*end == '\n') {
-            end_line(e);
-            continue;
-        }
-        if (*format == 's') {
-            put_text(e, va_arg(args, const char *));
-        } else if (*format == 'd') {
-            put_decimal(e, va_arg(args, int));
-        } else if (*format == 'c') {
-            const char c = (char)va_arg(args, int);
-            put_piece(e, &c, 1);
-        } else if (format[0] == 'l' && format[1] == 'l' && format[2] == 'd') {
-            put_decimal(e, va_arg(args, long long));
-            format += 2;
-        } else {
-            Buf text = {0};
-            buf_vprintf(&text, end, args);
-            put(e, buf_text(&text), text.size);
-            buf_free(&text);
-            return;
-        }
-        format++;
-    }
+    Buf *out = e->out;
+    size_t before = out->size;
+    bool in_line = e->in_line;
+    if (!in_line) emit_indent(e);
+    size_t start = out->size;
+    buf_vprintf(out, format, args);
+    size_t size = out->size - start;
+    const char *end = size ? memchr(out->data + start, '\n', size) : NULL;
+    if (end == out->data + out->size - 1 && size > 1) e->in_line = false;
+    if (size > 0 && (!end || !e->in_line)) return;
+    Buf text = {0};
+    if (size) buf_add(&text, out->data + start, size);
+    out->size = before;
+    if (out->data) out->data[before] = '\0';
+    e->in_line = in_line;
+    put(e, buf_text(&text), text.size);
+    buf_free(&text);
 }
 
-void emit_piece(Emitter *e, const char *text, size_t size) {
-    put_piece(e, text, size);
+void emit_decimal(Emitter *e, long long value) {
+    char digits[24], *at = digits + sizeof digits;
+    unsigned long long rest = value < 0 ? -(unsigned long long)value : (unsigned long long)value;
+    do
+        *--at = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0) *--at = '-';
+    emit_piece(e, at, (size_t)(digits + sizeof digits - at));
 }
 
 void emit_numbered(Emitter *e, char letter, int number) {
-    put_piece(e, &letter, 1);
-    put_decimal(e, number);
+    emit_piece(e, &letter, 1);
+    emit_decimal(e, number);
 }
 
 void emit_text(Emitter *e, const char *format, ...) {
@@ -109,13 +78,9 @@ void emit_line(Emitter *e, const char *format, ...) {
     va_start(args, format);
     put_format(e, format, args);
     va_end(args);
-    put(e, "\n", 1);
+    emit_newline(e);
     size_t size = strlen(format);
     if (size && format[size - 1] == '{') e->indent++;
-}
-
-void emit_newline(Emitter *e) {
-    put(e, "\n", 1);
 }
 
 static bool is_word(char c) {
@@ -289,13 +254,13 @@ void emit_integer(Emitter *e, DType dtype, int64_t value) {
         if (value == INT32_MIN)
             put_text(e, "INT32_MIN");
         else
-            emit_text(e, "%lld", (long long)value);
+            emit_decimal(e, value);
     } else if (value == INT64_MIN) {
         put_text(e, "INT64_MIN");
     } else if (value > INT32_MAX || value < INT32_MIN) {
         emit_text(e, "INT64_C(%lld)", (long long)value);
     } else {
-        emit_text(e, "%lld", (long long)value);
+        emit_decimal(e, value);
     }
 }
 

@@ -10,6 +10,8 @@
 #include "support/arena.h"
 #include "support/buf.h"
 
+#include <string.h>
+
 typedef struct Emitter {
     Buf *out;
     int indent; /* levels of four spaces */
@@ -21,12 +23,15 @@ void emit_text(Emitter *e, const char *format, ...) __attribute__((format(printf
 /* The same as a whole line. A format that ends in "{" opens a level, one that starts with "}"
  * closes one. */
 void emit_line(Emitter *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void emit_newline(Emitter *e);
-/* A literal of our own within a line: emit_text() without its cost. */
+/* Pieces of our own within a line, and its end: emit_text() without its cost. */
 #define emit_literal(e, text) emit_piece((e), (text), sizeof(text) - 1)
-void emit_piece(Emitter *e, const char *text, size_t size);
+static inline void emit_piece(Emitter *e, const char *text, size_t size);
+static inline void emit_newline(Emitter *e);
+void emit_decimal(Emitter *e, long long value);
 /* A local's name: "v12". */
 void emit_numbered(Emitter *e, char letter, int number);
+/* Before the first character of a line. */
+void emit_indent(Emitter *e);
 /* A name that must be a C identifier already (made by c_identifier or by us). */
 void emit_ident(Emitter *e, const char *name);
 /* A string literal with its quotes; any bytes. */
@@ -45,5 +50,23 @@ void emit_integer(Emitter *e, DType dtype, int64_t value);
 /* A C11 and C++ identifier made from any text: other characters become '_', a leading digit gets
  * one before it, keywords and reserved names one after it. Never empty. */
 char *c_identifier(Arena *arena, const char *text);
+
+static inline void emit_piece(Emitter *e, const char *text, size_t size) {
+    if (!e->in_line) emit_indent(e);
+    Buf *out = e->out;
+    if (out->size + size >= out->capacity) {
+        buf_add(out, text, size);
+        return;
+    }
+    memcpy(out->data + out->size, text, size);
+    out->size += size;
+    out->data[out->size] = '\0';
+}
+
+static inline void emit_newline(Emitter *e) {
+    e->in_line = true; /* an empty line has no indentation */
+    emit_piece(e, "\n", 1);
+    e->in_line = false;
+}
 
 #endif

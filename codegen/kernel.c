@@ -64,9 +64,11 @@ Kernel *kernel_end(KBuilder *b) {
     VEC_FREE(b->kernel->buffers);
     b->kernel->buffers.items = items;
     b->kernel->buffers.count = b->kernel->buffers.capacity = count;
+#ifndef NDEBUG
     Buf error = {0};
     NNC_CHECK(kernel_verify(b->kernel, &error), "kernel %s: %s", b->kernel->name, buf_text(&error));
     buf_free(&error);
+#endif
     return b->kernel;
 }
 

@@ -232,7 +232,7 @@ typedef struct KBuilder {
 } KBuilder;
 
 KBuilder kernel_begin(Arena *arena, const Target *target, const char *name, Span span);
-/* Checks and returns the kernel. A kernel that breaks the rules is a bug, reported as one. */
+/* Returns the kernel, in debug builds checked: one that breaks the rules is a bug. */
 Kernel *kernel_end(KBuilder *b);
 /* A copy without the body: what calls of the kernel and reports need. */
 Kernel *kernel_outline(const Kernel *kernel, Arena *arena);

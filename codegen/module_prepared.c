@@ -49,7 +49,7 @@ static bool writes(const PlanStep *step, const Place *place, int *argument) {
 
 /* The function's step that wrote the place last, before step `before`. */
 static size_t writer(const Sharing *sharing, const Place *place, size_t before, int *argument) {
-    while (sharing->made.items && before-- > sharing->first)
+    while (before-- > sharing->first)
         if (writes(sharing->made.items[before].step, place, argument)) return before;
     NNC_BUG("a prepare step reads what none has written");
 }
@@ -64,8 +64,10 @@ static void add_read(const Sharing *sharing, const Graph *graph, const Place *pl
         buf_printf(key, "constant %zu ", data->data.size);
         buf_add(key, data->data.bytes, data->data.size);
     } else {
+        const Made *made = sharing->made.items;
+        NNC_CHECK(made, "the first prepare step reads another");
         size_t from = writer(sharing, place, sharing->made.count, &argument);
-        buf_printf(key, "step %d %d\n", sharing->made.items[from].number, argument);
+        buf_printf(key, "step %d %d\n", made[from].number, argument);
     }
 }
 

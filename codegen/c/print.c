@@ -20,6 +20,11 @@ const char *c_type_name(DType dtype) {
     return names[dtype];
 }
 
+static void end_statement(Emitter *e) {
+    emit_literal(e, ";");
+    emit_newline(e);
+}
+
 static void print_tail_name(Printer *p, KKind kind, int lanes, bool store) {
     bool x86 = tail_variant(p->kernel->target, kind, lanes, store) == MACRO_X86;
     emit_text(p->e, "%s%s_TAIL_", x86 ? "X86_" : "", store ? "STORE" : "LOAD");
@@ -60,16 +65,18 @@ static void print_let(Printer *p, const KVal *v) {
     }
     if (v->op != KOP_VAR) emit_literal(p->e, "const ");
     print_type(p->e, v->kind, v->lanes);
-    emit_text(p->e, " %c%d = ", v->op == KOP_VAR ? 'r' : 'v', v->id);
+    emit_literal(p->e, " ");
+    emit_numbered(p->e, v->op == KOP_VAR ? 'r' : 'v', v->id);
+    emit_literal(p->e, " = ");
     print_computation(p, v, PREC_ANY);
-    emit_text(p->e, ";\n");
+    end_statement(p->e);
 }
 
 static void print_set(Printer *p, const KStmt *s) {
     print_value(p, s->var, PREC_ATOM);
     emit_literal(p->e, " = ");
     print_value(p, s->value, PREC_ANY);
-    emit_text(p->e, ";\n");
+    end_statement(p->e);
 }
 
 static void print_store_lanes(Printer *p, const KStmt *s) {
@@ -130,14 +137,15 @@ static void print_store(Printer *p, const KStmt *s) {
             print_memory_type(e, s->buf->dtype, lanes);
             emit_literal(e, ")");
         }
-        emit_text(e, ";\n");
+        end_statement(e);
     } else {
         print_buffer_name(p->e, s->buf);
         emit_literal(e, "[");
         print_index(p, s->index, s->imm);
-        emit_text(e, "] = %s", narrow ? "(uint8_t)" : "");
+        emit_literal(e, "] = ");
+        if (narrow) emit_literal(e, "(uint8_t)");
         print_value(p, s->value, narrow ? PREC_UNARY : PREC_ANY);
-        emit_text(e, ";\n");
+        end_statement(e);
     }
 }
 
@@ -202,7 +210,8 @@ static void print_block(Printer *p, const KBlock *block) {
             break;
         case KSTMT_FENCE:
             use_fence(p);
-            emit_line(p->e, "KEEP_ORDER;");
+            emit_literal(p->e, "KEEP_ORDER");
+            end_statement(p->e);
             break;
         }
     }

@@ -6,6 +6,7 @@
  * integer vectors of 0 and -1. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codegen/c/print_internal.h"
 #include "support/checked.h"
@@ -21,20 +22,22 @@ static const char *lane_name(KKind kind) {
 }
 
 void print_type(Emitter *e, KKind kind, int lanes) {
-    if (lanes == 1)
-        emit_text(e, "%s", scalar_type(kind));
-    else
-        emit_text(e, "%sx%d", lane_name(kind), lanes);
+    const char *name = lanes == 1 ? scalar_type(kind) : lane_name(kind);
+    emit_piece(e, name, strlen(name));
+    if (lanes > 1) emit_numbered(e, 'x', lanes);
 }
 
 void print_macro_suffix(Emitter *e, KKind kind, int lanes) {
     static const char *const names[] = {"I32", "I64", "F32", "F64", "I32", "I64"};
-    emit_text(e, "%sX%d", names[kind], lanes);
+    emit_piece(e, names[kind], 3);
+    emit_numbered(e, 'X', lanes);
 }
 
 void print_memory_type(Emitter *e, DType dtype, int lanes) {
     const char *name = dtype == DT_BOOL ? "u8" : dtype_name(dtype);
-    emit_text(e, "%sx%du", name, lanes);
+    emit_piece(e, name, strlen(name));
+    emit_numbered(e, 'x', lanes);
+    emit_literal(e, "u");
 }
 
 const char *macro_name(KOp op) {
@@ -129,11 +132,13 @@ void print_value(Printer *p, const KVal *value, int prec) {
 void print_index(Printer *p, const KVal *index, int64_t offset) {
     int64_t c;
     if (k_is_const(index, &c)) {
-        emit_text(p->e, "%lld", (long long)(c + offset));
+        emit_decimal(p->e, c + offset);
         return;
     }
     print_value(p, index, PREC_ADD);
-    if (offset) emit_text(p->e, offset < 0 ? " - %lld" : " + %lld", llabs((long long)offset));
+    if (offset == 0) return;
+    emit_piece(p->e, offset < 0 ? " - " : " + ", 3);
+    emit_decimal(p->e, llabs((long long)offset));
 }
 
 void print_address(Printer *p, const KBuf *buf, const KVal *index, int64_t offset) {
@@ -144,10 +149,16 @@ void print_address(Printer *p, const KBuf *buf, const KVal *index, int64_t offse
     print_index(p, index, offset);
 }
 
+static void print_operator(Printer *p, const char *operator) {
+    emit_literal(p->e, " ");
+    emit_piece(p->e, operator, strlen(operator));
+    emit_literal(p->e, " ");
+}
+
 static void print_binary(Printer *p, const KVal *v, const char *operator, int own, int prec) {
     open_paren(p, own, prec);
     print_value(p, v->a, own);
-    emit_text(p->e, " %s ", operator);
+    print_operator(p, operator);
     /* Only index sums and products associate exactly. */
     bool associates =
         kval_has_range(v) && v->kind == K_I64 && (v->op == KOP_ADD || v->op == KOP_MUL);
@@ -194,7 +205,10 @@ static void print_macro(Printer *p, const KVal *v) {
     static const char *const prefixes[] = {"", "X86_", "NEON_"};
     MacroVariant variant = macro_variant(p->kernel->target, v->op, v->kind, v->lanes);
     use_macro(p, v, variant);
-    emit_text(p->e, "%s%s_", prefixes[variant], macro_name(v->op));
+    const char *name = macro_name(v->op);
+    emit_piece(p->e, prefixes[variant], strlen(prefixes[variant]));
+    emit_piece(p->e, name, strlen(name));
+    emit_literal(p->e, "_");
     print_macro_suffix(p->e, v->kind, v->lanes);
     emit_literal(p->e, "(");
     const KVal *operands[] = {v->a, v->b, v->c};
@@ -337,7 +351,7 @@ static void print_compare(Printer *p, const KVal *v, int prec) {
 static void print_choice(Printer *p, const KVal *v, const char *operator) {
     emit_literal(p->e, "(");
     print_value(p, v->a, PREC_ADD);
-    emit_text(p->e, " %s ", operator);
+    print_operator(p, operator);
     print_value(p, v->b, PREC_ADD);
     emit_literal(p->e, " ? ");
     print_value(p, v->a, PREC_ADD);
