@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "frontend/intern.h"
-#include "frontend/vm_internal.h"
+#include "frontend/interp.h"
 
 enum { MAX_TEXT = 1 << 30 }; /* bytes of a string made by repetition */
 
@@ -260,6 +260,41 @@ static Value str_binary(Vm *vm, BinaryOp op, Value a, Value b, bool reflected) {
     return NOT_IMPLEMENTED;
 }
 
+/* Whether the instruction under way is `v += ...` and nothing but that variable holds `v`. */
+static bool only_in_variable(const Vm *vm, Value v) {
+    const Frame *frame = vm->frame;
+    if (!frame || v.o->refs != 2) return false; /* the variable and the operand stack */
+    const Instruction *next = frame->ip + 1;
+    if (next->op == OP_STORE_LOCAL) return frame->slots[next->c].o == v.o;
+    return next->op == OP_STORE_GLOBAL && frame->module->dict->entries[next->c].value.o == v.o;
+}
+
+/* A string that a loop adds to grows in place, into room that doubles. */
+static Value str_inplace(Vm *vm, BinaryOp op, Value a, Value b) {
+    Class *plain = vm->cls[CLS_STR];
+    if (op != BINARY_ADD || !is_str(b) || a.o->cls != plain || a.o == b.o) return NOT_IMPLEMENTED;
+    Str *s = as_str(a);
+    const Str *more = as_str(b);
+    if (s->interned || s->size < 64 || !only_in_variable(vm, a)) return NOT_IMPLEMENTED;
+    size_t size = s->size + more->size;
+    Str *made = s;
+    if (s->spare < more->size) {
+        size_t spare = size < UINT32_MAX ? size : UINT32_MAX;
+        made = (Str *)(void *)vm_alloc_extra(vm, plain, size + spare + 1);
+        made->data = (char *)made + plain->instance_size;
+        made->spare = (uint32_t)spare;
+        memcpy((char *)made + plain->instance_size, s->data, s->size);
+    } else {
+        incref(a);
+        made->spare -= (uint32_t)more->size;
+        made->hash = 0;
+    }
+    memcpy((char *)made + plain->instance_size + s->size, more->data, more->size + 1);
+    made->length = s->length + more->length;
+    made->size = size;
+    return FROM_OBJ(made);
+}
+
 static Value str_slice(Vm *vm, const Str *s, Value key) {
     int64_t start, step, count;
     if (!slice_bounds(vm, (Slice *)(void *)key.o, (int64_t)s->length, &start, &step, &count))
@@ -373,6 +408,7 @@ const Slots str_slots = {
     .hash = str_hash_slot,
     .compare = str_compare,
     .binary = str_binary,
+    .inplace = str_inplace,
     .getitem = str_getitem,
     .contains = str_contains,
     .length = str_length,

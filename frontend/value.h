@@ -216,6 +216,7 @@ struct Str {
     size_t length;    /* code points; equal to size: all ASCII */
     int64_t hash;     /* 0: not yet computed */
     bool interned;
+    uint32_t spare; /* bytes behind the text that it may grow into */
 };
 
 typedef struct Bytes {
