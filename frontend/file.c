@@ -1,6 +1,6 @@
 /* Files opened by the program, and the standard streams. Text is UTF-8. */
 #include <errno.h>
-#include <stdlib.h>
+#include <sys/stat.h>
 
 #include "frontend/vm_internal.h"
 
@@ -218,6 +218,30 @@ static void file_dealloc(Obj *self) {
 }
 
 const Slots file_slots = {.dealloc = file_dealloc, .iter = file_iter, .next = file_next};
+METHOD(file_tell) {
+    EXPECT("tell", 0, 0)
+    const File *f = as_file(args[0]);
+    if (!f->stream) return vm_raise(vm, EXC_ValueError, "I/O operation on closed file.");
+    return from_int(ftell(f->stream));
+}
+
+METHOD(file_fileno) {
+    EXPECT("fileno", 0, 0)
+    const File *f = as_file(args[0]);
+    if (!f->stream) return vm_raise(vm, EXC_ValueError, "I/O operation on closed file");
+    return from_int(fileno(f->stream));
+}
+
+METHOD(file_readable) {
+    EXPECT("readable", 0, 0)
+    return from_bool(as_file(args[0])->readable);
+}
+
+METHOD(file_writable) {
+    EXPECT("writable", 0, 0)
+    return from_bool(as_file(args[0])->writable);
+}
+
 const Method file_methods[] = {
     {"read", file_read, 0},
     {"readline", file_readline, 0},
@@ -230,6 +254,10 @@ const Method file_methods[] = {
     {"__exit__", file_exit, 0},
     {"isatty", file_isatty, 0},
     {"seek", file_seek, 0},
+    {"tell", file_tell, 0},
+    {"fileno", file_fileno, 0},
+    {"readable", file_readable, 0},
+    {"writable", file_writable, 0},
     {"closed", file_closed, METHOD_PROPERTY},
     {"name", file_name, METHOD_PROPERTY},
     {"mode", file_mode, METHOD_PROPERTY},
@@ -246,6 +274,11 @@ static FILE *open_stream(Vm *vm, const char *path, const char *mode) {
     bool effect = !vm->silent;
     snprintf(c_mode, sizeof c_mode, "%cb%s%s", letter, plus && effect ? "+" : "",
              create && effect ? "x" : "");
+    struct stat info;
+    if (letter == 'r' && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        errno = EISDIR;
+        return NULL;
+    }
     return fopen(path, c_mode);
 }
 

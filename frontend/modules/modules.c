@@ -1,6 +1,14 @@
 /* The list of modules written in C. */
 #include "frontend/modules/modules.h"
 
+bool module_lazy_names(Vm *vm, ModuleObj *module, const char *file, const char *names) {
+    Dict *lazy = dict_new(vm);
+    Value text = str_from(vm, names);
+    dict_set_str(lazy, vm_intern_text(vm, file), text);
+    decref(text);
+    return module_set(vm, module, "__lazy__", FROM_OBJ(lazy));
+}
+
 void modules_init(Vm *vm) {
     vm_register_module(vm, "math", module_math);
     vm_register_module(vm, "time", module_time);
@@ -11,4 +19,5 @@ void modules_init(Vm *vm) {
     vm_register_module(vm, "gc", module_gc);
     vm_register_module(vm, "_struct", module_struct);
     vm_register_module(vm, "_code", module_code);
+    vm_register_module(vm, "_posix", module_posix);
 }

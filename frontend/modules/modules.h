@@ -13,6 +13,10 @@ bool module_random(Vm *vm, ModuleObj *module);
 bool module_gc(Vm *vm, ModuleObj *module);
 bool module_struct(Vm *vm, ModuleObj *module);
 bool module_code(Vm *vm, ModuleObj *module);
+bool module_posix(Vm *vm, ModuleObj *module);
+/* Names that a file of the prelude, `file` below the module, defines when one of them is asked for.
+ */
+bool module_lazy_names(Vm *vm, ModuleObj *module, const char *file, const char *names);
 
 void sha512(const unsigned char *data, size_t size, unsigned char digest[64]);
 

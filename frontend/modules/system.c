@@ -159,10 +159,13 @@ bool module_sys(Vm *vm, ModuleObj *module) {
     module_set(vm, module, "executable", str_from(vm, "nnc"));
     module_set(vm, module, "version", str_from(vm, "3.11.0 (nnc)"));
     module_set(vm, module, "modules", NEW_REF(vm->modules));
-    Value version[] = {from_int(3), from_int(11), from_int(0), str_from(vm, "final"), from_int(0)};
-    module_set(vm, module, "version_info", tuple_from(vm, version, 5));
-    decref(version[3]);
-    return true;
+    Value path = list_new(vm, 0);
+    module_set(vm, module, "path", path);
+    return module_lazy_names(
+        vm, module, "_more",
+        "float_info int_info hash_info implementation intern getrefcount hexversion "
+        "maxunicode getdefaultencoding getfilesystemencoding exception prefix flags "
+        "is_finalizing warnoptions version_info");
 }
 
 /* ---- os ---- */
@@ -173,7 +176,7 @@ static Value path_of(Vm *vm, Value v) {
     bool found;
     Value text = call_dunder(vm, v, vm->names.fspath_, NULL, 0, &found);
     if (found) return text;
-    return vm_raise(vm, EXC_TypeError, "expected str or os.PathLike object, not %s",
+    return vm_raise(vm, EXC_TypeError, "expected str, bytes or os.PathLike object, not %s",
                     vm_class_name(vm, v));
 }
 
@@ -258,16 +261,15 @@ MODULE_FUNCTION(os_rmdir) {
 
 MODULE_FUNCTION(os_rename) {
     if (!vm_args_simple(vm, "rename", nargs, kwnames, 2, 2)) return NULL_VALUE;
-    const char *from = vm_to_text(vm, args[0], "src"), *to = vm_to_text(vm, args[1], "dst");
-    if (!from || !to) return NULL_VALUE;
-    return vm->silent || rename(from, to) == 0 ? NONE : vm_raise_os(vm, errno, from);
-}
-MODULE_FUNCTION(os_getenv) {
-    if (!vm_args_simple(vm, "getenv", nargs, kwnames, 1, 2)) return NULL_VALUE;
-    const char *name = vm_to_text(vm, args[0], "key");
-    const char *value = name ? getenv(name) : NULL;
-    if (!name) return NULL_VALUE;
-    return value ? str_from(vm, value) : nargs == 2 ? incref(args[1]) : NONE;
+    Value from = path_of(vm, args[0]), to = is_null(from) ? from : path_of(vm, args[1]);
+    bool ok = !is_null(to);
+    if (ok && !vm->silent && rename(as_str(from)->data, as_str(to)->data)) {
+        vm_raise_os(vm, errno, as_str(from)->data);
+        ok = false;
+    }
+    decref(from);
+    decref(to);
+    return ok ? NONE : NULL_VALUE;
 }
 MODULE_FUNCTION(os_cpu_count) {
     (void)args;
@@ -288,19 +290,10 @@ extern char **environ;
 
 bool module_os(Vm *vm, ModuleObj *module) {
     static const Method functions[] = {
-        {"getcwd", os_getcwd, 0},
-        {"listdir", os_listdir, 0},
-        {"makedirs", os_makedirs, 0},
-        {"mkdir", os_mkdir, 0},
-        {"remove", os_remove, 0},
-        {"unlink", os_remove, 0},
-        {"rmdir", os_rmdir, 0},
-        {"rename", os_rename, 0},
-        {"getenv", os_getenv, 0},
-        {"cpu_count", os_cpu_count, 0},
-        {"getpid", os_getpid, 0},
-        {"fspath", os_fspath, 0},
-        {NULL, NULL, 0},
+        {"getcwd", os_getcwd, 0}, {"listdir", os_listdir, 0}, {"makedirs", os_makedirs, 0},
+        {"mkdir", os_mkdir, 0},   {"remove", os_remove, 0},   {"unlink", os_remove, 0},
+        {"rmdir", os_rmdir, 0},   {"rename", os_rename, 0},   {"cpu_count", os_cpu_count, 0},
+        {"getpid", os_getpid, 0}, {"fspath", os_fspath, 0},   {NULL, NULL, 0},
     };
     module_functions(vm, module, functions);
     Dict *variables = dict_new(vm);
@@ -316,6 +309,11 @@ bool module_os(Vm *vm, ModuleObj *module) {
     module_set(vm, module, "linesep", str_from(vm, "\n"));
     module_set(vm, module, "name", str_from(vm, "posix"));
     Value path = vm_import(vm, "os.path");
+    module_lazy_names(
+        vm, module, "_more",
+        "walk scandir stat lstat stat_result replace renames removedirs chdir curdir pardir "
+        "extsep altsep pathsep devnull DirEntry PathLike access F_OK R_OK W_OK X_OK error "
+        "getenv putenv unsetenv get_terminal_size terminal_size urandom isatty fsencode fsdecode");
     return !is_null(path) && module_set(vm, module, "path", path);
 }
 
@@ -509,6 +507,10 @@ bool module_os_path(Vm *vm, ModuleObj *module) {
         {NULL, NULL, 0},
     };
     module_functions(vm, module, functions);
+    module_lazy_names(
+        vm, module, "_more",
+        "commonprefix commonpath relpath getmtime getatime getctime islink lexists ismount "
+        "samefile normcase expandvars splitdrive curdir pardir extsep altsep pathsep devnull");
     return module_set(vm, module, "sep", str_from(vm, "/"));
 }
 
