@@ -54,6 +54,11 @@ bool weights_load(Program *program, const char *path, Sources *sources, Arena *a
         program->weights = values;
     } else {
         report(sources, SEVERITY_ERROR, (Span){0}, "%s: %s", path, error.text);
+        if (bytes.size > 4 && memcmp(bytes.data, "PK\3\4", 4) == 0)
+            report(sources, SEVERITY_HINT, (Span){0},
+                   "this is a file of torch.save; in a script, for nnc run: "
+                   "safetensors.torch.save_file(torch.load(\"%s\"), \"weights.safetensors\")",
+                   path);
     }
     buf_free(&bytes);
     buf_free(&message);

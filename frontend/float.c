@@ -193,8 +193,16 @@ static bool to_float(Vm *vm, Value v, double *out) {
 static Value float_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
     if (!vm_args_simple(vm, "float", nargs, kwnames, 0, 1)) return NULL_VALUE;
     double value = 0.0;
-    if (nargs && has_flag(args[0], CLASS_UNKNOWN)) return incref(args[0]);
-    if (nargs && !to_float(vm, args[0], &value)) return NULL_VALUE;
+    Value number = nargs ? incref(args[0]) : from_int(0);
+    bool plain = is_float(number) || is_int(number) || is_str(number);
+    if (!plain && vm_class_of(vm, number)->slots.to_float) {
+        decref(number);
+        number = vm_call_float(vm, args[0]);
+    }
+    if (is_null(number) || has_flag(number, CLASS_UNKNOWN)) return number;
+    bool ok = to_float(vm, number, &value);
+    decref(number);
+    if (!ok) return NULL_VALUE;
     if (cls == vm->cls[CLS_FLOAT]) return from_float(value);
     FloatObj *made = (FloatObj *)(void *)vm_alloc(vm, cls);
     made->value = value;

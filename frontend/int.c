@@ -265,7 +265,7 @@ static Value to_int(Vm *vm, Value v) {
     Class *cls = vm_class_of(vm, v);
     if (cls->slots.to_int) {
         Value result = cls->slots.to_int(vm, v);
-        if (is_null(result) || is_int(result)) return result;
+        if (is_null(result) || is_int(result) || has_flag(result, CLASS_UNKNOWN)) return result;
         vm_raise(vm, EXC_TypeError, "__int__ returned non-int (type %s)",
                  vm_class_name(vm, result));
         decref(result);

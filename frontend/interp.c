@@ -54,7 +54,8 @@ bool vm_checkpoint(Vm *vm) {
     }
     if (vm->step_limit && vm->steps > vm->step_limit) {
         vm_raise(vm, EXC_RuntimeError,
-                 "evaluation did not end within %llu steps: is there an endless loop?",
+                 "evaluation did not end within %llu steps: is there an endless loop? "
+                 "--max-steps sets the limit",
                  (unsigned long long)vm->step_limit);
         vm->steps = vm->step_limit - vm->step_limit / 10; /* room for handlers */
         return false;

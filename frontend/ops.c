@@ -441,6 +441,16 @@ bool vm_to_position(Vm *vm, Value key, int64_t *out) {
     return to_int64(vm, key, EXC_IndexError, out);
 }
 
+Value vm_call_float(Vm *vm, Value v) {
+    Class *cls = vm_class_of(vm, v);
+    Value result = cls->slots.to_float(vm, v);
+    if (is_null(result) || is_float(result) || has_flag(result, CLASS_UNKNOWN)) return result;
+    vm_raise(vm, EXC_TypeError, "%s.__float__ returned non-float (type %s)", cls->name,
+             vm_class_name(vm, result));
+    decref(result);
+    return NULL_VALUE;
+}
+
 bool vm_to_double(Vm *vm, Value v, double *out) {
     if (is_float(v)) {
         *out = as_float(v);
@@ -454,14 +464,9 @@ bool vm_to_double(Vm *vm, Value v, double *out) {
     }
     Class *cls = vm_class_of(vm, v);
     if (cls->slots.to_float && !has_flag(v, CLASS_UNKNOWN)) {
-        Value result = cls->slots.to_float(vm, v);
+        Value result = vm_call_float(vm, v);
         if (is_null(result)) return false;
-        bool ok = is_float(result);
-        if (ok)
-            *out = as_float(result);
-        else
-            vm_raise(vm, EXC_TypeError, "%s.__float__ returned non-float (type %s)", cls->name,
-                     vm_class_name(vm, result));
+        bool ok = vm_to_double(vm, result, out);
         decref(result);
         return ok;
     }

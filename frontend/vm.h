@@ -321,6 +321,7 @@ bool vm_to_index(Vm *vm, Value v, int64_t *out);      /* int or __index__, of 64
 bool vm_to_position(Vm *vm, Value key, int64_t *out); /* the same for an item's index */
 Value vm_index(Vm *vm, Value v);                      /* the same of any size, as a plain int */
 bool vm_to_double(Vm *vm, Value v, double *out);      /* float, int or __float__ */
+Value vm_call_float(Vm *vm, Value v); /* v.__float__(): a float, or one that is not known */
 const char *vm_to_text(Vm *vm, Value v, const char *what); /* str: its bytes; NULL: raised */
 
 /* ---- calling ---- */

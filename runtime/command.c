@@ -122,8 +122,9 @@ static int command_parse(Command *command, int argc, char **argv, NnError *error
         }
     }
     if (command->path_count == command->network->input_count) return -1;
-    nn_fail(error, "the network has %d inputs, %d files are given (--help tells more)",
-            command->network->input_count, command->path_count);
+    nn_fail(error, "the network has %d input%s, %d file%s given (--help tells more)",
+            command->network->input_count, command->network->input_count == 1 ? "" : "s",
+            command->path_count, command->path_count == 1 ? " is" : "s are");
     return 2;
 }
 

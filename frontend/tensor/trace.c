@@ -545,7 +545,12 @@ static Value replaced_arguments(TensorState *ts, Value args, Value kwargs) {
     Trace *t = ts->trace;
     TraceCall call = {.serial = ts->next_serial, .first = (int)t->inputs.count};
     t->call_inputs.count = 0;
-    Value positional = trace_argument(ts, args, NULL);
+    Value positional = tuple_new(ts->vm, as_tuple(args)->count);
+    for (size_t i = 0; i < as_tuple(args)->count; i++) {
+        const char *name = trace_parameter_name(ts->vm, t->module, i);
+        if (!name) name = arena_printf(&t->arena, "x_%zu", i);
+        as_tuple(positional)->items[i] = trace_argument(ts, as_tuple(args)->items[i], name);
+    }
     Value pair = vm_pair(ts->vm, positional, trace_argument(ts, kwargs, NULL));
     call.count = (int)t->inputs.count - call.first;
     VEC_PUSH(t->calls, call);

@@ -83,6 +83,8 @@ bool trace_bind(TensorState *ts, Value module);
 void trace_rebind(TensorState *ts);
 /* A value of the program that holds tensors, with them replaced by new DATA placeholders. */
 Value trace_argument(TensorState *ts, Value v, const char *name);
+/* The name of forward's positional parameter (trace_module.c), or NULL. */
+const char *trace_parameter_name(Vm *vm, Value module, size_t number);
 /* Whether the value hangs on a placeholder other than the seed. */
 bool trace_is_computed(TensorState *ts, LazyNode *node);
 

@@ -258,7 +258,9 @@ static bool op_node(Making *m, size_t i) {
     }
     if (node->op == OP_random_mt && !m->job->allow_random) {
         vm_raise(m->ts->vm, EXC_RuntimeError,
-                 "forward draws random numbers: a compiled network has none to draw");
+                 "forward draws random numbers, and a compiled network has none to draw: draw them "
+                 "only `if self.training`, or let forward take them as an argument");
+        VEC_PUSH(as_exception(m->ts->vm->raised)->trace, (TraceEntry){.span = node->span});
         return false;
     }
     Node *few[8], **inputs = few;

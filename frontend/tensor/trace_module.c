@@ -12,7 +12,8 @@
  * address theirs by number, so it must stay as it is. */
 static Value eval_module(TraceCompile *c) {
     Vm *vm = c->ts->vm;
-    char *text = arena_printf(c->arena, "__nnc_module__ = (%s)\n", c->options->module);
+    /* On a line of its own, which is the one that errors show. */
+    char *text = arena_printf(c->arena, "__nnc_module__ = \\\n%s\n", c->options->module);
     uint16_t file = sources_add(c->sources, "--module", text, strlen(text));
     const Code *code = file ? compile_module(vm->compiler, file) : NULL;
     Dict *main = vm_main_dict(vm);
@@ -51,24 +52,48 @@ static Span bound_span(TraceCompile *c, const char *name) {
     return (Span){file, 0, 0};
 }
 
-/* Instances of Module bound at the top level. */
-static size_t bound_modules(TraceCompile *c, Value *out, size_t max) {
+/* torch.nn.Module; NULL: raised. */
+static Class *base_class(TraceCompile *c) {
     Vm *vm = c->ts->vm;
     Value nn = vm_import(vm, "torch.nn");
     Value base = is_null(nn) ? nn : vm_getattr_text(vm, nn, "Module");
+    if (!is_null(nn)) decref(nn);
+    if (is_null(base)) return NULL;
+    decref(base); /* the library holds it */
+    return as_class(base);
+}
+
+static bool is_instance(TraceCompile *c, Value value) {
+    Class *base = base_class(c);
+    return base && value.tag == TAG_OBJ && !is_class(value) && vm_is_a(c->ts->vm, value, base);
+}
+
+/* Instances of Module bound at the top level. */
+static size_t bound_modules(TraceCompile *c, Value *out, size_t max) {
+    Vm *vm = c->ts->vm;
     size_t pos = 0, count = 0;
     Value key, value;
-    while (!is_null(base) && dict_next(vm_main_dict(vm), &pos, &key, &value)) {
-        if (value.tag != TAG_OBJ || is_class(value) || !vm_is_a(vm, value, as_class(base)))
-            continue;
+    while (dict_next(vm_main_dict(vm), &pos, &key, &value)) {
+        if (!is_instance(c, value)) continue;
         bool known = false;
         for (size_t i = 0; i < count; i++)
             known = known || out[i].o == value.o;
         if (!known && count < max) out[count++] = value;
     }
-    if (!is_null(nn)) decref(nn);
-    if (!is_null(base)) decref(base);
     return count;
+}
+
+/* A class of the program's own modules, or NULL. */
+static const char *own_class(TraceCompile *c) {
+    Vm *vm = c->ts->vm;
+    size_t pos = 0;
+    Value key, value;
+    while (dict_next(vm_main_dict(vm), &pos, &key, &value)) {
+        if (!is_class(value) || !is_str(key) || !class_is_subclass(as_class(value), base_class(c)))
+            continue;
+        if (as_class(value) != base_class(c)) return as_str(key)->data;
+    }
+    return NULL;
 }
 
 static bool several(TraceCompile *c, const Value *modules, size_t count) {
@@ -101,12 +126,26 @@ static bool bind(TraceCompile *c, Value module) {
     return trace_bind(c->ts, module);
 }
 
+static bool check_instance(TraceCompile *c, Value value) {
+    if (is_instance(c, value)) return true;
+    Vm *vm = c->ts->vm;
+    const char *text = c->options->module;
+    if (vm_failed(vm)) return false;
+    report(c->sources, SEVERITY_ERROR, (Span){0}, "--module %s: %s, not an instance of nn.Module",
+           text, is_class(value) ? "a class" : vm_class_name(vm, value));
+    if (is_class(value))
+        report(c->sources, SEVERITY_HINT, (Span){0}, "call it, with its arguments: --module '%s()'",
+               text);
+    return false;
+}
+
 bool trace_choose_module(TraceCompile *c) {
     Trace *t = c->ts->trace;
     if (c->options->module) {
         Value module = eval_module(c);
         if (is_null(module)) return false;
-        bool ok = module.o == t->module.o || bind(c, module);
+        bool ok = module.tag == TAG_OBJ && module.o == t->module.o;
+        ok = ok || (check_instance(c, module) && bind(c, module));
         decref(module);
         return ok;
     }
@@ -116,9 +155,14 @@ bool trace_choose_module(TraceCompile *c) {
     size_t count = bound_modules(c, modules, 16);
     if (count > 1) return several(c, modules, count);
     if (count > 0) return bind(c, modules[0]);
+    const char *class = own_class(c);
     report(c->sources, SEVERITY_ERROR, (Span){c->options->file, 0, 0},
            "no module to compile: the top level binds no instance of nn.Module, such as "
-           "`net = Net()`");
+           "`net = %s()`",
+           class ? class : "Net");
+    if (class)
+        report(c->sources, SEVERITY_HINT, (Span){0}, "or say what to compile: --module '%s()'",
+               class);
     return false;
 }
 
@@ -152,21 +196,23 @@ static bool parse_input(TraceCompile *c, const char *spec, GivenInput *input) {
     }
     if (ok && type_valid(type)) return true;
     report(c->sources, SEVERITY_ERROR, (Span){0},
-           "--input %s: expected something like x=f32[1,1,32,32]", spec);
+           "--input %s: expected something like x=f32[1,1,32,32]; types are f32, f64, i64, i32, u8 "
+           "and bool",
+           spec);
     return false;
 }
 
-/* Code of the module's forward, or NULL. */
-static const Code *forward_code(TraceCompile *c, bool *method) {
-    Value forward = vm_getattr_text(c->ts->vm, c->ts->trace->module, "forward");
+/* Code of a module's forward, or NULL. */
+static const Code *forward_code(Vm *vm, Value module, bool *method) {
+    Value forward = vm_getattr_text(vm, module, "forward");
     if (is_null(forward)) return NULL;
     Value function = forward;
-    *method = forward.o->cls == c->ts->vm->cls[CLS_METHOD];
+    *method = forward.o->cls == vm->cls[CLS_METHOD];
     if (*method) function = ((BoundMethod *)(void *)forward.o)->function;
-    const Code *code = function.tag == TAG_OBJ && function.o->cls == c->ts->vm->cls[CLS_FUNCTION]
+    const Code *code = function.tag == TAG_OBJ && function.o->cls == vm->cls[CLS_FUNCTION]
                            ? ((Function *)(void *)function.o)->code
                            : NULL;
-    if (code) code_ready(c->ts->vm, code);
+    if (code) code_ready(vm, code);
     decref(forward);
     return code;
 }
@@ -183,7 +229,7 @@ static Span code_span(TraceCompile *c, const Code *code) {
 
 Span trace_forward_span(TraceCompile *c) {
     bool method = false;
-    return code_span(c, forward_code(c, &method));
+    return code_span(c, forward_code(c->ts->vm, c->ts->trace->module, &method));
 }
 
 /* Parameters that take one value: positional ones, then keywords. */
@@ -195,6 +241,14 @@ static const char *parameter_name(const Code *code, bool method, size_t number) 
     if (number >= parameter_count(code, method)) return NULL;
     const Name *name = code->slot_names[number + method];
     return name ? name->text : NULL;
+}
+
+const char *trace_parameter_name(Vm *vm, Value module, size_t number) {
+    bool method = false;
+    const Code *code = forward_code(vm, module, &method);
+    if (!code) decref(vm_take_raised(vm));
+    return code && number + method < code->positional_count ? parameter_name(code, method, number)
+                                                            : NULL;
 }
 
 /* An input named on the command line must be a parameter of forward. */
@@ -232,19 +286,19 @@ static Value annotated_args(TraceCompile *c) {
 }
 
 static void report_unknown_inputs(TraceCompile *c, const Code *code, bool method) {
-    const char *name = trace_bound_name(c->ts->vm, c->ts->trace->module);
+    const char *chosen = c->options->module;
+    const char *name = chosen ? chosen : trace_bound_name(c->ts->vm, c->ts->trace->module);
     const char *input = parameter_name(code, method, 0);
     if (!input) input = "x";
     report(c->sources, SEVERITY_ERROR, trace_forward_span(c),
            "forward's inputs are not known: the program never calls `%s`", name);
-    Buf annotation = {0};
+    Buf hint = {0};
+    if (!chosen) buf_printf(&hint, "call it once, %s(torch.randn(1, 1, 32, 32)); or ", name);
     if (is_own(c, code))
-        buf_printf(&annotation, "annotate forward, %s: Float[Tensor, \"1 1 32 32\"]; or ", input);
-    report(c->sources, SEVERITY_HINT, (Span){0},
-           "call it once, %s(torch.randn(1, 1, 32, 32)); or %sname the inputs, --input "
-           "%s=f32[1,1,32,32]",
-           name, buf_text(&annotation), input);
-    buf_free(&annotation);
+        buf_printf(&hint, "annotate forward, %s: Float[Tensor, \"1 1 32 32\"]; or ", input);
+    report(c->sources, SEVERITY_HINT, (Span){0}, "%sname the inputs, --input %s=f32[1,1,32,32]",
+           buf_text(&hint), input);
+    buf_free(&hint);
 }
 
 /* The arguments of a call of forward: those of the first call, of the annotations, or --input's. */
@@ -322,7 +376,7 @@ static bool prepare_arguments(TraceCompile *c, CallArguments *a) {
     Trace *t = c->ts->trace;
     size_t count = (size_t)c->options->input_type_count;
     GivenInput *given = ARENA_ARRAY(c->arena, GivenInput, count + 1);
-    a->code = forward_code(c, &a->method);
+    a->code = forward_code(c->ts->vm, t->module, &a->method);
     for (size_t i = 0; i < count; i++)
         if (!parse_input(c, c->options->input_types[i], &given[i]) ||
             !check_input_name(c, a->code, a->method, given[i].name))

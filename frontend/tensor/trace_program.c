@@ -114,7 +114,22 @@ static bool take_fields(TraceCompile *c, const Outputs *outputs) {
     report(c->sources, SEVERITY_ERROR, trace_forward_span(c),
            "--batch=%lld: forward takes no tensor with a first dimension to be the batch",
            (long long)t->batch);
+    report(c->sources, SEVERITY_HINT, (Span){0},
+           "let forward take several items at once, as in x: f32[N,4]");
     return false;
+}
+
+/* Forward is a function of its arguments and the weights, which it leaves as they are. */
+static void warn_of_changes(TraceCompile *c) {
+    const Trace *t = c->ts->trace;
+    for (size_t i = 0; i < t->params.count + t->buffers.count; i++) {
+        const TracedEntry *entry =
+            i < t->params.count ? &t->params.items[i] : &t->buffers.items[i - t->params.count];
+        const LazyNode *given = t->inputs.items[entry->input].node;
+        if (entry->tied_to >= 0 || lazy_data(entry->storage->value) == given) continue;
+        report(c->sources, SEVERITY_WARNING, trace_forward_span(c),
+               "forward changes '%s': the compiled forward leaves it as it is", entry->key);
+    }
 }
 
 static bool make_forward(TraceCompile *c, int64_t before, bool several) {
@@ -129,11 +144,15 @@ static bool make_forward(TraceCompile *c, int64_t before, bool several) {
     Outputs outputs = {0};
     TraceGraph job = {0};
     bool ok = collect_outputs(c, result, "output", &outputs);
-    decref(result);
     if (ok && outputs.count == 0) {
-        report(c->sources, SEVERITY_ERROR, trace_forward_span(c), "forward returns no tensor");
+        report(c->sources, SEVERITY_ERROR, trace_forward_span(c),
+               "forward returns no tensor: what it returns is %s", vm_class_name(ts->vm, result));
+        report(c->sources, SEVERITY_HINT, (Span){0},
+               "return the tensors themselves, without .item() or .tolist()");
         ok = false;
     }
+    decref(result);
+    if (before == 0) warn_of_changes(c);
     ok = ok && (before == 0 || check_batch(c, &outputs, before, batch)) && take_fields(c, &outputs);
     const char *name = "forward";
     if (several) name = arena_printf(c->arena, "forward_b%lld", (long long)batch);

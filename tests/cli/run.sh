@@ -166,6 +166,8 @@ says out '[[0., 0., 0., 0., 0., 4., 4., 0., 0., 4., 4., 0., 0., 0., 0., 0.]]'
 says out '[[4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4., 4.]]'
 ./image_program wide.idx --scale 1 >out 2>err || fail 'a large image is refused'
 says out '[[8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8., 8.]]'
+./image_program >out 2>err && fail 'needs no file'
+says err 'the network has 1 input, 0 files are given'
 ./image_program --fit grow small.idx >out 2>err && fail 'accepts any --fit'
 says err '--fit needs pad or resize'
 
@@ -255,6 +257,26 @@ try no_color 1 wrong.nn --color=never -o wrong.c
 grep -q "$escape" err && fail 'colour'
 try no_tty 1 wrong.nn -o wrong.c
 grep -q "$escape" err && fail 'colour without a terminal'
+
+# A forward that changes a buffer compiles with a warning, or not with -Werror.
+cat >counts.nn <<'NN'
+import torch
+class Counts(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(1))
+        self.fc = torch.nn.Linear(1, 1)
+    def forward(self, x):
+        self.calls += 1
+        return self.fc(x)
+net = Counts()
+net(torch.zeros(1, 1))
+NN
+try changes 0 counts.nn -o counts.c
+says err "counts.nn:7:9: warning: forward changes 'calls'"
+there counts.c
+try changes_werror 1 counts.nn -Werror -o strict.c
+absent strict.c
 
 # run: the program's own output and exit status.
 try run 0 run "$here/arguments.nn" one --two
