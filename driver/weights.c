@@ -32,7 +32,7 @@ bool weights_load(Program *program, const char *path, Sources *sources, Arena *a
     Buf bytes = {0};
     Buf message = {0};
     if (!file_read(path, &bytes, &message)) {
-        report(sources, SEVERITY_ERROR, (Span){0}, "%s: %s", path, buf_text(&message));
+        report(sources, SEVERITY_ERROR, (Span){0}, "%s", buf_text(&message));
         buf_free(&message);
         return false;
     }
