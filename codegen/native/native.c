@@ -192,7 +192,8 @@ static void *system_load(const char *text, ToolchainStop *stop, Buf *error) {
                             .files = &file,
                             .file_count = 1,
                             .output = arena_printf(&arena, "%s/kernels.so", directory),
-                            .level = 2,
+                            .level = 1,
+                            .quick = true,
                             .stop = stop};
         if (toolchain_run(&job, error)) {
             library = dlopen(job.output, RTLD_NOW | RTLD_LOCAL);

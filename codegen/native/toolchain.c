@@ -92,7 +92,8 @@ static void make_args(Run *run) {
     add_arg(run, "-std=c11");
     add_arg(run, arena_printf(&run->arena, "-O%d", job->level));
     add_arg(run, arena_printf(&run->arena, "-march=%s", job->march ? job->march : "native"));
-    add_arg(run, "-ffp-contract=off"); // emitted code says itself what is fused
+    add_arg(run, "-ffp-contract=off");           // emitted code says itself what is fused
+    if (job->quick) add_arg(run, "-fno-ivopts"); // kernels' addresses are well as they are
     if (job->debug_info) add_arg(run, "-g");
     if (job->kind == TOOLCHAIN_OBJECT) add_arg(run, "-c");
     if (job->kind == TOOLCHAIN_ASSEMBLY) add_arg(run, "-S");

@@ -35,6 +35,7 @@ typedef struct ToolchainJob {
     const char *output; /* path of the result */
     const char *march;  /* "native" when NULL */
     int level;          /* -O */
+    bool quick;         /* what helps kernels little isn't done: half the time */
     bool debug_info;
     bool verbose;        /* the command line of the system's compiler goes to standard error */
     ToolchainStop *stop; /* NULL: nobody ends it */

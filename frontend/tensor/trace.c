@@ -240,7 +240,7 @@ static Value opaque_getitem(Vm *vm, Value self, Value key) {
 }
 static bool opaque_need(Vm *vm) {
     TensorState *ts = tensor_state(vm);
-    if (!ts->trace || (!ts->trace->depth && !ts->trace->tracing)) return end_quietly(ts);
+    if (!ts->trace->depth && !ts->trace->tracing) return end_quietly(ts);
     vm_raise(vm, EXC_RuntimeError,
              "a number taken from a tensor decides what happens here, but it is known only when "
              "the compiled network runs; choose with torch.where(condition, a, b) instead");

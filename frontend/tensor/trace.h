@@ -98,13 +98,12 @@ typedef struct TraceOutput {
 typedef struct TraceGraph {
     uint64_t data_before; /* nodes recorded up to here that depend on data are inputs; 0: none */
     int first_target;     /* DATA slot of the first of these */
-    bool allow_random;    /* random numbers come from a key */
     VEC(Type) targets;    /* result: the types of these inputs */
     Graph *graph;         /* result */
 } TraceGraph;
 
-/* Makes the graph that computes the outputs. False: raised. */
-bool trace_graph(TensorState *ts, TraceGraph *job, Arena *arena, const char *name,
+/* Makes the graph that computes the outputs. */
+void trace_graph(TensorState *ts, TraceGraph *job, Arena *arena, const char *name,
                  const TraceOutput *outputs, int count);
 
 #endif

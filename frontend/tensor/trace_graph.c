@@ -250,18 +250,11 @@ static void update_key(Making *m) {
 
 /* ---- ops ---- */
 
-static bool op_node(Making *m, size_t i) {
+static void op_node(Making *m, size_t i) {
     LazyNode *node = m->ops.items[i];
     if (from_key(m, node)) {
         m->op_nodes[i] = random_node(m, node);
-        return true;
-    }
-    if (node->op == OP_random_mt && !m->job->allow_random) {
-        vm_raise(m->ts->vm, EXC_RuntimeError,
-                 "forward draws random numbers, and a compiled network has none to draw: draw them "
-                 "only `if self.training`, or let forward take them as an argument");
-        VEC_PUSH(as_exception(m->ts->vm->raised)->trace, (TraceEntry){.span = node->span});
-        return false;
+        return;
     }
     Node *few[8], **inputs = few;
     if (node->input_count > 8) inputs = ARENA_ARRAY(m->arena, Node *, (size_t)node->input_count);
@@ -270,10 +263,9 @@ static bool op_node(Making *m, size_t i) {
         inputs[k] = is_op(in) ? m->op_nodes[in->slot] : m->leaf_nodes[in->slot];
     }
     m->op_nodes[i] = lazy_to_node(m->job->graph, node, inputs);
-    return true;
 }
 
-static bool make(Making *m, const TraceOutput *outputs, int count) {
+static void make(Making *m, const TraceOutput *outputs, int count) {
     mark(m, outputs, count);
     make_inputs(m, outputs, count);
     make_targets(m);
@@ -281,7 +273,7 @@ static bool make(Making *m, const TraceOutput *outputs, int count) {
         if (m->leaf_needed[i] && !m->leaf_nodes[i])
             m->leaf_nodes[i] = leaf_node(m, m->leaves.items[i]);
     for (size_t i = 0; i < m->ops.count; i++)
-        if (m->op_needed[i] && !m->op_cut[i] && !op_node(m, i)) return false;
+        if (m->op_needed[i] && !m->op_cut[i]) op_node(m, i);
     for (int i = 0; i < count; i++) {
         const LazyNode *node = lazy_data(outputs[i].node);
         Node *value = is_op(node) ? m->op_nodes[node->slot] : m->leaf_nodes[node->slot];
@@ -295,10 +287,9 @@ static bool make(Making *m, const TraceOutput *outputs, int count) {
                      update);
     }
     update_key(m);
-    return true;
 }
 
-bool trace_graph(TensorState *ts, TraceGraph *job, Arena *arena, const char *name,
+void trace_graph(TensorState *ts, TraceGraph *job, Arena *arena, const char *name,
                  const TraceOutput *outputs, int count) {
     Making m = {.ts = ts, .job = job, .arena = arena};
     LazyNodeVec targets = {0};
@@ -316,8 +307,7 @@ bool trace_graph(TensorState *ts, TraceGraph *job, Arena *arena, const char *nam
     m.leaf_nodes = ARENA_ARRAY(arena, Node *, m.leaves.count + 1);
     m.inputs = ARENA_ARRAY(arena, Node *, ts->trace->inputs.count + 1);
     job->graph = graph_new(arena, name);
-    bool ok = make(&m, outputs, count);
+    make(&m, outputs, count);
     VEC_FREE(m.ops);
     VEC_FREE(m.leaves);
-    return ok;
 }

@@ -48,13 +48,10 @@ static void outputs_free(TensorState *ts, Outputs *outputs) {
     VEC_FREE(*outputs);
 }
 
-static bool add_function(TraceCompile *c, FunctionKind kind, const char *name,
+static void add_function(TraceCompile *c, FunctionKind kind, const char *name,
                          const Outputs *outputs, TraceGraph *job) {
-    bool ok = trace_graph(c->ts, job, c->arena, name, outputs->items, (int)outputs->count);
-    if (!ok) graph_free(job->graph);
-    if (!ok) return false;
+    trace_graph(c->ts, job, c->arena, name, outputs->items, (int)outputs->count);
     VEC_PUSH(c->program->functions, (ProgramFunction){kind, job->graph, 0});
-    return true;
 }
 
 /* ---- the functions ---- */
@@ -132,6 +129,30 @@ static void warn_of_changes(TraceCompile *c) {
     }
 }
 
+/* A draw of the graph, or NULL. */
+static const Node *random_draw(const Graph *graph) {
+    for (size_t i = 0; i < graph->nodes.count; i++)
+        if (op_info(graph->nodes.items[i]->op)->traits & TRAIT_RANDOM) return graph->nodes.items[i];
+    return NULL;
+}
+
+/* Forward has no key to draw from. Training can do without forward: it is left out then. */
+static bool drop_random_forward(TraceCompile *c) {
+    ProgramFunction *last = &c->program->functions.items[c->program->functions.count - 1];
+    const Node *draw = random_draw(last->graph);
+    if (!draw) return true;
+    bool trains = c->ts->trace->stepped;
+    report(c->sources, trains ? SEVERITY_WARNING : SEVERITY_ERROR, draw->span,
+           "forward draws random numbers, and a compiled network has none to draw%s",
+           trains ? ": only the train step is compiled" : "");
+    report(c->sources, SEVERITY_HINT, (Span){0},
+           "draw them only `if self.training`, or let forward take them as an argument");
+    if (!trains) return false;
+    graph_free(last->graph);
+    c->program->functions.count--;
+    return true;
+}
+
 static bool make_forward(TraceCompile *c, int64_t before, bool several) {
     TensorState *ts = c->ts;
     int64_t batch = ts->trace->batch;
@@ -156,8 +177,11 @@ static bool make_forward(TraceCompile *c, int64_t before, bool several) {
     ok = ok && (before == 0 || check_batch(c, &outputs, before, batch)) && take_fields(c, &outputs);
     const char *name = "forward";
     if (several) name = arena_printf(c->arena, "forward_b%lld", (long long)batch);
-    ok = ok && add_function(c, FUNCTION_FORWARD, name, &outputs, &job);
-    if (ok && several) c->program->functions.items[c->program->functions.count - 1].batch = batch;
+    if (ok) {
+        add_function(c, FUNCTION_FORWARD, name, &outputs, &job);
+        if (several) c->program->functions.items[c->program->functions.count - 1].batch = batch;
+        ok = drop_random_forward(c);
+    }
     outputs_free(ts, &outputs);
     return ok;
 }
@@ -278,7 +302,7 @@ static bool check_trained(TraceCompile *c) {
     return true;
 }
 
-static bool make_train_step(TraceCompile *c) {
+static void make_train_step(TraceCompile *c) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
     Outputs outputs = {0};
@@ -297,8 +321,8 @@ static bool make_train_step(TraceCompile *c) {
     TraceGraph job = {0};
     Types extra = {0};
     take_step_inputs(c, &outputs, &job, &extra);
-    bool ok = add_function(c, FUNCTION_TRAIN_STEP, "train_step", &outputs, &job);
-    for (size_t i = 0; ok && i < extra.count + job.targets.count; i++) {
+    add_function(c, FUNCTION_TRAIN_STEP, "train_step", &outputs, &job);
+    for (size_t i = 0; i < extra.count + job.targets.count; i++) {
         bool more = i < extra.count;
         size_t number = more ? i + 2 : i - extra.count + 1;
         const char *name = more         ? arena_printf(c->arena, "input%zu", number)
@@ -310,7 +334,6 @@ static bool make_train_step(TraceCompile *c) {
     VEC_FREE(extra);
     VEC_FREE(job.targets);
     outputs_free(ts, &outputs);
-    return ok;
 }
 
 /* Gradients of the parameters by those of forward's results, added to what is there. */
@@ -355,12 +378,6 @@ static bool gradient_outputs(TraceCompile *c, const Outputs *results, Outputs *o
     return ok;
 }
 
-static bool has_random(const Graph *graph) {
-    for (size_t i = 0; i < graph->nodes.count; i++)
-        if (op_info(graph->nodes.items[i]->op)->traits & TRAIT_RANDOM) return true;
-    return false;
-}
-
 /* Absent where forward draws random numbers in train mode: only the train step has a key. */
 static bool make_backward(TraceCompile *c) {
     TensorState *ts = c->ts;
@@ -375,9 +392,9 @@ static bool make_backward(TraceCompile *c) {
     Outputs results = {0}, outputs = {0};
     bool ok = !is_null(result) && collect_outputs(c, result, "output", &results);
     ok = ok && gradient_outputs(c, &results, &outputs);
-    TraceGraph job = {.allow_random = true};
-    ok = ok && trace_graph(ts, &job, c->arena, "backward", outputs.items, (int)outputs.count);
-    if (ok && !has_random(job.graph))
+    TraceGraph job = {0};
+    if (ok) trace_graph(ts, &job, c->arena, "backward", outputs.items, (int)outputs.count);
+    if (ok && !random_draw(job.graph))
         VEC_PUSH(c->program->functions, (ProgramFunction){FUNCTION_BACKWARD, job.graph, 0});
     else if (job.graph)
         graph_free(job.graph);
@@ -390,7 +407,7 @@ static bool make_backward(TraceCompile *c) {
     return ok;
 }
 
-static bool make_init(TraceCompile *c) {
+static void make_init(TraceCompile *c) {
     const Trace *t = c->ts->trace;
     Outputs outputs = {0};
     for (size_t i = 0; i < t->params.count; i++)
@@ -399,10 +416,9 @@ static bool make_init(TraceCompile *c) {
     for (size_t i = 0; i < t->buffers.count; i++)
         VEC_PUSH(outputs,
                  (TraceOutput){lazy_ref(t->buffers.items[i].initial), t->buffers.items[i].key, -1});
-    TraceGraph job = {.allow_random = true};
-    bool ok = outputs.count == 0 || add_function(c, FUNCTION_INIT, "init", &outputs, &job);
+    TraceGraph job = {0};
+    if (outputs.count) add_function(c, FUNCTION_INIT, "init", &outputs, &job);
     outputs_free(c->ts, &outputs);
-    return ok;
 }
 
 /* ---- the Program ---- */
@@ -457,9 +473,12 @@ static bool build(TraceCompile *c) {
     if (!trace_choose_module(c)) return false;
     add_entries(c);
     /* The step first: it is what the storages hold now. */
-    if (t->stepped && (!check_trained(c) || !make_train_step(c))) return false;
-    return make_forwards(c) && check_step_inputs(c) && (!t->stepped || make_backward(c)) &&
-           make_init(c);
+    if (t->stepped && !check_trained(c)) return false;
+    if (t->stepped) make_train_step(c);
+    if (!make_forwards(c) || !check_step_inputs(c) || (t->stepped && !make_backward(c)))
+        return false;
+    make_init(c);
+    return true;
 }
 
 static const long long DEFAULT_STEPS = 1000000000;
