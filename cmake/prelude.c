@@ -93,7 +93,7 @@ static void put_image(Buf *out, const ImageWriter *w) {
     buf_puts(out, "static const char text[] =\n");
     put_string(out, w->text.data, w->text.size);
     buf_puts(out, ";\n");
-    PUT_TABLE(out, "ImageText texts", w->texts, "{%" PRIu32 ",%" PRIu32 ",%" PRIu32 "}",
+    PUT_TABLE(out, "ImageText texts", w->texts, "{%" PRIu32 ",%" PRIu32 ",%" PRIu64 "U}",
               w->texts.items[i].at, w->texts.items[i].length, w->texts.items[i].hash);
     PUT_TABLE(out, "uint32_t numbers", w->numbers, "%" PRIu32, w->numbers.items[i]);
     PUT_TABLE(out, "ImageConst consts", w->consts, "{%" PRIu32 ",%" PRIu32 ",%" PRId64 "}",

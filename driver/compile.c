@@ -313,6 +313,7 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
         .no_train = options->no_train || options->weights, /* with its weights it only infers */
         .verbose = options->verbose,
         .out = stdout,
+        .ends = !FREES_AT_END,
     };
     compile.program = frontend_compile(&frontend, sources, arena);
     double traced = clock_seconds();
@@ -323,6 +324,7 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
     good = good && emit_all(&compile);
     if (!good) remove_outputs(&compile);
     if (good && options->verbose) tell_costs(&compile, start, traced, clock_seconds());
+    if (!FREES_AT_END) return good ? EXIT_OK : EXIT_INPUT;
     if (compile.program) program_release(compile.program);
     buf_free(&compile.source);
     buf_free(&compile.header);

@@ -7,6 +7,14 @@
 
 enum { EXIT_OK = 0, EXIT_INPUT = 1, EXIT_USAGE = 2 };
 
+/* A command ends with its process, whose memory the system takes faster than free() would. Where
+ * leaks are looked for, all is freed. */
+#ifdef NDEBUG
+enum { FREES_AT_END = false };
+#else
+enum { FREES_AT_END = true };
+#endif
+
 /* `nnc FILE`: the exit status. */
 int compile_command(const Options *options, Sources *sources, Arena *arena);
 /* `nnc run FILE`. */

@@ -23,9 +23,10 @@ int main(int argc, char **argv) {
         sources.warnings_as_errors = options.warnings_as_errors;
         status = options.command == COMMAND_RUN ? run_command(&options, &sources)
                                                 : compile_command(&options, &sources, &arena);
-        sources_free(&sources);
+        if (FREES_AT_END) sources_free(&sources);
     }
     }
+    if (!FREES_AT_END) return status;
     VEC_FREE(options.input_types);
     VEC_FREE(options.batches);
     arena_free(&arena);

@@ -111,7 +111,8 @@ bool vm_generic_setattr(Vm *vm, Value v, Str *name, Value value) {
     Dict **dict = obj_dict_slot(v.o);
     if (name == vm->names.class_ && is_class(value)) {
         Class *to = as_class(value);
-        if (to->instance_size != cls->instance_size || !(to->flags & cls->flags & CLASS_USER)) {
+        if (to->instance_size != cls->instance_size || !(to->flags & cls->flags & CLASS_USER) ||
+            (to->flags ^ cls->flags) & CLASS_INHERITED) {
             vm_raise(vm, EXC_TypeError,
                      "__class__ assignment: '%s' object layout differs from '%s'", to->name,
                      cls->name);

@@ -208,6 +208,8 @@ typedef enum ConstKind {
     CONST_CODE
 } ConstKind;
 
+enum { SHORT_TEXT = 40 }; /* strings up to that many bytes are likely keys or names: interned */
+
 typedef struct Const {
     ConstKind kind;
     union {
@@ -216,6 +218,7 @@ typedef struct Const {
         struct {
             const char *bytes; /* UTF-8 for strings; NUL-terminated, may hold NULs */
             size_t length;
+            Name *name; /* of a short string of an image */
         } string;
         struct {
             const struct Const *items;

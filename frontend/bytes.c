@@ -38,7 +38,7 @@ static Value bytes_repr(Vm *vm, Value self) {
 
 static bool bytes_hash_slot(Vm *vm, Value self, int64_t *out) {
     (void)vm;
-    *out = bytes_hash((const char *)as_bytes(self)->data, as_bytes(self)->size);
+    *out = (int64_t)text_hash((const char *)as_bytes(self)->data, as_bytes(self)->size);
     return true;
 }
 

@@ -422,6 +422,7 @@ void class_init(Vm *vm) {
         NativeClass spec = builtin_class_spec((ClassId)i);
         vm->cls[i]->slots = spec.slots;
         vm->cls[i]->instance_size = spec.size;
+        vm->cls[i]->flags = spec.flags;
     }
     type->vm = vm;
     for (int i = 0; i < CLS_COUNT; i++) {

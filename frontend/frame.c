@@ -26,7 +26,8 @@ static Value const_value(Vm *vm, const Const *c) {
     case CONST_FLOAT:
         return from_float(c->as.number);
     case CONST_STRING:
-        if (c->as.string.length <= 40) /* likely a key or a name */
+        if (c->as.string.name) return NEW_REF(vm_name_str(vm, c->as.string.name));
+        if (c->as.string.length <= SHORT_TEXT)
             return NEW_REF(vm_intern(vm, c->as.string.bytes, c->as.string.length));
         return str_new(vm, c->as.string.bytes, c->as.string.length);
     case CONST_BYTES:
@@ -43,8 +44,8 @@ static Value const_value(Vm *vm, const Const *c) {
     return NONE;
 }
 
-static Str *name_str(Vm *vm, const Name *name) {
-    return name ? vm_intern(vm, name->text, name->length) : NULL;
+static Str *name_str(Vm *vm, Name *name) {
+    return name ? vm_name_str(vm, name) : NULL;
 }
 
 void code_ready(Vm *vm, const Code *code) {

@@ -74,8 +74,11 @@ static const Const *consts_at(Compiler *compiler, const Code *code, ImageList li
         case CONST_FLOAT:
             memcpy(&out->as.number, &row->value, sizeof out->as.number);
             break;
-        case CONST_BIG_INT:
         case CONST_STRING:
+            if (image->texts[row->value].length <= SHORT_TEXT)
+                out->as.string.name = name_at(compiler, image, (uint32_t)row->value);
+            /* fall through */
+        case CONST_BIG_INT:
         case CONST_BYTES:
             set_text(out, image, (uint32_t)row->value);
             break;

@@ -13,7 +13,7 @@
 /* A text of `Image.text`; names and string constants share them. */
 typedef struct ImageText {
     uint32_t at, length;
-    uint32_t hash; /* intern_hash() */
+    uint64_t hash;
 } ImageText;
 
 typedef struct ImageConst {

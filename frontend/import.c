@@ -68,9 +68,7 @@ static void prepare_globals(Vm *vm, ModuleObj *module, const Code *code) {
     Dict *fresh = dict_new(vm);
     fresh->keeps_slots = true;
     for (uint32_t i = 0; i < code->module_name_count; i++)
-        dict_set_str(fresh,
-                     vm_intern(vm, code->module_names[i]->text, code->module_names[i]->length),
-                     NULL_VALUE);
+        dict_set_str(fresh, vm_name_str(vm, code->module_names[i]), NULL_VALUE);
     dict_update(vm, fresh, FROM_OBJ(module->dict));
     DROP(module->dict);
     module->dict = fresh;

@@ -19,11 +19,12 @@ void interns_free(Interns *interns) {
     *interns = (Interns){0};
 }
 
-uint32_t intern_hash(const char *text, size_t length) { /* FNV-1a */
-    uint32_t hash = 2166136261U;
+uint64_t text_hash(const char *text, size_t length) { /* FNV-1a */
+    uint64_t hash = 14695981039346656037UL;
     for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 16777619U;
-    return hash;
+        hash = (hash ^ (unsigned char)text[i]) * 1099511628211UL;
+    hash ^= hash >> 29;
+    return hash == 0 || hash == UINT64_MAX ? 7 : hash; /* -1 is no hash value of the language */
 }
 
 static void grow(Interns *interns) {
@@ -42,7 +43,7 @@ static void grow(Interns *interns) {
     interns->capacity = capacity;
 }
 
-Name *intern_hashed(Interns *interns, uint32_t hash, const char *text, size_t length) {
+Name *intern_hashed(Interns *interns, uint64_t hash, const char *text, size_t length) {
     size_t at = hash & (interns->capacity - 1);
     for (Name *name; (name = interns->slots[at]); at = (at + 1) & (interns->capacity - 1))
         if (name->hash == hash && name->length == length && memcmp(name->text, text, length) == 0)
@@ -63,7 +64,7 @@ Name *intern_hashed(Interns *interns, uint32_t hash, const char *text, size_t le
 }
 
 Name *intern(Interns *interns, const char *text, size_t length) {
-    return intern_hashed(interns, intern_hash(text, length), text, length);
+    return intern_hashed(interns, text_hash(text, length), text, length);
 }
 
 Name *intern_text(Interns *interns, const char *text) {

@@ -12,7 +12,7 @@
 
 typedef struct Name {
     uint32_t id;
-    uint32_t hash;
+    uint64_t hash;
     size_t length;
     void *object; /* for the VM: its string value for this name; NULL until made */
     char text[];  /* NUL-terminated */
@@ -30,7 +30,8 @@ void interns_free(Interns *interns);
 Name *intern(Interns *interns, const char *text, size_t length);
 Name *intern_text(Interns *interns, const char *text);
 /* The same for a text whose hash is known. */
-Name *intern_hashed(Interns *interns, uint32_t hash, const char *text, size_t length);
-uint32_t intern_hash(const char *text, size_t length);
+Name *intern_hashed(Interns *interns, uint64_t hash, const char *text, size_t length);
+/* Never 0. Fixed, so that output never depends on a seed. */
+uint64_t text_hash(const char *text, size_t length);
 
 #endif

@@ -156,9 +156,8 @@ Value make_function(Vm *vm, Frame *frame, const Code *code, unsigned flags, Valu
     Function *f = (Function *)(void *)vm_alloc(vm, vm->cls[CLS_FUNCTION]);
     f->code = code;
     f->module = (ModuleObj *)NEW_REF(frame->module).o;
-    f->name = (Str *)NEW_REF(vm_intern(vm, code->name->text, code->name->length)).o;
-    f->qualname =
-        (Str *)NEW_REF(vm_intern(vm, code->qualified_name->text, code->qualified_name->length)).o;
+    f->name = (Str *)NEW_REF(vm_name_str(vm, code->name)).o;
+    f->qualname = (Str *)NEW_REF(vm_name_str(vm, code->qualified_name)).o;
     f->doc = NULL_VALUE;
     if (code->doc) f->doc = str_new(vm, code->doc->as.string.bytes, code->doc->as.string.length);
     if (flags & 1) {
@@ -174,8 +173,8 @@ Value make_function(Vm *vm, Frame *frame, const Code *code, unsigned flags, Valu
         f->kwdefault_count = (int)code->keyword_only_count;
         f->kwdefaults = xcalloc(code->keyword_only_count, sizeof(Value));
         for (uint32_t i = 0; i < code->keyword_only_count; i++) {
-            const Name *name = code->slot_names[code->positional_count + i];
-            f->kwdefaults[i] = incref(dict_get(given, vm_intern(vm, name->text, name->length)));
+            Name *name = code->slot_names[code->positional_count + i];
+            f->kwdefaults[i] = incref(dict_get(given, vm_name_str(vm, name)));
         }
     }
     if (flags & 4) f->annotations = as_dict(incref(*sp));

@@ -5,6 +5,7 @@
  * references between tracked objects are subtracted, and what is then neither referenced from
  * outside nor reachable from what is, is garbage. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "frontend/intern.h"
 #include "frontend/vm.h"
@@ -17,10 +18,40 @@ Dict **obj_dict_slot(Obj *obj) {
     return (Dict **)(void *)((char *)obj + obj->cls->dict_offset);
 }
 
+/* Small objects of a size that the class tells are cells of the Vm's arena, and wait in lists by
+ * size when they are free. All others come from malloc(), and so does everything in debug builds,
+ * where the address sanitizer then sees who uses what is gone. */
+static size_t cell_kind(const Class *cls) {
+#ifdef NDEBUG
+    size_t kind = (cls->instance_size + CELL_STEP - 1) / CELL_STEP;
+    return kind < CELL_KINDS && !(cls->flags & (CLASS_STR | CLASS_BYTES | CLASS_TUPLE)) ? kind : 0;
+#else
+    (void)cls;
+    return 0;
+#endif
+}
+
+static void *cell_new(Vm *vm, size_t kind) {
+    FreeCell *cell = vm->free_cells[kind];
+    if (!cell) return arena_alloc(&vm->arena, kind * CELL_STEP);
+    vm->free_cells[kind] = cell->next;
+    return memset(cell, 0, kind * CELL_STEP);
+}
+
+static void release(Vm *vm, Obj *obj, size_t kind) {
+    if (kind == 0) {
+        free(obj);
+        return;
+    }
+    FreeCell *cell = (FreeCell *)(void *)obj;
+    cell->next = vm->free_cells[kind];
+    vm->free_cells[kind] = cell;
+}
+
 Obj *vm_alloc_extra(Vm *vm, Class *cls, size_t extra) {
-    size_t size;
+    size_t size, kind = cell_kind(cls);
     if (!add_size(cls->instance_size, extra, &size)) fatal_memory();
-    Obj *obj = xcalloc(1, size);
+    Obj *obj = kind ? cell_new(vm, kind) : xcalloc(1, size);
     obj->refs = 1;
     obj->cls = cls;
     if (cls->flags & CLASS_USER) cls->gc.base.refs++;
@@ -53,7 +84,7 @@ static void free_object(Vm *vm, Obj *obj) {
         Dict *dict = *obj_dict_slot(obj);
         if (dict) DROP(dict);
     }
-    free(obj);
+    release(vm, obj, cell_kind(cls));
     if (cls->flags & CLASS_USER) DROP(cls);
 }
 
@@ -183,10 +214,8 @@ void vm_free_objects(Vm *vm) {
         if (all.items[i]->cls->slots.dealloc) all.items[i]->cls->slots.dealloc(all.items[i]);
     obj_decref(&vm->empty_str->base);
     obj_decref(&vm->char_strs[0]->base);
-    for (size_t i = 0; i < vm->interns->capacity; i++) {
-        Name *name = vm->interns->slots[i];
-        if (name && name->object) obj_decref(name->object);
-    }
+    for (size_t i = 0; i < all.count; i++)
+        if (cell_kind(all.items[i]->cls)) all.items[i] = NULL;
     for (size_t i = 0; i < all.count; i++)
         free(all.items[i]);
     VEC_FREE(all);

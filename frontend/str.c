@@ -48,8 +48,13 @@ void utf8_put(Buf *buf, uint32_t c) {
 }
 
 static size_t count_code_points(const char *text, size_t size) {
-    size_t n = 0;
-    for (size_t i = 0; i < size; i++)
+    size_t i = 0;
+    for (uint64_t eight; i + sizeof eight <= size; i += sizeof eight) {
+        memcpy(&eight, text + i, sizeof eight);
+        if (eight & 0x8080808080808080UL) break; /* not ASCII */
+    }
+    size_t n = i;
+    for (; i < size; i++)
         n += ((unsigned char)text[i] & 0xc0) != 0x80;
     return n;
 }
@@ -115,15 +120,22 @@ Value str_char(Vm *vm, uint32_t code_point) {
     return str_from_buf(vm, &buf);
 }
 
-Str *vm_intern(Vm *vm, const char *text, size_t size) {
-    Name *name = intern(vm->interns, text, size);
+Str *vm_name_str(Vm *vm, Name *name) {
     if (!name->object) {
-        Value made = str_alloc(vm, vm->cls[CLS_STR], text, size);
-        as_str(made)->interned = true;
-        str_hash(as_str(made));
-        name->object = made.o;
+        Str *made = ARENA_NEW(&vm->arena, Str); /* the Name's reference stays */
+        *made = (Str){.base = {.refs = 1, .cls = vm->cls[CLS_STR]},
+                      .data = name->text,
+                      .size = name->length,
+                      .length = count_code_points(name->text, name->length),
+                      .hash = (int64_t)name->hash,
+                      .interned = true};
+        name->object = made;
     }
     return name->object;
+}
+
+Str *vm_intern(Vm *vm, const char *text, size_t size) {
+    return vm_name_str(vm, intern(vm->interns, text, size));
 }
 
 Str *vm_intern_text(Vm *vm, const char *text) {
@@ -134,17 +146,8 @@ bool str_equals(const Str *s, const char *text) {
     return strcmp(s->data, text) == 0;
 }
 
-/* FNV-1a; fixed, so that output never depends on a seed. */
-int64_t bytes_hash(const char *data, size_t size) {
-    uint64_t hash = 14695981039346656037UL;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)data[i]) * 1099511628211UL;
-    hash ^= hash >> 29;
-    return hash == 0 || hash == UINT64_MAX ? 7 : (int64_t)hash;
-}
-
 int64_t str_hash(Str *s) {
-    if (s->hash == 0) s->hash = bytes_hash(s->data, s->size);
+    if (s->hash == 0) s->hash = (int64_t)text_hash(s->data, s->size);
     return s->hash;
 }
 

@@ -211,7 +211,7 @@ struct Class {
 
 struct Str {
     Obj base;
-    const char *data; /* valid UTF-8, NUL-terminated; follows the Str itself */
+    const char *data; /* valid UTF-8, NUL-terminated; behind the Str, or a Name's */
     size_t size;      /* bytes */
     size_t length;    /* code points; equal to size: all ASCII */
     int64_t hash;     /* 0: not yet computed */

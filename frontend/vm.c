@@ -77,9 +77,7 @@ bool vm_run_main(Vm *vm, uint16_t file) {
     return ok;
 }
 
-/* What the program left is dropped namespace by namespace, then cycles are collected; the rest are
- * the Vm's own objects, freed without asking them anything. */
-void vm_free(Vm *vm) {
+void vm_finish(Vm *vm) {
     clear_value(&vm->raised);
     clear_value(&vm->handled);
     vm->gc_threshold = SIZE_MAX;
@@ -88,6 +86,11 @@ void vm_free(Vm *vm) {
     while (dict_next(vm->modules, &pos, &key, &module))
         if (module.o->cls == vm->cls[CLS_MODULE]) dict_clear(((ModuleObj *)(void *)module.o)->dict);
     vm_collect_cycles(vm);
+}
+
+/* Behind what the program left are the Vm's own objects, freed without asking them anything. */
+void vm_free(Vm *vm) {
+    vm_finish(vm);
     for (size_t i = 0; i < vm->codes.count; i++) {
         CodeData *data = vm->codes.items[i]->vm;
         for (uint32_t c = 0; c < vm->codes.items[i]->const_count; c++)

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "frontend/intern.h"
 #include "frontend/value.h"
 #include "support/arena.h"
 #include "support/checked.h"
@@ -175,6 +176,12 @@ typedef struct MethodCacheEntry {
 } MethodCacheEntry;
 enum { METHOD_CACHE_SIZE = 2048 };
 
+/* Memory of small objects (object.c). */
+typedef struct FreeCell {
+    struct FreeCell *next;
+} FreeCell;
+enum { CELL_STEP = 16, CELL_KINDS = 33 };
+
 struct Vm {
     Sources *sources;
     struct Compiler *compiler;
@@ -203,7 +210,7 @@ struct Vm {
     Value native_data;                       /* `data` of the Native being called; borrowed */
     Class *native_owner;                     /* its `owner` */
 
-    struct Interns *interns; /* a Name's `object` is its Str */
+    Interns *interns; /* a Name's `object` is its Str */
     Dict *builtins, *modules;
     VEC(struct NativeModule {
         const char *name;
@@ -217,7 +224,8 @@ struct Vm {
     size_t gc_count, gc_threshold;
     int dealloc_depth;
     VEC(Obj *) dealloc_later;
-    VEC(Obj *) repr_stack; /* containers being printed */
+    FreeCell *free_cells[CELL_KINDS]; /* by size in steps */
+    VEC(Obj *) repr_stack;            /* containers being printed */
 
     FILE *out;    /* where print goes */
     Buf *capture; /* print goes here instead when not NULL */
@@ -237,6 +245,8 @@ struct Vm {
 
 /* ---- life ---- */
 void vm_init(Vm *vm, Sources *sources);
+/* Drops what the program left, namespace by namespace, then cycles: what it does when it goes. */
+void vm_finish(Vm *vm);
 void vm_free(Vm *vm);
 /* Runs a registered source as __main__. False: an exception is in vm->raised, or syntax errors
  * were reported (then vm->raised is null). */
@@ -381,6 +391,7 @@ Value str_new(Vm *vm, const char *text, size_t size);
 Value str_from(Vm *vm, const char *text);
 Value str_printf(Vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 Value str_from_buf(Vm *vm, Buf *buf);                  /* frees the buffer */
+Str *vm_name_str(Vm *vm, Name *name);                  /* borrowed, as the next two */
 Str *vm_intern(Vm *vm, const char *text, size_t size); /* borrowed: lives as long as the Vm */
 Str *vm_intern_text(Vm *vm, const char *text);
 bool str_equals(const Str *s, const char *text);

@@ -69,7 +69,6 @@ bool float_parse(const char *text, size_t size, double *out);
 Value int_power_modulo(Vm *vm, Value a, Value b, Value m);
 int64_t int_hash(int64_t value);
 int64_t float_hash(double value);
-int64_t bytes_hash(const char *data, size_t size);
 Value format_spec(Vm *vm, Value v, const char *spec, size_t size);
 Value str_percent(Vm *vm, Str *format, Value args);
 Value str_encode(Vm *vm, const Value *args, int nargs, const Tuple *kwnames);

@@ -25,9 +25,14 @@ const OpInfo *op_info(Op op) {
     return &OPS[op];
 }
 
+/* Most names differ in their first letter. */
+static bool same_name(const char *a, const char *b) {
+    return a[0] == b[0] && strcmp(a, b) == 0;
+}
+
 bool op_from_name(const char *name, Op *out) {
     for (int i = 0; i < OP_COUNT; i++) {
-        if (strcmp(OPS[i].name, name) == 0) {
+        if (same_name(OPS[i].name, name)) {
             *out = (Op)i;
             return true;
         }
@@ -45,7 +50,7 @@ const char *attr_name(AttrName name) {
 
 bool attr_from_name(const char *name, AttrName *out) {
     for (int i = 0; i < ATTR_NAME_COUNT; i++) {
-        if (strcmp(ATTRS[i].name, name) == 0) {
+        if (same_name(ATTRS[i].name, name)) {
             *out = (AttrName)i;
             return true;
         }

@@ -26,20 +26,31 @@ void mt_seed(Mt19937 *mt, uint64_t seed) {
     mt->has_normal = false;
 }
 
-static uint32_t twisted(uint32_t far, uint32_t high, uint32_t low) {
-    uint32_t y = (high & 0x80000000u) | (low & 0x7FFFFFFFu);
+/* Four words of the state, anywhere in it. */
+typedef uint32_t Words __attribute__((vector_size(16), aligned(4), may_alias));
+
+static Words twisted(Words far, Words high, Words low) {
+    Words y = (high & 0x80000000u) | (low & 0x7FFFFFFFu);
     return far ^ (y >> 1) ^ (-(y & 1) & 0x9908B0DFu);
 }
 
-/* In three parts, so that no index wraps: compilers vectorize the loops. */
+/* Words begin..end from those `shift` places away, four at a time. What is left over are the last
+ * words: the very last has the first for its neighbour. */
+static void twist_range(uint32_t *state, int begin, int end, int shift) {
+    int i = begin;
+    for (; i + 4 <= end; i += 4) {
+        Words *at = (Words *)&state[i];
+        *at = twisted(*(Words *)&state[i + shift], *at, *(Words *)&state[i + 1]);
+    }
+    for (; i < end; i++)
+        state[i] = twisted((Words){state[i + shift]}, (Words){state[i]},
+                           (Words){state[(i + 1) % MT_SIZE]})[0];
+}
+
 static void twist(Mt19937 *mt) {
-    uint32_t *state = mt->state;
     enum { WRAP = MT_SIZE - MT_SHIFT };
-    for (int i = 0; i < WRAP; i++)
-        state[i] = twisted(state[i + MT_SHIFT], state[i], state[i + 1]);
-    for (int i = WRAP; i < MT_SIZE - 1; i++)
-        state[i] = twisted(state[i - WRAP], state[i], state[i + 1]);
-    state[MT_SIZE - 1] = twisted(state[MT_SHIFT - 1], state[MT_SIZE - 1], state[0]);
+    twist_range(mt->state, 0, WRAP, MT_SHIFT);
+    twist_range(mt->state, WRAP, MT_SIZE, -WRAP);
     mt->next = 0;
 }
 

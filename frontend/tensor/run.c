@@ -73,6 +73,11 @@ int frontend_run(const FrontendOptions *options, Sources *sources) {
     if (!ok) status = is_null(vm.raised) ? 1 : vm_report_raised(&vm);
     fflush(vm.out);
     if (options->verbose) print_summary(ts, clock_seconds() - start);
+    if (options->ends) {
+        vm_finish(&vm);
+        script_free(ts);
+        return status;
+    }
     char **argv = vm.argv;
     tensor_state_release(ts);
     vm_free(&vm);

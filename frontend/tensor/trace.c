@@ -651,14 +651,30 @@ static Value materialized(TensorState *ts, Value tensor) {
     LazyNode *node = lazy_data(as_tensor(tensor)->var->storage->value);
     const LazyNode *number = node->value ? NULL : repeated_number(node);
     if (!number) return incref(tensor);
-    const unsigned char *element = number->attrs[0].data.bytes;
     size_t size = dtype_size(node->type.dtype), bytes = type_bytes(&node->type);
-    Buffer *buffer = buffer_new(ts, bytes);
-    for (size_t i = 0; i < bytes; i += size)
-        memcpy(buffer->bytes + i, element, size);
-    node->value = buffer;
+    node->value = buffer_new(ts, bytes);
+    unsigned char *to = node->value->bytes;
+    if (bytes > 0) memcpy(to, number->attrs[0].data.bytes, size);
+    for (size_t done = size; done < bytes; done += size) { /* twice as much each time */
+        size = done < bytes - done ? done : bytes - done;
+        memcpy(to + done, to, size);
+    }
     node_evaluated(ts, node);
     return incref(tensor);
+}
+
+/* The number that all elements of a state are at first. False: raised. */
+static bool first_value(TensorState *ts, Tensor *x, double *out) {
+    const LazyNode *number = repeated_number(lazy_data(x->var->storage->value));
+    if (number) {
+        *out = element_double(x->type.dtype, number->attrs[0].data.bytes);
+        return true;
+    }
+    Buffer *buffer = tensor_buffer(ts, x, "an optimizer's initial state");
+    if (!buffer) return false;
+    *out = type_numel(&x->type) ? element_double(x->type.dtype, buffer->bytes) : 0;
+    buffer_unref(ts, buffer);
+    return true;
 }
 
 /* state(name, param, tensor): an entry of the train step's state, all elements equal at first. */
@@ -670,16 +686,14 @@ static Value state_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
         return NULL_VALUE;
     if (!compiling(ts) || is_none(t->module)) return materialized(ts, args[2]);
     const char *name = vm_to_text(vm, args[0], "name");
-    if (name) decref(materialized(ts, args[2]));
-    Buffer *buffer = name ? tensor_buffer(ts, x, "an optimizer's initial state") : NULL;
-    if (!buffer) return NULL_VALUE;
+    double fill;
+    if (!name || !first_value(ts, x, &fill)) return NULL_VALUE;
     Storage *storage = x->var->storage;
     TracedState state = {.name = arena_strdup(&t->arena, name),
                          .storage = storage,
                          .param = incref(args[1]),
-                         .type = storage->type};
-    state.fill = type_numel(&x->type) ? element_double(x->type.dtype, buffer->bytes) : 0;
-    buffer_unref(ts, buffer);
+                         .type = storage->type,
+                         .fill = fill};
     state.input = trace_input(ts, storage->type, ROLE_STATE, (int)t->states.count, state.name);
     storage->refs++;
     storage_set(ts, storage, lazy_ref(t->inputs.items[state.input].node));

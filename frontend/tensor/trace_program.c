@@ -529,10 +529,12 @@ Program *frontend_compile(const FrontendOptions *options, Sources *sources, Aren
                    "on the batch are better written x.size(0) or -1, as in x.view(-1, 400)",
                    (long long)ts->trace->batch);
     }
-    trace_free(ts);
-    tensor_state_release(ts);
-    vm_free(&vm);
-    tensor_state_free(ts);
+    if (!options->ends) {
+        trace_free(ts);
+        tensor_state_release(ts);
+        vm_free(&vm);
+        tensor_state_free(ts);
+    }
     ok = ok && sources->errors == 0;
     if (!ok) program_release(c.program);
     return ok ? c.program : NULL;
