@@ -124,7 +124,9 @@ static size_t align_up(size_t size, size_t to) {
 
 /* Slots of every class of the MRO, the furthest first, so that nearer ones win. */
 void class_refresh_slots(Class *cls) {
-    for (size_t i = cls->mro->count; i-- > 1;) {
+    bool single = cls->bases->count == 1; /* its slots are what the others in the order give */
+    if (single) cls->slots = as_class(cls->bases->items[0])->slots;
+    for (size_t i = single ? 1 : cls->mro->count; i-- > 1;) {
         const Class *definer = as_class(cls->mro->items[i]);
         if (definer->flags & CLASS_USER)
             slots_apply_user(cls, definer);
