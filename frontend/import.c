@@ -124,6 +124,13 @@ static Str *next_word(Vm *vm, const char **at) {
     return size ? vm_intern(vm, word, size) : NULL;
 }
 
+static bool holds_word(const char *list, const Str *word) {
+    if (word->size == 0) return false;
+    for (const char *at = strstr(list, word->data); at; at = strstr(at + 1, word->data))
+        if ((at == list || strchr(" \n", at[-1])) && strchr(" \n", at[word->size])) return true;
+    return false;
+}
+
 /* A prelude package's `__lazy__` says which of its files define which names, as in
  * {"conv": "Conv1d Conv2d"}; its own file is compiled when one of them is first asked for. */
 static const Dict *lazy_names(Vm *vm, const ModuleObj *module) {
@@ -145,15 +152,12 @@ Value module_lazy(Vm *vm, ModuleObj *module, Str *name) {
     size_t pos = 0;
     Value key, names;
     while (lazy && dict_next(lazy, &pos, &key, &names)) {
-        const char *at = as_str(names)->data;
-        for (Str *word = next_word(vm, &at); word; word = next_word(vm, &at)) {
-            if (word != name) continue;
-            Value file = import_full(vm, file_of(vm, module, as_str(key)));
-            Value found = is_null(file) ? file : vm_getattr(vm, file, name);
-            decref(file);
-            if (!is_null(found)) dict_set_str(module->dict, name, found);
-            return found;
-        }
+        if (!holds_word(as_str(names)->data, name)) continue;
+        Value file = import_full(vm, file_of(vm, module, as_str(key)));
+        Value found = is_null(file) ? file : vm_getattr(vm, file, name);
+        decref(file);
+        if (!is_null(found)) dict_set_str(module->dict, name, found);
+        return found;
     }
     const char *file = lazy ? file_of(vm, module, name) : NULL;
     return file && find_file(file) ? import_full(vm, file) : NULL_VALUE;
