@@ -292,5 +292,12 @@ says out '[]'
 try annotated 0 "$here/annotated.py" -o annotated.c
 says annotated.h 'float x[1][4];'
 
+# The usual training script, beside its data: the step is given the loader's images and labels.
+name=training_script
+count=$((count + 1))
+(cd "$root/samples/mnist_script" && timeout 120 "$nnc" mnist.py -o "$work/script.c") >out 2>err || fail 'it does not compile'
+says script.h 'float x[64][1][28][28];'
+says script.h 'int64_t target[64];'
+
 echo "$count command lines, $failed failed"
 [ $failed -eq 0 ]
