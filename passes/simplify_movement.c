@@ -35,6 +35,8 @@ static Node *simplify_reshape(Graph *graph, Node *node) {
         if (from == x->type.rank || x->type.dim[from] != to->dim[d]) return NULL;
         dims[d] = small->type.dim[from++];
     }
+    for (; from < x->type.rank; from++) /* without elements dims may be left */
+        if (x->type.dim[from] != 1) return NULL;
     return simplified_expand(graph, simplified_reshape(graph, small, to->rank, dims), to->dim);
 }
 

@@ -261,12 +261,14 @@ static Value scaled(TensorState *ts, Value b, Value alpha) {
 }
 
 /* Of these functions the second operand is no number. */
-static bool operand_allowed(TensorState *ts, const BinarySpec *spec, Value other) {
+static bool operand_allowed(TensorState *ts, const BinarySpec *spec, bool inplace, Value other) {
     bool wants_tensor = spec->typing == TYPED_BOOL || spec->op == OP_max || spec->op == OP_min ||
                         spec->op == OP_atan2;
     if (is_tensor(ts, other) || (is_number(ts, other) && !wants_tensor)) return true;
     Tensor *unused;
-    return arg_tensor_at(ts, other, spec->name, "other", 2, &unused);
+    char name[64];
+    snprintf(name, sizeof name, "%s%s", spec->name, inplace ? "_" : "");
+    return arg_tensor_at(ts, other, name, "other", 2, &unused);
 }
 
 static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Value *args, int nargs,
@@ -274,7 +276,7 @@ static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Val
     TensorState *ts = tensor_state(vm);
     Value v[4];
     if (!vm_args(vm, spec->name, "input other * alpha? out?", args, nargs, kwnames, v) ||
-        !operand_allowed(ts, spec, v[1]))
+        !operand_allowed(ts, spec, inplace, v[1]))
         return NULL_VALUE;
     Value b = scaled(ts, v[1], v[2]);
     if (is_null(b)) return b;

@@ -256,6 +256,8 @@ static Value index_select_call(Vm *vm, const Value *args, int nargs, const Tuple
         !place_args(ts, "index_select", v[0], v[1], v[2], true, &p))
         return NULL_VALUE;
     LazyNode *node = lazy_indexed(ts, OP_take, p.node, p.index, NULL, p.dim);
+    if (p.x->type.rank == 0 && node && type_numel(&node->type) == 1)
+        node = lazy_reshape(ts, node, 0, NULL);
     return tensor_wrap(ts, node, "IndexSelectBackward0");
 }
 

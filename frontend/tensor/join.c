@@ -85,22 +85,55 @@ static Value join(TensorState *ts, const Value *items, size_t count, int dim, bo
     return tensor_wrap(ts, node, fn_name);
 }
 
+/* As in PyTorch a vector without elements joins tensors of any rank: only its type counts. The
+ * others, in a new array; NULL when all are. */
+static Value *but_empty(const Value *items, size_t count, size_t *kept) {
+    Value *others = xcalloc(count, sizeof *others);
+    *kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const Type *type = &as_tensor(items[i])->type;
+        if (type->rank != 1 || type->dim[0] != 0) others[(*kept)++] = items[i];
+    }
+    if (*kept && *kept < count) return others;
+    free(others);
+    return NULL;
+}
+
+static Value cat_items(TensorState *ts, const Value *items, size_t count, Value axis) {
+    int rank = as_tensor(items[0])->type.rank, dim = 0;
+    if (rank == 0)
+        return vm_raise(ts->vm, EXC_RuntimeError,
+                        "zero-dimensional tensor (at position 0) cannot be concatenated");
+    if ((!is_null(axis) && !arg_dim(ts, axis, rank, &dim)) || !check_parts(ts, items, count, dim))
+        return NULL_VALUE;
+    return join(ts, items, count, dim, false, "CatBackward0");
+}
+
+static Value cat_some(TensorState *ts, const Value *items, size_t count, Value axis) {
+    size_t kept;
+    Value *others = but_empty(items, count, &kept);
+    if (!others) return cat_items(ts, items, count, axis);
+    Promotion p;
+    promote_init(&p);
+    for (size_t i = 0; i < count; i++)
+        promote_add(ts, &p, items[i]);
+    Value joined = cat_items(ts, others, kept, axis);
+    free(others);
+    if (is_null(joined)) return joined;
+    Value cast = tensor_cast(ts, as_tensor(joined), promote_result(ts, &p));
+    decref(joined);
+    return cast;
+}
+
 static Value cat_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[3];
     const Value *items;
     size_t count;
-    int dim = 0;
     if (!vm_args(vm, "cat", "tensors dim|axis? * out?", args, nargs, kwnames, v) ||
         !tensors_of(ts, "cat", v[0], &items, &count))
         return NULL_VALUE;
-    int rank = as_tensor(items[0])->type.rank;
-    if (rank == 0)
-        return vm_raise(vm, EXC_RuntimeError,
-                        "zero-dimensional tensor (at position 0) cannot be concatenated");
-    if ((!is_null(v[1]) && !arg_dim(ts, v[1], rank, &dim)) || !check_parts(ts, items, count, dim))
-        return NULL_VALUE;
-    return tensor_out(ts, "cat", v[2], join(ts, items, count, dim, false, "CatBackward0"));
+    return tensor_out(ts, "cat", v[2], cat_some(ts, items, count, v[1]));
 }
 
 static Value stack_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

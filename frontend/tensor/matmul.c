@@ -176,7 +176,13 @@ static Value add_scaled(TensorState *ts, Value input, Value product, Value beta,
         scaled = tensor_binary(ts, OP_mul, product, alpha, NULL);
         decref(product);
     }
-    if (!is_null(beta)) {
+    if (is_number(ts, beta) && !is_tensor(ts, beta) && vm_truth(ts->vm, beta) == 0) {
+        /* what it holds, NaN included, doesn't count */
+        Value old = base;
+        base = is_tensor(ts, old) ? tensor_wrap(ts, lazy_zeros(ts, as_tensor(old)->type), NULL)
+                                  : from_int(0);
+        decref(old);
+    } else if (!is_null(beta)) {
         Value old = base;
         base = tensor_binary(ts, OP_mul, old, beta, NULL);
         decref(old);

@@ -486,8 +486,8 @@ static Value softmax_like(Vm *vm, const char *name, Op op, const char *fn_name, 
         LazyNode *flat = lazy_reshape(ts, in, 1, (int64_t[]){1});
         return tensor_wrap(ts, lazy_reshape(ts, lazy_axis(ts, op, flat, 0), 0, NULL), fn_name);
     }
-    LazyNode *node = lazy_axis(ts, op, in, dim);
-    return tensor_wrap(ts, node, fn_name);
+    bool some = type_numel(&x->type) > 0;
+    return tensor_wrap(ts, some ? lazy_axis(ts, op, in, dim) : in, fn_name);
 }
 static Value softmax_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return softmax_like(vm, "softmax", OP_softmax, "SoftmaxBackward0", args, nargs, kwnames);
@@ -508,6 +508,13 @@ static Value logsumexp_call(Vm *vm, const Value *args, int nargs, const Tuple *k
     LazyNode *x = tensor_read(ts, r.x);
     if (x && !dtype_is_float(x->type.dtype)) x = lazy_cast(ts, x, ts->default_dtype);
     if (!x) return NULL_VALUE;
+    if (reduced_count(&r) == 0) {
+        Type type = x->type;
+        LazyNode *none = reduce(ts, &r, OP_reduce_sum, x);
+        if (none) type = none->type;
+        if (none) lazy_unref(ts, none);
+        return tensor_wrap(ts, lazy_full(ts, type, from_float(-INFINITY)), NULL);
+    }
     LazyNode *top = lazy_reduce(ts, OP_reduce_max, lazy_ref(x), r.axes, r.count);
     if (!top) return NULL_VALUE;
     LazyNode *plain = lazy_link(ts, LAZY_BARRIER, top->type, &top, 1); /* it only shifts */

@@ -198,18 +198,34 @@ static Value flatten_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     return tensor_reshape(ts, x, count, dims, "ViewBackward0");
 }
 
+static void unflatten_mismatch(TensorState *ts, const int64_t *sizes, int count, int dim,
+                               int64_t size) {
+    Buf text = {0};
+    shape_text(&text, sizes, count);
+    vm_raise(ts->vm, EXC_RuntimeError,
+             "unflatten: Provided sizes %s don't multiply up to the size of dim %d (%lld) in the "
+             "input tensor",
+             buf_text(&text), dim, (long long)size);
+    buf_free(&text);
+}
+
 static Value unflatten_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[3];
     Tensor *x;
     int dim, count;
-    int64_t sizes[MAX_RANK], dims[2 * MAX_RANK];
+    int64_t sizes[MAX_RANK] = {0}, dims[2 * MAX_RANK];
     if (!vm_args(vm, "unflatten", "input dim|axis sizes", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "unflatten", &x) || !arg_dim(ts, v[1], x->type.rank, &dim) ||
         !arg_ints(ts, v[2], "sizes", sizes, MAX_RANK, &count))
         return NULL_VALUE;
     Type one = type_make(x->type.dtype, 1, &x->type.dim[dim]);
-    if (!resolve_shape(ts, &one, count, sizes)) return NULL_VALUE;
+    int64_t given[MAX_RANK];
+    memcpy(given, sizes, sizeof given);
+    if (!resolve_shape(ts, &one, count, sizes)) {
+        if (vm_catch(vm, EXC_RuntimeError)) unflatten_mismatch(ts, given, count, dim, one.dim[0]);
+        return NULL_VALUE;
+    }
     int rank = 0;
     for (int i = 0; i < x->type.rank; i++) {
         if (i != dim) dims[rank++] = x->type.dim[i];
