@@ -47,7 +47,7 @@ static bool is_open(const KBuilder *b, const KBlock *block) {
     return !block || at == block;
 }
 
-static void table_insert(KBuilder *b, KVal *value) {
+static void table_insert(KBuilder *b, KVal *value, uint64_t hash) {
     KTable *table = b->shared;
     if (!table) table = b->shared = ARENA_NEW(b->arena, KTable);
     if (table->count * 2 >= table->capacity) {
@@ -56,19 +56,20 @@ static void table_insert(KBuilder *b, KVal *value) {
         table->slots = ARENA_ARRAY(b->arena, KVal *, table->capacity);
         table->count = 0;
         for (size_t i = 0; i < old.capacity; i++)
-            if (old.slots[i] && is_open(b, old.slots[i]->block)) table_insert(b, old.slots[i]);
+            if (old.slots[i] && is_open(b, old.slots[i]->block))
+                table_insert(b, old.slots[i], hash_value(old.slots[i]));
     }
-    size_t at = hash_value(value) & (table->capacity - 1);
+    size_t at = hash & (table->capacity - 1);
     while (table->slots[at])
         at = (at + 1) & (table->capacity - 1);
     table->slots[at] = value;
     table->count++;
 }
 
-static KVal *table_find(const KBuilder *b, const KVal *what) {
+static KVal *table_find(const KBuilder *b, const KVal *what, uint64_t hash) {
     const KTable *table = b->shared;
     if (!table) return NULL;
-    for (size_t at = hash_value(what) & (table->capacity - 1); table->slots[at];
+    for (size_t at = hash & (table->capacity - 1); table->slots[at];
          at = (at + 1) & (table->capacity - 1))
         if (same_value(table->slots[at], what) && is_open(b, table->slots[at]->block))
             return table->slots[at];
@@ -81,7 +82,7 @@ static bool may_move(const KVal *what) {
     for (int i = 0; i < 3; i++)
         if (operands[i] && operands[i]->op == KOP_VAR) return false;
     bool divides = (what->op == KOP_DIV || what->op == KOP_REM) && !kkind_is_float(what->kind);
-    return !divides || what->b->op == KOP_CONST;
+    return !divides || (what->b && what->b->op == KOP_CONST);
 }
 
 static KBlock *deepest(KBlock *best, const KVal *value) {
@@ -91,8 +92,9 @@ static KBlock *deepest(KBlock *best, const KVal *value) {
 
 KVal *kernel_pure(KBuilder *b, const KVal *what) {
     bool movable = may_move(what);
+    uint64_t hash = movable ? hash_value(what) : 0;
     if (movable) {
-        KVal *found = table_find(b, what);
+        KVal *found = table_find(b, what, hash);
         if (found) return found;
     }
     KVal *value;
@@ -117,7 +119,7 @@ KVal *kernel_pure(KBuilder *b, const KVal *what) {
                 arena_copy(b->arena, what->shuffle, (size_t)what->lanes, sizeof *what->shuffle);
         kernel_infer_range(value);
     }
-    if (movable) table_insert(b, value);
+    if (movable) table_insert(b, value, hash);
     return value;
 }
 

@@ -52,65 +52,71 @@ static int64_t at_most(int64_t x, int64_t limit) {
     return x < limit ? x : limit;
 }
 
-/* The distinct loads of an operand in a tile: the product of the tile's sizes that move it. */
-static int64_t distinct_loads(const Contraction *c, const Schedule *s, int operand,
-                              const int64_t *size) {
-    int64_t loads = 1;
-    for (int d = 0; d < c->out_count; d++) {
-        if (c->dims[d].axis[operand] < 0) continue;
-        loads *= d == s->lane ? (size[d] + s->lanes - 1) / s->lanes : size[d];
-    }
-    return loads;
+/* What a tile holds: accumulators, and the distinct loads of each operand (the product of the sizes
+ * that move it). */
+typedef struct TileCounts {
+    int64_t products, loads[2];
+} TileCounts;
+
+static TileCounts tile_extend(const Contraction *c, const Schedule *s, TileCounts tile, int dim,
+                              int64_t size) {
+    int64_t count = dim == s->lane ? (size + s->lanes - 1) / s->lanes : size;
+    tile.products *= count;
+    for (int operand = 0; operand < 2; operand++)
+        if (c->dims[dim].axis[operand] >= 0) tile.loads[operand] *= count;
+    return tile;
 }
 
-static int64_t accumulators(const Contraction *c, const Schedule *s, const int64_t *size) {
-    int64_t count = 1;
-    for (int d = 0; d < c->out_count; d++)
-        count *= d == s->lane ? (size[d] + s->lanes - 1) / s->lanes : size[d];
-    return count;
-}
+static const TileCounts one_element = {1, {1, 1}};
 
 static double vector_load_cost(const Schedule *s) {
     if (s->lanes == 1) return COST_BROADCAST;
     return s->pack ? COST_LOAD : COST_UNALIGNED;
 }
 
-/* One tile of the sizes given: all its steps, and what surrounds them. */
-static double tile_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s,
-                        const int64_t *size) {
+static double steps_of_tile(const Contraction *c, const Schedule *s) {
     double steps = 1;
     for (int d = c->out_count; d < c->out_count + c->sum_count; d++) {
         int64_t extent = c->dims[d].extent;
         steps *= (double)(d == s->lane ? (extent + s->lanes - 1) / s->lanes : extent);
     }
-    double products = (double)accumulators(c, s, size);
-    bool summed = schedule_sums_lanes(c, s);
-    int other = 1 - s->vector_operand;
+    return steps;
+}
+
+/* What the cost of a tile depends on besides its size. */
+typedef struct NestCost {
+    const Contraction *c;
+    const ScheduleRequest *request;
+    const Schedule *s;
+    double steps;
+} NestCost;
+
+/* One tile: all its steps, and what surrounds them. */
+static double tile_cost(const NestCost *nest, TileCounts tile) {
+    const Schedule *s = nest->s;
+    double products = (double)tile.products;
+    bool summed = schedule_sums_lanes(nest->c, s);
     double loads =
-        (double)distinct_loads(c, s, s->vector_operand, size) * vector_load_cost(s) +
-        (double)distinct_loads(c, s, other, size) * (summed ? vector_load_cost(s) : COST_BROADCAST);
-    if (!request->target->fma) products *= 2;
+        (double)tile.loads[s->vector_operand] * vector_load_cost(s) +
+        (double)tile.loads[1 - s->vector_operand] * (summed ? vector_load_cost(s) : COST_BROADCAST);
+    if (!nest->request->target->fma) products *= 2;
     double step = products > loads ? products : loads;
     if (step < COST_LATENCY) step = COST_LATENCY;
     step += 0.1 * loads + COST_STEP / s->unroll;
     double fold = summed && s->lanes > 1 ? COST_FOLD * products : 0;
-    return steps * step + fold + COST_TILE + 2 * products;
+    return nest->steps * step + fold + COST_TILE + 2 * products;
 }
 
 /* The sum over all tiles; each dim has whole tiles and perhaps a smaller last one. */
-static double nest_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s,
-                        int dim, int64_t *size) {
-    if (dim == c->out_count) return tile_cost(c, request, s, size);
-    int64_t extent = c->dims[dim].extent, tile = s->tile[dim];
+static double nest_cost(const NestCost *nest, int dim, TileCounts tile) {
+    const Contraction *c = nest->c;
+    if (dim == c->out_count) return tile_cost(nest, tile);
+    int64_t extent = c->dims[dim].extent, size = nest->s->tile[dim];
+    int64_t whole = extent / size, rest = extent - whole * size;
     double cost = 0;
-    if (extent >= tile) {
-        size[dim] = tile;
-        cost += (double)(extent / tile) * nest_cost(c, request, s, dim + 1, size);
-    }
-    if (extent % tile != 0) {
-        size[dim] = extent % tile;
-        cost += nest_cost(c, request, s, dim + 1, size);
-    }
+    if (whole > 0)
+        cost += (double)whole * nest_cost(nest, dim + 1, tile_extend(c, nest->s, tile, dim, size));
+    if (rest > 0) cost += nest_cost(nest, dim + 1, tile_extend(c, nest->s, tile, dim, rest));
     return cost;
 }
 
@@ -140,8 +146,8 @@ static int tile_shapes(const Contraction *c, const Schedule *s) {
 }
 
 double schedule_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
-    int64_t size[CONTRACT_MAX_DIMS];
-    double cost = nest_cost(c, request, s, 0, size) + store_cost(c, request, s);
+    NestCost nest = {c, request, s, steps_of_tile(c, s)};
+    double cost = nest_cost(&nest, 0, one_element) + store_cost(c, request, s);
     cost *= 1 + COST_SHAPE * (tile_shapes(c, s) - 1);
     if (s->pack && !request->prepared[s->vector_operand]) {
         double rounding = (double)round_up(c->dims[s->lane].extent, s->vectors * s->lanes) /
@@ -226,15 +232,13 @@ typedef struct Search {
 
 static void consider(Search *search, Schedule *s) {
     const Contraction *c = search->c;
-    int64_t size[CONTRACT_MAX_DIMS];
+    TileCounts tile = one_element;
     for (int d = 0; d < c->out_count; d++)
-        size[d] = s->tile[d];
-    int64_t held = distinct_loads(c, s, s->vector_operand, size);
-    int64_t other = distinct_loads(c, s, 1 - s->vector_operand, size);
+        tile = tile_extend(c, s, tile, d, s->tile[d]);
+    int64_t held = at_most(tile.loads[0], tile.loads[1]);
     int64_t registers = search->request->target->registers;
-    int64_t count = accumulators(c, s, size);
-    if (count > SCHEDULE_MAX_ACCUMULATORS) return;
-    if (count > 1 && count + (held < other ? held : other) + 1 > registers) return;
+    if (tile.products > SCHEDULE_MAX_ACCUMULATORS) return;
+    if (tile.products > 1 && tile.products + held + 1 > registers) return;
     choose_unroll(c, s);
     if (search->out) {
         choose_chunks(c, search->request, s);
