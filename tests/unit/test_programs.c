@@ -16,6 +16,8 @@
 static const char *const patterns[] = {"samples/*.nn", "bench/networks/*.nn",
                                        "tests/emitted/interface/*.nn", "tests/emitted/losses/*.nn"};
 
+enum { MAX_INPUTS = 16 };
+
 typedef struct Compiled {
     Arena arena;
     Sources sources;
@@ -24,12 +26,39 @@ typedef struct Compiled {
     Program *program;
 } Compiled;
 
-/* What "# nnc: --module NAME" in the first line names. */
-static const char *module_of(const Source *source, Arena *arena) {
-    static const char head[] = "# nnc: --module ";
-    if (strncmp(source->text, head, sizeof head - 1) != 0) return NULL;
-    const char *name = source->text + sizeof head - 1;
-    return arena_printf(arena, "%.*s", (int)strcspn(name, " \n"), name);
+/* Programs that need options: others say theirs in their first line, "# nnc: --no-train". */
+static const struct {
+    const char *path, *options;
+} special[] = {{"samples/wgan_gp.nn", "--no-train --module generator"}};
+
+static char *options_of(const Source *source, Arena *arena) {
+    static const char head[] = "# nnc: ";
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        if (strcmp(special[i].path, source->path) == 0)
+            return arena_printf(arena, "%s", special[i].options);
+    if (strncmp(source->text, head, sizeof head - 1) != 0) return arena_printf(arena, "%s", "");
+    const char *line = source->text + sizeof head - 1;
+    return arena_printf(arena, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+static void read_options(const Source *source, FrontendOptions *options, const char **inputs,
+                         Arena *arena) {
+    char *rest = NULL;
+    const char *option = strtok_r(options_of(source, arena), " ", &rest);
+    for (; option; option = strtok_r(NULL, " ", &rest)) {
+        options->no_train = options->no_train || strcmp(option, "--no-train") == 0;
+        if (strcmp(option, "--no-train") == 0) continue;
+        const char *value = strtok_r(NULL, " ", &rest);
+        bool input = strcmp(option, "--input") == 0;
+        cr_assert(value && (input || strcmp(option, "--module") == 0), "%s: %s", source->path,
+                  option);
+        cr_assert(options->input_type_count < MAX_INPUTS);
+        if (input)
+            inputs[options->input_type_count++] = value;
+        else
+            options->module = value;
+    }
+    options->input_types = inputs;
 }
 
 static void compile(Compiled *compiled, const char *path) {
@@ -42,10 +71,11 @@ static void compile(Compiled *compiled, const char *path) {
     FrontendOptions options = {
         .file = compiled->file,
         .name = "net",
-        .module = module_of(sources_get(sources, compiled->file), &compiled->arena),
         .step_limit = -1,
         .out = stdout,
     };
+    const char *inputs[MAX_INPUTS];
+    read_options(sources_get(sources, compiled->file), &options, inputs, &compiled->arena);
     compiled->program = frontend_compile(&options, sources, &compiled->arena);
     cr_assert(compiled->program, "%s: %s", path, buf_text(&compiled->log));
 }
