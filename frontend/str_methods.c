@@ -18,29 +18,24 @@ static const Str *text_arg(Vm *vm, Value v, const char *method) {
 
 /* ---- case ---- */
 
+enum { SHARP_S = 0xdf }; /* SS in upper case */
+
 static uint32_t upper(uint32_t c) {
-    if (c < 128) return (uint32_t)toupper((int)c);
-    if ((c >= 0xe0 && c <= 0xfe && c != 0xf7)) return c - 32;
-    if (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) return c - 32;
-    if (c >= 0x430 && c <= 0x44f) return c - 32;
-    return c;
+    return c < 128 ? (uint32_t)toupper((int)c) : unicode_upper(c);
 }
 
 static uint32_t lower(uint32_t c) {
-    if (c < 128) return (uint32_t)tolower((int)c);
-    if (c >= 0xc0 && c <= 0xde && c != 0xd7) return c + 32;
-    if (c >= 0x391 && c <= 0x3a9 && c != 0x3a2) return c + 32;
-    if (c >= 0x410 && c <= 0x42f) return c + 32;
-    return c;
+    return c < 128 ? (uint32_t)tolower((int)c) : unicode_lower(c);
 }
 
 static bool is_alpha(uint32_t c) {
     if (c < 128) return isalpha((int)c) != 0;
     return c == 0xaa || c == 0xb5 || c == 0xba ||
-           (c >= 0xc0 && c != 0xd7 && c != 0xf7 && c < 0x2000) || (c >= 0x3040 && c < 0xd7a4);
+           (c >= 0xc0 && c != 0xd7 && c != 0xf7 && c < 0x2000 && unicode_digit(c) < 0) ||
+           (c >= 0x3040 && c < 0xd7a4) || (c >= 0x2000 && (upper(c) != c || lower(c) != c));
 }
 static bool is_digit(uint32_t c) {
-    return c >= '0' && c <= '9';
+    return (c >= '0' && c <= '9') || (c >= 128 && unicode_digit(c) >= 0);
 }
 static bool is_space(uint32_t c) {
     return c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x1f) || c == 0x85 || c == 0xa0 ||
@@ -50,7 +45,7 @@ static bool is_upper(uint32_t c) {
     return lower(c) != c;
 }
 static bool is_lower(uint32_t c) {
-    return upper(c) != c || c == 0xdf;
+    return upper(c) != c || c == SHARP_S;
 }
 
 typedef enum CaseRule { RULE_UPPER, RULE_LOWER, RULE_SWAP, RULE_TITLE, RULE_CAPITALIZE } CaseRule;
@@ -78,6 +73,11 @@ static Value recase(Vm *vm, const Str *s, CaseRule rule) {
         case RULE_CAPITALIZE:
             made = in_word ? lower(c) : upper(c);
             break;
+        }
+        bool raised = rule == RULE_UPPER || rule == RULE_SWAP || !in_word;
+        if (c == SHARP_S && rule != RULE_LOWER && raised) {
+            buf_putc(&buf, 'S');
+            made = rule == RULE_UPPER || rule == RULE_SWAP ? 'S' : 's';
         }
         in_word = rule == RULE_CAPITALIZE || is_alpha(c);
         utf8_put(&buf, made);

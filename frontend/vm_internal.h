@@ -81,6 +81,10 @@ void str_repr_to(const Str *s, Buf *out);
 size_t utf8_decode(const char *text, size_t size, uint32_t *out);
 void utf8_put(Buf *buf, uint32_t code_point);
 size_t str_offset(const Str *s, size_t index);
+/* unicode.c */
+uint32_t unicode_upper(uint32_t c);
+uint32_t unicode_lower(uint32_t c);
+int unicode_digit(uint32_t c); /* of a decimal digit beyond ASCII its value, else -1 */
 Value str_char(Vm *vm, uint32_t code_point);
 Value sort_list(Vm *vm, List *list, Value key, bool reverse);
 bool list_extend(Vm *vm, List *list, Value iterable);

@@ -133,6 +133,21 @@ BINARY(copysign)
 BINARY(nextafter)
 BINARY(remainder)
 
+/* The distance from |x| to the next double. */
+static double ulp(double x) {
+    x = fabs(x);
+    if (!isfinite(x)) return x;
+    double next = nextafter(x, INFINITY);
+    return isinf(next) ? x - nextafter(x, 0) : next - x;
+}
+
+MODULE_FUNCTION(math_ulp) {
+    double x;
+    if (!vm_args_simple(vm, "ulp", nargs, kwnames, 1, 1) || !vm_to_double(vm, args[0], &x))
+        return NULL_VALUE;
+    return from_float(ulp(x));
+}
+
 MODULE_FUNCTION(math_ldexp) {
     double x;
     int64_t e;
@@ -412,61 +427,34 @@ MODULE_FUNCTION(math_dist) {
 }
 
 static const Method functions[] = {
-    {"sqrt", math_sqrt, 0},
-    {"exp", math_exp, 0},
-    {"exp2", math_exp2, 0},
-    {"expm1", math_expm1, 0},
-    {"log", math_log, 0},
-    {"log1p", math_log1p, 0},
-    {"log2", math_log2, 0},
-    {"log10", math_log10, 0},
-    {"sin", math_sin, 0},
-    {"cos", math_cos, 0},
-    {"tan", math_tan, 0},
-    {"asin", math_asin, 0},
-    {"acos", math_acos, 0},
-    {"atan", math_atan, 0},
-    {"atan2", math_atan2, 0},
-    {"sinh", math_sinh, 0},
-    {"cosh", math_cosh, 0},
-    {"tanh", math_tanh, 0},
-    {"asinh", math_asinh, 0},
-    {"acosh", math_acosh, 0},
-    {"atanh", math_atanh, 0},
-    {"erf", math_erf, 0},
-    {"erfc", math_erfc, 0},
-    {"gamma", math_gamma, 0},
-    {"lgamma", math_lgamma, 0},
-    {"fabs", math_fabs, 0},
-    {"cbrt", math_cbrt, 0},
-    {"pow", math_pow, 0},
-    {"fmod", math_fmod, 0},
-    {"remainder", math_remainder, 0},
-    {"copysign", math_copysign, 0},
-    {"nextafter", math_nextafter, 0},
-    {"ldexp", math_ldexp, 0},
-    {"frexp", math_frexp, 0},
-    {"modf", math_modf, 0},
-    {"floor", math_floor, 0},
-    {"ceil", math_ceil, 0},
-    {"trunc", math_trunc, 0},
-    {"isnan", math_isnan, 0},
-    {"isinf", math_isinf, 0},
-    {"isfinite", math_isfinite, 0},
-    {"isclose", math_isclose, 0},
-    {"degrees", math_degrees, 0},
-    {"radians", math_radians, 0},
-    {"gcd", math_gcd, 0},
-    {"lcm", math_lcm, 0},
-    {"factorial", math_factorial, 0},
-    {"comb", math_comb, 0},
-    {"perm", math_perm, 0},
-    {"isqrt", math_isqrt, 0},
-    {"fsum", math_fsum, 0},
-    {"hypot", math_hypot, 0},
-    {"prod", math_prod, 0},
-    {"dist", math_dist, 0},
-    {NULL, NULL, 0},
+    {"sqrt", math_sqrt, 0},         {"exp", math_exp, 0},
+    {"exp2", math_exp2, 0},         {"expm1", math_expm1, 0},
+    {"log", math_log, 0},           {"log1p", math_log1p, 0},
+    {"log2", math_log2, 0},         {"log10", math_log10, 0},
+    {"sin", math_sin, 0},           {"cos", math_cos, 0},
+    {"tan", math_tan, 0},           {"asin", math_asin, 0},
+    {"acos", math_acos, 0},         {"atan", math_atan, 0},
+    {"atan2", math_atan2, 0},       {"sinh", math_sinh, 0},
+    {"cosh", math_cosh, 0},         {"tanh", math_tanh, 0},
+    {"asinh", math_asinh, 0},       {"acosh", math_acosh, 0},
+    {"atanh", math_atanh, 0},       {"erf", math_erf, 0},
+    {"erfc", math_erfc, 0},         {"gamma", math_gamma, 0},
+    {"lgamma", math_lgamma, 0},     {"fabs", math_fabs, 0},
+    {"cbrt", math_cbrt, 0},         {"pow", math_pow, 0},
+    {"fmod", math_fmod, 0},         {"remainder", math_remainder, 0},
+    {"copysign", math_copysign, 0}, {"nextafter", math_nextafter, 0},
+    {"ulp", math_ulp, 0},           {"ldexp", math_ldexp, 0},
+    {"frexp", math_frexp, 0},       {"modf", math_modf, 0},
+    {"floor", math_floor, 0},       {"ceil", math_ceil, 0},
+    {"trunc", math_trunc, 0},       {"isnan", math_isnan, 0},
+    {"isinf", math_isinf, 0},       {"isfinite", math_isfinite, 0},
+    {"isclose", math_isclose, 0},   {"degrees", math_degrees, 0},
+    {"radians", math_radians, 0},   {"gcd", math_gcd, 0},
+    {"lcm", math_lcm, 0},           {"factorial", math_factorial, 0},
+    {"comb", math_comb, 0},         {"perm", math_perm, 0},
+    {"isqrt", math_isqrt, 0},       {"fsum", math_fsum, 0},
+    {"hypot", math_hypot, 0},       {"prod", math_prod, 0},
+    {"dist", math_dist, 0},         {NULL, NULL, 0},
 };
 
 bool module_math(Vm *vm, ModuleObj *module) {
