@@ -1,18 +1,8 @@
 #!/bin/sh
 # --batch: a network compiled for several batches gives the bits of those compiled for one each, and its
 # header is C++ too. Usage: run.sh NNC
-set -u
-nnc=$(realpath "${1:?usage: run.sh NNC}")
-cd "$(dirname "$0")" || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-strict="-Wall -Wextra -Wpedantic -Werror"
+. "$(dirname "$0")/../start.sh"
 sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=all"
-failed=0
-fail() {
-    echo "$1" >&2
-    failed=1
-}
 
 # compare WHAT BATCH OPTION...: the options are gcc's; both files are there.
 compare() {

@@ -1,16 +1,7 @@
 #!/bin/sh
 # The networks of bench/networks, run and compiled to C in several ways, against what PyTorch printed
 # (NAME.out). Usage: run.sh NNC
-set -u
-nnc=$1
-cd "$(dirname "$0")" || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failed=0
-fail() {
-    echo "$1" >&2
-    failed=1
-}
+. "$(dirname "$0")/../start.sh"
 
 # same NAME WHAT: $work/out holds the numbers of NAME.out.
 same() {
@@ -30,7 +21,7 @@ for expected in *.out; do
         # shellcheck disable=SC2086
         "$nnc" "../../../bench/networks/$name.nn" $options --no-train -o "$work/$name.c" ||
             { fail "$name: nnc $options failed"; continue; }
-        gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -O1 -I"$work" "-DHEADER=\"$name.h\"" \
+        gcc -std=c11 $strict -O1 -I"$work" "-DHEADER=\"$name.h\"" \
             "-DNET(x)=${name}_##x" "-DTYPE(x)=$type##x" "$work/$name.c" check.c -o "$work/$name" -lm ||
             { fail "$name: gcc failed"; continue; }
         "$work/$name" >"$work/out" || fail "$name ($options) stopped"

@@ -1,12 +1,7 @@
 #!/bin/sh
 # Which data a compiled network is given: run.sh NNC [--bless]. The structs of NAME.nn's header but for
 # parameters, gradients and states are NAME.txt; further options are in the program's first line.
-set -u
-nnc=$(realpath "${1:?usage: run.sh NNC [--bless]}")
-cd "$(dirname "$0")" || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failed=0
+. "$(dirname "$0")/../start.sh"
 for script in *.nn; do
     name=${script%.nn}
     # shellcheck disable=SC2046

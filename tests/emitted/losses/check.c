@@ -1,6 +1,6 @@
-/* Trains an emitted network for three steps on what its script trains it on, and prints what the
+/* Trains an emitted network for some steps on what its script trains it on, and prints what the
  * script prints: the losses, and the sum of the results afterwards. run.sh compiles it once for
- * each network, with HEADER, NET(x) and TYPE(x) defined. */
+ * each network, with HEADER, NET(x), TYPE(x), RATE and STEPS defined. */
 #include HEADER
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ static TYPE(Out) out;
 #define INTS(x, classes) ints((int64_t *)(void *)&(x), sizeof(x) / sizeof(int64_t), classes)
 #define BITS(x) bits((float *)(void *)&(x), sizeof(x) / sizeof(float))
 
-#if defined(MLP_H) || defined(CONVS_H) || defined(TWO_H)
+#if defined(MLP_H) || defined(CONVS_H) || defined(TWO_H) || defined(NET_H)
 /* What the scripts' data() gives. */
 static void floats(float *to, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -41,7 +41,7 @@ static void fill(void) {
 #if defined(ATTN_H)
     INTS(in.idx, 50);
     INTS(target, 50);
-#elif defined(MLP_H)
+#elif defined(MLP_H) || defined(NET_H)
     FLOATS(in.x);
     FLOATS(target);
 #elif defined(CONVS_H)
@@ -60,7 +60,7 @@ static void fill(void) {
 int main(void) {
     fill();
     NET(train_init)(&train, 5);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < STEPS; i++) {
         float loss;
         if (NET(train_step)(&context, &train, &in, &target, RATE, &loss) != 0) return 1;
         printf("%.6f\n", (double)loss);

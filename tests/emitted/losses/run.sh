@@ -1,17 +1,7 @@
 #!/bin/sh
 # Compiles each script here to C, builds it with gcc and clang without a warning, its header as
 # C++17 too, and compares the losses with those that PyTorch gave (NAME.out). Usage: run.sh NNC
-set -u
-nnc=$1
-cd "$(dirname "$0")" || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-strict="-Wall -Wextra -Wpedantic -Werror"
-failed=0
-fail() {
-    echo "$1" >&2
-    failed=1
-}
+. "$(dirname "$0")/../start.sh"
 
 for script in *.nn; do
     name=${script%.nn}
@@ -21,7 +11,7 @@ for script in *.nn; do
     for compiler in gcc clang; do
         command -v $compiler >/dev/null || continue
         $compiler -std=c11 $strict -O1 -I"$work" "-DHEADER=\"$name.h\"" "-DNET(x)=${name}_##x" \
-            "-DTYPE(x)=$type##x" "-DRATE=$rate" "$work/$name.c" check.c -o "$work/$name" -lm ||
+            "-DTYPE(x)=$type##x" "-DRATE=$rate" -DSTEPS=3 "$work/$name.c" check.c -o "$work/$name" -lm ||
             { fail "$name: $compiler failed"; continue; }
         "$work/$name" >"$work/out" || fail "$name: stopped"
         paste "$name.out" "$work/out" | awk -v name="$name ($compiler)" '

@@ -2,19 +2,14 @@
 # Compiles the train step of net.nn with each optimizer of `cases` (rate|expression) to C, and
 # compares six losses and the results afterwards with PyTorch's (cases.out, a line for each case).
 # Usage: run.sh NNC
-set -u
-nnc=$1
-cd "$(dirname "$0")" || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failed=0
+. "$(dirname "$0")/../start.sh"
 line=0
 while IFS='|' read -r rate optimizer; do
     line=$((line + 1))
     sed "s/OPTIMIZER/$optimizer/" net.nn >"$work/net.nn"
     "$nnc" "$work/net.nn" -o "$work/net.c" &&
-        gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -O0 -I"$work" "-DRATE=$rate" "$work/net.c" \
-            check.c -o "$work/net" -lm && "$work/net" >"$work/got" ||
+        gcc -std=c11 $strict -O0 -I"$work" "-DHEADER=\"net.h\"" "-DNET(x)=net_##x" "-DTYPE(x)=Net##x" \
+            "-DRATE=$rate" -DSTEPS=6 "$work/net.c" ../losses/check.c -o "$work/net" -lm && "$work/net" >"$work/got" ||
         { echo "$optimizer: failed" >&2; failed=1; continue; }
     sed -n "${line}p" cases.out | tr ' ' '\n' | paste - "$work/got" | awk '
         { d = $1 - $2; if (d < 0) d = -d; m = $1 < 0 ? -$1 : $1; if (m < 1) m = 1 }
