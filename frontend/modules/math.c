@@ -13,9 +13,9 @@ static Value domain_error(Vm *vm) {
     return vm_raise(vm, EXC_ValueError, "math domain error");
 }
 
-/* A result that must be finite for finite arguments. */
-static Value checked(Vm *vm, double result, bool finite_arguments) {
-    if (isnan(result) && finite_arguments) return domain_error(vm);
+/* A result that must be finite for finite arguments, and a number for numbers. */
+static Value checked(Vm *vm, double result, bool finite_arguments, bool nan_argument) {
+    if (isnan(result) && !nan_argument) return domain_error(vm);
     if (isinf(result) && finite_arguments)
         return vm_raise(vm, EXC_OverflowError, "math range error");
     return from_float(result);
@@ -26,7 +26,7 @@ static Value unary(Vm *vm, const char *name, double (*f)(double), const Value *a
     double x;
     if (!vm_args_simple(vm, name, nargs, kwnames, 1, 1) || !vm_to_double(vm, args[0], &x))
         return NULL_VALUE;
-    return checked(vm, f(x), isfinite(x));
+    return checked(vm, f(x), isfinite(x), isnan(x));
 }
 #define UNARY(name)                                                                                \
     MODULE_FUNCTION(math_##name) {                                                                 \
@@ -36,7 +36,6 @@ UNARY(sqrt)
 UNARY(exp)
 UNARY(exp2)
 UNARY(expm1)
-UNARY(log1p)
 UNARY(sin)
 UNARY(cos)
 UNARY(tan)
@@ -48,7 +47,6 @@ UNARY(cosh)
 UNARY(tanh)
 UNARY(asinh)
 UNARY(acosh)
-UNARY(atanh)
 UNARY(erf)
 UNARY(erfc)
 UNARY(fabs)
@@ -61,14 +59,17 @@ static Value pole(Vm *vm, const char *name, double (*f)(double), const Value *ar
     if (!vm_args_simple(vm, name, nargs, kwnames, 1, 1) || !vm_to_double(vm, args[0], &x))
         return NULL_VALUE;
     double result = f(x);
-    if (isfinite(x) && (isnan(result) || (isinf(result) && x <= 0))) return domain_error(vm);
-    return checked(vm, result, isfinite(x));
+    if (isfinite(x) && (isnan(result) || (isinf(result) && (x <= 0 || f == atanh))))
+        return domain_error(vm);
+    return checked(vm, result, isfinite(x), isnan(x));
 }
 #define POLE(name)                                                                                 \
     MODULE_FUNCTION(math_##name) {                                                                 \
         return pole(vm, #name, name, args, nargs, kwnames);                                        \
     }
 POLE(lgamma)
+POLE(log1p)
+POLE(atanh)
 MODULE_FUNCTION(math_gamma) {
     return pole(vm, "gamma", tgamma, args, nargs, kwnames);
 }
@@ -120,7 +121,8 @@ static Value binary(Vm *vm, const char *name, double (*f)(double, double), const
     if (!vm_args_simple(vm, name, nargs, kwnames, 2, 2) || !vm_to_double(vm, args[0], &x) ||
         !vm_to_double(vm, args[1], &y))
         return NULL_VALUE;
-    return checked(vm, f(x, y), isfinite(x) && isfinite(y));
+    if (f == pow && x == 0 && isfinite(y) && y < 0) return domain_error(vm);
+    return checked(vm, f(x, y), isfinite(x) && isfinite(y), isnan(x) || isnan(y));
 }
 #define BINARY(name)                                                                               \
     MODULE_FUNCTION(math_##name) {                                                                 \
@@ -154,7 +156,11 @@ MODULE_FUNCTION(math_ldexp) {
     if (!vm_args_simple(vm, "ldexp", nargs, kwnames, 2, 2) || !vm_to_double(vm, args[0], &x) ||
         !vm_to_index(vm, args[1], &e))
         return NULL_VALUE;
-    return checked(vm, ldexp(x, e > 5000 ? 5000 : e < -5000 ? -5000 : (int)e), isfinite(x));
+    return checked(vm,
+                   ldexp(x, e > 5000    ? 5000
+                            : e < -5000 ? -5000
+                                        : (int)e),
+                   isfinite(x), isnan(x));
 }
 
 MODULE_FUNCTION(math_frexp) {
