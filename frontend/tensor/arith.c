@@ -271,6 +271,13 @@ static bool operand_allowed(TensorState *ts, const BinarySpec *spec, bool inplac
     return arg_tensor_at(ts, other, name, "other", 2, &unused);
 }
 
+/* The remainders' grad_fns tell tensors from numbers. */
+static const char *fn_of(TensorState *ts, const BinarySpec *spec, Value other) {
+    if (!is_tensor(ts, other)) return spec->fn_name;
+    if (spec->op == OP_rem) return "RemainderBackward1";
+    return spec->op == OP_fmod ? "FmodBackward1" : spec->fn_name;
+}
+
 static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Value *args, int nargs,
                          const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
@@ -281,7 +288,7 @@ static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Val
     Value b = scaled(ts, v[1], v[2]);
     if (is_null(b)) return b;
     Value result = inplace ? binary_inplace(ts, spec, v[0], b)
-                           : tensor_wrap(ts, binary_node(ts, spec, v[0], b), spec->fn_name);
+                           : tensor_wrap(ts, binary_node(ts, spec, v[0], b), fn_of(ts, spec, b));
     decref(b);
     return tensor_out(ts, spec->name, v[3], result);
 }
@@ -548,7 +555,7 @@ static Value tensor_slot_binary(Vm *vm, BinaryOp op, Value a, Value b, bool refl
     const BinarySpec *spec = &SPECS[OPERATORS[op].spec];
     bool by_number = reflected && !is_tensor(ts, a);
     return tensor_wrap(ts, binary_node(ts, spec, a, b),
-                       by_number ? OPERATORS[op].reflected_name : spec->fn_name);
+                       by_number ? OPERATORS[op].reflected_name : fn_of(ts, spec, b));
 }
 
 static Value tensor_slot_inplace(Vm *vm, BinaryOp op, Value a, Value b) {

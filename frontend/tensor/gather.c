@@ -411,7 +411,9 @@ static Value sort_any(Vm *vm, bool only_indexes, const Value *args, int nargs,
     if (!only_indexes) {
         LazyNode *values =
             lazy_cast(ts, sorted_part(ts, node, 0, &x->type, dim, count), x->type.dtype);
-        result = pair_new(ts, PAIR_SORT, tensor_wrap(ts, values, "SortBackward0"), indices);
+        result = pair_new(
+            ts, PAIR_SORT,
+            tensor_wrap(ts, values, is_null(v[3]) ? "SortBackward0" : "SortBackward1"), indices);
     }
     lazy_unref(ts, node);
     return result;

@@ -744,6 +744,7 @@ static Value masked_select_call(Vm *vm, const Value *args, int nargs, const Tupl
     Value a = tensor_view_of(ts, x, view_expand(x, type.rank, type.dim), "ExpandBackward0");
     Value b = tensor_view_of(ts, mask, view_expand(mask, type.rank, type.dim), NULL);
     Value result = tensor_getitem(vm, a, b);
+    if (!is_null(result)) as_tensor(result)->var->fn_name = "MaskedSelectBackward0";
     decref(a);
     decref(b);
     return result;

@@ -333,11 +333,14 @@ static Value variance(Vm *vm, const char *name, bool root, bool both, const Valu
                         both ? name : "std and var");
     LazyNode *node = var_node(ts, &r, correction);
     if (root) node = lazy_unary(ts, OP_sqrt, node);
-    Value spread_value = tensor_wrap(ts, node, root ? "StdBackward0" : "VarBackward0");
+    const char *fn_name = both   ? root ? "StdMeanBackward0" : "VarMeanBackward0"
+                          : root ? "StdBackward0"
+                                 : "VarBackward0";
+    Value spread_value = tensor_wrap(ts, node, fn_name);
     if (!both || is_null(spread_value)) return spread_value;
     LazyNode *mean = mean_node(ts, &r);
     if (r.keep && mean) mean = lazy_reshape(ts, mean, node->type.rank, node->type.dim);
-    return vm_pair(vm, spread_value, tensor_wrap(ts, mean, "MeanBackward1"));
+    return vm_pair(vm, spread_value, tensor_wrap(ts, mean, fn_name));
 }
 static Value var_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return variance(vm, "var", false, false, args, nargs, kwnames);
