@@ -413,7 +413,7 @@ Test(module, standalone_program) {
     static const struct {
         const char *command, *message;
     } wrong[] = {
-        {"./run", "1 inputs, 0 files"},
+        {"./run", "1 input, 0 files are given"},
         {"./run nowhere", "can't be opened"},
         {"./run --index 5 raw", "no item 5"},
         {"./run --count x raw", "--count needs a number"},
