@@ -306,11 +306,12 @@ BINARY_LIST(X)
 /* ---- division with a rounding mode ---- */
 
 static const BinarySpec *div_spec(Vm *vm, Value mode) {
-    static const BinarySpec trunc_spec = {"div", OP_trunc_div, TYPED_PROMOTED, NULL};
+    static const BinarySpec trunc_spec = {"div", OP_trunc_div, TYPED_PROMOTED, "DivBackward2"},
+                            floor_spec = {"div", OP_floor_div, TYPED_PROMOTED, "DivBackward2"};
     if (is_null(mode) || is_none(mode)) return &SPECS[SPEC_true_divide];
     const char *text = vm_to_text(vm, mode, "rounding_mode");
     if (!text) return NULL;
-    if (strcmp(text, "floor") == 0) return &SPECS[SPEC_floor_divide];
+    if (strcmp(text, "floor") == 0) return &floor_spec;
     if (strcmp(text, "trunc") == 0) return &trunc_spec;
     vm_raise(vm, EXC_RuntimeError,
              "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'",
@@ -409,8 +410,34 @@ static Value pow_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwname
 
 /* ---- three operands ---- */
 
-/* input + value * (a op b), and lerp's input + weight * (end - input). */
+/* The dtype of addcmul and addcdiv, in which their `value` counts; false: raised. */
+static bool fused_dtype(TensorState *ts, Op op, Value input, Value a, Value b, DType *dtype) {
+    Promotion p;
+    promote_init(&p);
+    *dtype = ts->default_dtype;
+    if (!promote_add(ts, &p, a) || !promote_add(ts, &p, b)) return true; /* the op complains */
+    if (op == OP_div && !dtype_is_float(promote_result(ts, &p))) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "Integer division with addcdiv is no longer supported, and in a future  release "
+                 "addcdiv will perform a true division of tensor1 and tensor2. The historic "
+                 "addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / "
+                 "tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
+                 "tensor2) for float inputs. The future addcdiv behavior is just the latter "
+                 "implementation: (input + value * tensor1 / tensor2), for all dtypes.");
+        return false;
+    }
+    promote_add(ts, &p, input);
+    *dtype = promote_result(ts, &p);
+    if (*dtype != DT_BOOL) return true;
+    vm_raise(ts->vm, EXC_NotImplementedError, "\"addcmul_cpu_out\" not implemented for 'Bool'");
+    return false;
+}
+
+/* input + value * (a op b). */
 static Value fused_value(TensorState *ts, Value input, Value a, Value b, Value value, Op op) {
+    DType dtype;
+    if (!fused_dtype(ts, op, input, a, b, &dtype)) return NULL_VALUE;
+    if (is_float(value) && !dtype_is_float(dtype)) value = from_int((int64_t)as_float(value));
     Value product = tensor_binary(ts, op, a, b, NULL);
     if (is_null(product)) return product;
     Value part = scaled(ts, product, value);
@@ -498,6 +525,17 @@ static Value addcdiv_call_(Vm *vm, const Value *args, int nargs, const Tuple *kw
     return addc(vm, "addcdiv_", OP_div, true, args, nargs, kwnames);
 }
 
+/* lerp does not promote, but for a weight that is one number. */
+static bool lerp_operand(TensorState *ts, const Tensor *input, Value v, const char *what) {
+    if (!is_tensor(ts, v)) return true;
+    const Type *type = &as_tensor(v)->type;
+    if (type->dtype == input->type.dtype || (type->rank == 0 && strcmp(what, "weight") == 0))
+        return true;
+    vm_raise(ts->vm, EXC_RuntimeError, "expected dtype %s for `%s` but got dtype %s",
+             dtype_c_name(input->type.dtype), what, dtype_c_name(type->dtype));
+    return false;
+}
+
 static Value lerp_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[3];
@@ -505,6 +543,11 @@ static Value lerp_any(Vm *vm, bool inplace, const Value *args, int nargs, const 
     if (!vm_args(vm, "lerp", "input end weight", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "lerp", &x))
         return NULL_VALUE;
+    if (!lerp_operand(ts, x, v[1], "end") || !lerp_operand(ts, x, v[2], "weight"))
+        return NULL_VALUE;
+    if (!dtype_is_float(x->type.dtype))
+        return vm_raise(vm, EXC_NotImplementedError, "\"lerp_kernel_%s\" not implemented for '%s'",
+                        is_tensor(ts, v[2]) ? "tensor" : "scalar", dtype_long_name(x->type.dtype));
     Value result = lerp_value(ts, v[0], v[1], v[2]);
     return inplace ? assign(ts, v[0], result) : result;
 }

@@ -1,4 +1,6 @@
 /* Reads and writes at index tensors: gather, scatter, index_select and kin; sorting. */
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "frontend/tensor/tensor.h"
@@ -164,9 +166,15 @@ static LazyNode *scatter_node(TensorState *ts, Place *p, Op op, LazyNode *source
 
 static Value put(TensorState *ts, Value self, bool inplace, LazyNode *node, const char *fn_name) {
     Tensor *x = as_tensor(self);
+    if (node) node = lazy_cast(ts, node, x->type.dtype);
     if (node && x->type.rank == 0) node = lazy_reshape(ts, node, 0, NULL);
     if (!inplace) return tensor_wrap(ts, node, fn_name);
     return tensor_write(ts, x, node, fn_name) ? incref(self) : NULL_VALUE;
+}
+
+/* The sum of bools is whether there is one: they are counted, put() casts the counts. */
+static LazyNode *counted(TensorState *ts, LazyNode *node) {
+    return node && node->type.dtype == DT_BOOL ? lazy_cast(ts, node, DT_I64) : node;
 }
 
 /* reduce='multiply': where an element is named several times all factors count, so the elements are
@@ -231,7 +239,12 @@ static Value scatter_any(Vm *vm, const char *name, Op op, bool inplace, const Va
     const char *fn_name = op == OP_scatter_add ? "ScatterAddBackward0"
                           : is_tensor(ts, src) ? "ScatterBackward0"
                                                : "ScatterBackward1";
-    return put(ts, v[0], inplace, scatter_node(ts, &p, op, source_node(ts, src, &p)), fn_name);
+    LazyNode *source = source_node(ts, src, &p);
+    if (op == OP_scatter_add && source) {
+        p.node = counted(ts, p.node);
+        source = counted(ts, source);
+    }
+    return put(ts, v[0], inplace, scatter_node(ts, &p, op, source), fn_name);
 }
 static Value scatter_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return scatter_any(vm, "scatter", OP_scatter, false, args, nargs, kwnames);
@@ -294,6 +307,10 @@ static Value index_write(Vm *vm, const char *name, Op op, bool inplace, const ch
     if (!u) {
         place_free(ts, &p);
         return NULL_VALUE;
+    }
+    if (op == OP_index_add) {
+        p.node = counted(ts, p.node);
+        u = counted(ts, u);
     }
     return put(ts, v[0], inplace, lazy_indexed(ts, op, p.node, p.index, u, p.dim), fn_name);
 }
@@ -439,6 +456,7 @@ static Value topk_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         return NULL_VALUE;
     if (k < 0 || k > (x->type.rank ? x->type.dim[dim] : 1))
         return vm_raise(vm, EXC_RuntimeError, "selected index k out of range");
+    if (x->type.rank == 0) k = 1; /* all there is, even of none */
     LazyNode *node = sort_node(ts, x, dim, largest);
     if (!node) return NULL_VALUE;
     LazyNode *values = sorted_part(ts, node, 0, &x->type, dim, k);
@@ -448,7 +466,89 @@ static Value topk_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
                     tensor_wrap(ts, places, NULL));
 }
 
+/* ---- selection ---- */
+
+typedef struct Row {
+    const double *values;
+    int64_t *places; /* a permutation, which is what moves */
+} Row;
+
+/* NaN is above all. */
+static bool is_above(const Row *row, int64_t i, int64_t j) {
+    double a = row->values[row->places[i]], b = row->values[row->places[j]];
+    return (isnan(a) && !isnan(b)) || a > b;
+}
+
+static void swap_places(const Row *row, int64_t i, int64_t j) {
+    int64_t place = row->places[i];
+    row->places[i] = row->places[j];
+    row->places[j] = place;
+}
+
+/* Hoare's selection around the median of the first, middle and last element: which of equal
+ * elements ends up k-th is what PyTorch's kthvalue returns. */
+static int64_t select_place(const Row *row, int64_t count, int64_t k) {
+    int64_t low = 0, high = count - 1;
+    while (high > low + 1) {
+        swap_places(row, low + (high - low) / 2, low + 1);
+        if (is_above(row, low + 1, high)) swap_places(row, low + 1, high);
+        if (is_above(row, low, high)) swap_places(row, low, high);
+        if (is_above(row, low + 1, low)) swap_places(row, low + 1, low);
+        int64_t i = low + 1, j = high;
+        for (;;) {
+            do
+                i++;
+            while (is_above(row, low, i));
+            do
+                j--;
+            while (is_above(row, j, low));
+            if (j < i) break;
+            swap_places(row, i, j);
+        }
+        swap_places(row, low, j);
+        if (j <= k) low = i;
+        if (j >= k) high = j - 1;
+    }
+    if (high == low + 1 && is_above(row, low, high)) swap_places(row, low, high);
+    return row->places[k];
+}
+
+/* kth_places(t, k): where the k-th of each row lies, the last dim being the rows; None: not known
+ * while compiling. */
+static Value kth_places_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[2];
+    Tensor *x;
+    int64_t k;
+    if (!vm_args(vm, "kth_places", "t k", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "kthvalue", &x) || !arg_int(ts, v[1], 1, &k))
+        return NULL_VALUE;
+    if (ts->policy.compiling) return NONE;
+    Buffer *from = tensor_buffer(ts, x, "kthvalue()");
+    if (!from) return NULL_VALUE;
+    Type type = x->type;
+    int64_t count = type.dim[type.rank - 1], rows = count ? type_numel(&type) / count : 0;
+    type.dim[type.rank - 1] = 1;
+    type.dtype = DT_I64;
+    Buffer *to = buffer_new(ts, type_bytes(&type));
+    double *values = xcalloc((size_t)count + 1, sizeof *values);
+    int64_t *places = xcalloc((size_t)count + 1, sizeof *places);
+    size_t size = dtype_size(x->type.dtype);
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t i = 0; i < count; i++) {
+            places[i] = i;
+            values[i] = element_double(x->type.dtype, from->bytes + (size_t)(r * count + i) * size);
+        }
+        ((int64_t *)(void *)to->bytes)[r] = select_place(&(Row){values, places}, count, k - 1);
+    }
+    free(values);
+    free(places);
+    buffer_unref(ts, from);
+    return tensor_from_buffer(ts, type, to);
+}
+
 const TensorFunction GATHER_FUNCTIONS[] = {
+    {"kth_places", kth_places_call, FN_FUNCTION},
     {"gather", gather_call, FN_BOTH},
     {"scatter", scatter_call, FN_BOTH},
     {"scatter_", scatter_call_, FN_METHOD},

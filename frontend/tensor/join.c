@@ -175,7 +175,9 @@ static Value flip_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         args = v;
         nargs = 2;
     }
-    if (nargs < 2) return vm_raise(vm, EXC_TypeError, "flip() needs a tensor and dims");
+    if (nargs < 2)
+        return vm_raise(vm, EXC_TypeError,
+                        "flip() missing 1 required positional arguments: \"dims\"");
     if (!arg_tensor(ts, args[0], "flip", &x) ||
         !arg_sizes(ts, args + 1, nargs - 1, "flip", given, &count))
         return NULL_VALUE;
@@ -189,6 +191,21 @@ static Value flip_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         node = lazy_flip(ts, node, dim);
     }
     return tensor_wrap(ts, node, "FlipBackward0");
+}
+
+/* torch.flip(x, dims): unlike the method's, its dims are a sequence. */
+static Value flip_function(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    Value v[2];
+    if (nargs > 2)
+        return vm_raise(vm, EXC_TypeError, "flip() takes 2 positional arguments but %d were given",
+                        nargs);
+    if (nargs + (kwnames ? (int)kwnames->count : 0) < 2) return flip_call(vm, args, nargs, kwnames);
+    if (!vm_args(vm, "flip", "input dims", args, nargs, kwnames, v)) return NULL_VALUE;
+    const Value *items;
+    size_t count;
+    if (vm_items(v[1], &items, &count)) return flip_call(vm, v, 2, NULL);
+    return vm_raise(vm, EXC_TypeError, "flip(): argument 'dims' %smust be tuple of ints, not %s",
+                    nargs == 2 ? "(position 2) " : "", vm_class_name(vm, v[1]));
 }
 
 /* One dim rotated by `shift`: its two parts change places. */
@@ -271,7 +288,8 @@ const TensorFunction JOIN_FUNCTIONS[] = {
     {"concat", cat_call, FN_FUNCTION},
     {"concatenate", cat_call, FN_FUNCTION},
     {"stack", stack_call, FN_FUNCTION},
-    {"flip", flip_call, FN_BOTH},
+    {"flip", flip_call, FN_METHOD},
+    {"flip", flip_function, FN_FUNCTION},
     {"roll", roll_call, FN_BOTH},
     {"broadcast_tensors", broadcast_tensors_call, FN_FUNCTION},
     {NULL, NULL, 0},

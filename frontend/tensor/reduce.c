@@ -299,12 +299,27 @@ static LazyNode *mean_node(TensorState *ts, const Reduction *r) {
     return divide(ts, sum, (double)reduced_count(r));
 }
 
+/* Endless or NaN, and so is the gradient: an element's distance from the mean by 0, of which a
+ * variance of all elements takes the size. Only that distance is what x is multiplied by. */
+static LazyNode *endless_squares(TensorState *ts, const Reduction *r, LazyNode *away) {
+    LazyNode *slope = lazy_link(ts, LAZY_BARRIER, away->type, &away, 1);
+    lazy_unref(ts, away);
+    if (r->count == r->x->type.rank) slope = lazy_unary(ts, OP_abs, slope);
+    LazyNode *x = tensor_read(ts, r->x);
+    LazyNode *rest = lazy_binary(ts, OP_sub, lazy_ref(slope), lazy_ref(x));
+    if (!rest) return NULL;
+    LazyNode *constant = lazy_link(ts, LAZY_BARRIER, rest->type, &rest, 1);
+    lazy_unref(ts, rest);
+    return lazy_binary(ts, OP_mul, slope, lazy_binary(ts, OP_add, x, constant));
+}
+
 static LazyNode *var_node(TensorState *ts, const Reduction *r, double correction) {
     LazyNode *away =
         lazy_binary(ts, OP_sub, tensor_read(ts, r->x), spread(ts, r, mean_node(ts, r)));
     if (!away) return NULL;
-    LazyNode *squares = lazy_binary(ts, OP_mul, lazy_ref(away), away);
     double count = (double)reduced_count(r) - correction;
+    LazyNode *squares =
+        count > 0 ? lazy_binary(ts, OP_mul, lazy_ref(away), away) : endless_squares(ts, r, away);
     return divide(ts, reduce(ts, r, OP_reduce_sum, squares), count > 0 ? count : 0);
 }
 

@@ -50,20 +50,21 @@ static Value unfold_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     if (!arg_dim(ts, v[1], rank, &dim) || !arg_int(ts, v[2], 0, &size) ||
         !arg_int(ts, v[3], 0, &step))
         return NULL_VALUE;
-    if (rank == 0 || rank == MAX_RANK)
-        return vm_raise(vm, EXC_RuntimeError, "unfold() takes tensors of 1 to %d dimensions",
+    if (rank == MAX_RANK)
+        return vm_raise(vm, EXC_RuntimeError, "unfold() takes tensors of at most %d dimensions",
                         MAX_RANK - 1);
-    if (size < 0 || size > x->type.dim[dim])
+    int64_t most = rank ? x->type.dim[dim] : 1;
+    if (size < 0 || size > most)
         return vm_raise(vm, EXC_RuntimeError,
                         "maximum size for tensor at dimension %d is %lld but size is %lld", dim,
-                        (long long)x->type.dim[dim], (long long)size);
+                        (long long)most, (long long)size);
     if (step <= 0)
         return vm_raise(vm, EXC_RuntimeError, "step is %lld but must be > 0", (long long)step);
     ViewAxis axes[MAX_RANK];
     for (int i = 0; i < rank; i++)
         axes[i] = axis_along(x->type.dim[i], i, 1);
-    axes[dim] = axis_along((x->type.dim[dim] - size) / step + 1, dim, step);
-    axes[rank] = axis_along(size, dim, 1);
+    if (rank) axes[dim] = axis_along((most - size) / step + 1, dim, step);
+    axes[rank] = axis_along(size, dim, rank > 0);
     return tensor_view_of(ts, x, view_strided(x, rank + 1, axes, start), "UnfoldBackward0");
 }
 
