@@ -32,6 +32,8 @@ typedef struct CodegenReport {
     Buf kernels; /* one line a kernel, by function: name, shapes, GFLOP, schedule */
 } CodegenReport;
 
+/* The prefix of public names that is made of a wish, with which it may clash or not be C. */
+const char *codegen_prefix(Arena *arena, const char *name);
 /* Writes NAME.c and NAME.h. False with a message. */
 bool codegen_c(const Program *program, const CodegenOptions *options, Buf *source, Buf *header,
                CodegenReport *report, Buf *error);

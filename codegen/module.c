@@ -330,9 +330,8 @@ static bool check_functions(const Module *module, Buf *error) {
     return true;
 }
 
-/* The prefix of public names: not one that our own static names start with. A keyword is fine: no
- * name is the prefix alone. */
-static const char *module_prefix(Arena *arena, const char *name) {
+/* Not one that our own static names start with. A keyword is fine: no name is the prefix alone. */
+const char *codegen_prefix(Arena *arena, const char *name) {
     static const char *const own[] = {"kernel", "constant", "nn",      "json",  "state", "entry",
                                       "isa",    "context",  "prepare", "train", "mem",   "str"};
     char *prefix = c_identifier(arena, name);
@@ -382,7 +381,7 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
                     Arena *arena, Buf *error) {
     *module = (Module){.arena = arena, .program = program, .options = options};
     module->parts.arena = arena;
-    module->prefix = module_prefix(arena, options->prefix ? options->prefix : program->name);
+    module->prefix = codegen_prefix(arena, options->prefix ? options->prefix : program->name);
     module->type_prefix = camel_case(arena, module->prefix);
     module->macro_prefix = upper_case(arena, module->prefix);
     if (options->header && !emit_can_include(options->header)) {

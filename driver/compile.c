@@ -294,6 +294,16 @@ static void tell_costs(const Compile *compile, double start, double traced, doub
             compile->report.arena_lower_bound, buf_text(&compile->report.kernels));
 }
 
+static void tell_prefix(const Compile *compile) {
+    const char *wish = compile->options->prefix;
+    const char *prefix = wish ? codegen_prefix(compile->arena, wish) : NULL;
+    if (wish && strcmp(wish, prefix) != 0)
+        report(compile->sources, SEVERITY_WARNING, (Span){0},
+               "--prefix=%s could clash with names that C or nnc uses: public names start with "
+               "%s_ instead",
+               wish, prefix);
+}
+
 int compile_command(const Options *options, Sources *sources, Arena *arena) {
     double start = clock_seconds();
     uint16_t file = sources_read(sources, options->input);
@@ -317,6 +327,7 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
     };
     compile.program = frontend_compile(&frontend, sources, arena);
     double traced = clock_seconds();
+    if (compile.program) tell_prefix(&compile);
     bool good = compile.program && sources->errors == 0;
     if (good && options->weights)
         good = weights_load(compile.program, options->weights, sources, arena);

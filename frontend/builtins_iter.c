@@ -55,6 +55,15 @@ BUILTIN(builtin_sum) {
     return NULL_VALUE;
 }
 
+/* Whether the item takes the place of the best so far; -1: raised. What an unknown number is
+ * compared with gives an unknown number, but which item has an unknown key matters. */
+static int is_better(Vm *vm, CompareOp op, bool keyed, Value key, Value best_key) {
+    if (is_null(key)) return -1;
+    if (is_null(best_key) || (!keyed && has_flag(key, CLASS_UNKNOWN))) return 1;
+    if (!keyed && has_flag(best_key, CLASS_UNKNOWN)) return 0;
+    return vm_compare_bool(vm, op, key, best_key);
+}
+
 static Value extreme(Vm *vm, const char *name, CompareOp op, const Value *args, int nargs,
                      const Tuple *kwnames) {
     Value out[2] = {NULL_VALUE, NULL_VALUE};
@@ -75,7 +84,7 @@ static Value extreme(Vm *vm, const char *name, CompareOp op, const Value *args, 
         Value item = vm_next(vm, iterator);
         if (is_null(item)) break;
         Value key = keyed ? vm_call1(vm, out[0], item) : incref(item);
-        int better = is_null(key) ? -1 : is_null(best) ? 1 : vm_compare_bool(vm, op, key, best_key);
+        int better = is_better(vm, op, keyed, key, best_key);
         if (better == 1) {
             decref(best);
             decref(best_key);

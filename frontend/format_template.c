@@ -95,6 +95,12 @@ static bool percent_value(Vm *vm, const Conversion *c, Value v, Buf *out) {
     bool number = strchr("diueEfFgGoxX", c->type) != NULL;
     bool whole = strchr("diuoxX", c->type) != NULL, digits = whole && c->precision > 0;
     double value;
+    Value unknown = number ? vm_unknown_number(vm, v) : NULL_VALUE;
+    if (!is_null(unknown)) {
+        bool ok = vm_str_to(vm, unknown, out);
+        decref(unknown);
+        return ok;
+    }
     Value shown = !number ? shown_text(vm, c->type, v)
                   : whole ? whole_number(vm, c->type, v)
                           : (vm_to_double(vm, v, &value) ? from_float(value) : NULL_VALUE);

@@ -298,6 +298,7 @@ static Value int_create(Vm *vm, Class *cls, const Value *args, int nargs, const 
 static Value bool_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
     (void)cls;
     if (!vm_args_simple(vm, "bool", nargs, kwnames, 0, 1)) return NULL_VALUE;
+    if (nargs && has_flag(args[0], CLASS_UNKNOWN)) return incref(args[0]);
     int truth = nargs ? vm_truth(vm, args[0]) : 0;
     return truth < 0 ? NULL_VALUE : from_bool(truth);
 }

@@ -390,7 +390,8 @@ int vm_isinstance(Vm *vm, Value v, Value classes) {
         return vm_isinstance(vm, v, ((Wrapper *)(void *)classes.o)->function);
     if (is_none(classes)) return is_none(v);
     if (is_class(classes) && classes.o->cls == vm->cls[CLS_TYPE])
-        return vm_is_a(vm, v, as_class(classes));
+        return vm_is_a(vm, v, as_class(classes)) ||
+               (has_flag(v, CLASS_UNKNOWN) && as_class(classes) == vm->cls[CLS_FLOAT]);
     bool found;
     Value result = classes.tag == TAG_OBJ
                        ? call_dunder(vm, classes, vm->names.instancecheck_, &v, 1, &found)
@@ -448,6 +449,18 @@ Value vm_call_float(Vm *vm, Value v) {
     vm_raise(vm, EXC_TypeError, "%s.__float__ returned non-float (type %s)", cls->name,
              vm_class_name(vm, result));
     decref(result);
+    return NULL_VALUE;
+}
+
+Value vm_unknown_number(Vm *vm, Value v) {
+    if (!vm->silent || v.tag != TAG_OBJ) return NULL_VALUE;
+    if (has_flag(v, CLASS_UNKNOWN)) return incref(v);
+    if (v.o->cls->flags & (CLASS_INHERITED | CLASS_USER) || !v.o->cls->slots.to_float)
+        return NULL_VALUE;
+    Value number = vm_call_float(vm, v);
+    if (is_null(number)) decref(vm_take_raised(vm)); /* who needs the number says it again */
+    if (is_null(number) || has_flag(number, CLASS_UNKNOWN)) return number;
+    decref(number);
     return NULL_VALUE;
 }
 

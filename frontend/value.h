@@ -187,8 +187,8 @@ enum ClassFlags {
     CLASS_UNTRACKED = 1 << 20,       /* instances start with an Obj: they hold no references */
     CLASS_ABSTRACT = 1 << 21,        /* its __abstractmethods__ are not empty */
     CLASS_FINALIZER = 1 << 22,       /* has a __del__ */
-    CLASS_UNKNOWN = 1 << 23, /* numbers of unknown value: int() and float() leave them as they
-                                are; __index__ says what it takes to know one */
+    CLASS_UNKNOWN = 1 << 23, /* numbers of unknown value: int(), float() and bool() leave them
+                                as they are; __index__ says what it takes to know one */
 };
 
 struct Class {

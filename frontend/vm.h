@@ -332,6 +332,8 @@ bool vm_to_position(Vm *vm, Value key, int64_t *out); /* the same for an item's 
 Value vm_index(Vm *vm, Value v);                      /* the same of any size, as a plain int */
 bool vm_to_double(Vm *vm, Value v, double *out);      /* float, int or __float__ */
 Value vm_call_float(Vm *vm, Value v); /* v.__float__(): a float, or one that is not known */
+/* Compiling: the number of unknown value that v is or that a tensor gives; NULL_VALUE: none. */
+Value vm_unknown_number(Vm *vm, Value v);
 const char *vm_to_text(Vm *vm, Value v, const char *what); /* str: its bytes; NULL: raised */
 
 /* ---- calling ---- */

@@ -112,6 +112,13 @@ uint16_t sources_add(Sources *sources, const char *path, const char *text, size_
         text += 3;
         size -= 3;
     }
+    bool little = size >= 2 && memcmp(text, "\xFF\xFE", 2) == 0;
+    if (little || (size >= 2 && memcmp(text, "\xFE\xFF", 2) == 0)) {
+        report(sources, SEVERITY_ERROR, (Span){0}, "'%s' is UTF-16; a program is UTF-8 text", path);
+        report(sources, SEVERITY_HINT, (Span){0},
+               "save it as UTF-8 in the editor, or: iconv -f UTF-16 -t UTF-8 %s", path);
+        return 0;
+    }
     char *copy = arena_strndup(&sources->arena, text, size);
     Defect defect = clean_text(copy, size);
     Source *source = ARENA_NEW(&sources->arena, Source);

@@ -463,8 +463,32 @@ static const Method functions[] = {
     {"dist", math_dist, 0},         {NULL, NULL, 0},
 };
 
+/* The first number that isn't known, among the arguments or the items of one; NULL_VALUE: none. */
+static Value unknown_argument(Vm *vm, const Value *args, int nargs) {
+    Value found = NULL_VALUE;
+    for (int i = 0; i < nargs && is_null(found); i++) {
+        const Value *items;
+        size_t count;
+        found = vm_unknown_number(vm, args[i]);
+        if (!vm_items(args[i], &items, &count)) continue;
+        for (size_t k = 0; k < count && is_null(found); k++)
+            found = vm_unknown_number(vm, items[k]);
+    }
+    return found;
+}
+
+/* Compiling: a function of a number that isn't known gives one. */
+MODULE_FUNCTION(math_compiling) {
+    const Method *method = &functions[as_int(vm->native_data)];
+    Value unknown = unknown_argument(vm, args, nargs);
+    return is_null(unknown) ? method->function(vm, args, nargs, kwnames) : unknown;
+}
+
 bool module_math(Vm *vm, ModuleObj *module) {
-    module_functions(vm, module, functions);
+    if (!vm->silent) module_functions(vm, module, functions);
+    for (int64_t i = 0; vm->silent && functions[i].name; i++)
+        module_set(vm, module, functions[i].name,
+                   native_new(vm, functions[i].name, math_compiling, NULL_VALUE, from_int(i)));
     module_set(vm, module, "pi", from_float(M_PI));
     module_set(vm, module, "e", from_float(M_E));
     module_set(vm, module, "tau", from_float(2 * M_PI));

@@ -72,12 +72,25 @@ static Value list_of(Vm *vm, const Type *type, int axis, const unsigned char **b
     return list;
 }
 
+/* Lists of the same number of elements, none of which is known. */
+static Value list_of_unknown(Vm *vm, const Type *type, int axis, Value number) {
+    if (axis == type->rank) return incref(number);
+    Value list = list_new(vm, (size_t)type->dim[axis]);
+    for (int64_t i = 0; i < type->dim[axis]; i++)
+        list_push(as_list(list), list_of_unknown(vm, type, axis + 1, number));
+    return list;
+}
+
 static Value tolist_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     if (!vm_args_simple(vm, "tolist", nargs, kwnames, 1, 1)) return NULL_VALUE;
     Tensor *x = as_tensor(args[0]);
     Value opaque = trace_opaque(ts, x);
-    if (!is_null(opaque)) return opaque;
+    if (!is_null(opaque)) {
+        Value list = list_of_unknown(vm, &x->type, 0, opaque);
+        decref(opaque);
+        return list;
+    }
     Buffer *buffer = tensor_buffer(ts, x, "tolist()");
     if (!buffer) return NULL_VALUE;
     const unsigned char *bytes = buffer->bytes;

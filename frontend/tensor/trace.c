@@ -207,10 +207,14 @@ Value trace_opaque(TensorState *ts, Tensor *x) {
     return opaque_new(ts);
 }
 
+static Value opaque_repr(Vm *vm, Value self) {
+    (void)self;
+    return str_from(vm, "?");
+}
 static Value opaque_binary(Vm *vm, BinaryOp op, Value a, Value b, bool reflected) {
     TensorState *ts = tensor_state(vm);
     Value other = reflected ? a : b;
-    (void)op;
+    if (op == BINARY_MUL && is_str(other)) return opaque_repr(vm, a);
     if (is_tensor(ts, other) || !is_number(ts, other)) return NOT_IMPLEMENTED;
     return opaque_new(ts);
 }
@@ -221,10 +225,6 @@ static Value opaque_compare(Vm *vm, CompareOp op, Value a, Value b, bool reflect
 static Value opaque_unary(Vm *vm, UnaryOp op, Value a) {
     (void)op, (void)a;
     return opaque_new(tensor_state(vm));
-}
-static Value opaque_repr(Vm *vm, Value self) {
-    (void)self;
-    return str_from(vm, "?");
 }
 static Value opaque_format(Vm *vm, Value self, Str *spec) {
     (void)spec;
@@ -269,9 +269,19 @@ static Value opaque_round(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     if (!vm_args_simple(vm, "__round__", nargs, kwnames, 1, 2)) return NULL_VALUE;
     return opaque_same(vm, args[0]);
 }
+static Value opaque_method(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    if (!vm_args_simple(vm, "a number's method", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    return opaque_same(vm, args[0]);
+}
 
 void trace_classes(TensorState *ts) {
-    static const Method methods[] = {{"__round__", opaque_round, 0}, {NULL, NULL, 0}};
+    static const Method methods[] = {
+        {"__round__", opaque_round, 0},
+        {"is_integer", opaque_method, 0},
+        {"conjugate", opaque_method, 0},
+        {"real", opaque_method, FN_PROPERTY},
+        {NULL, NULL, 0},
+    };
     NativeClass spec = {.name = "float",
                         .size = sizeof(Obj),
                         .methods = methods,

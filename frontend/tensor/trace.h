@@ -68,6 +68,7 @@ struct Trace {
     int64_t own_batch;    /* what it is: the first input's, or 0 without one */
     bool stepped;         /* the train step is complete: evaluation ends here */
     bool quiet;           /* evaluation ended without an error */
+    Span ended;           /* where it ended before the program did */
     LazyNode *loss;       /* what backward() was called on; owned */
     Span step;            /* where the optimizer's step was called */
 };

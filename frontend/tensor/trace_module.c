@@ -1,4 +1,5 @@
 /* Which module `nnc x.nn -o ...` compiles, and what its forward is called with. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,40 @@
 #include "frontend/tensor/trace_compile.h"
 
 /* ---- which module ---- */
+
+/* The identifier that a text starts with. */
+static const char *first_name(TraceCompile *c, const char *text) {
+    size_t size = 0;
+    while (text[size] == '_' || isalnum((unsigned char)text[size]))
+        size++;
+    return arena_strndup(c->arena, text, size);
+}
+
+/* An error of --module's expression itself shows the option, not a line that we made. One inside a
+ * function that it calls has its place there. */
+static void report_module(TraceCompile *c, uint16_t file) {
+    Vm *vm = c->ts->vm;
+    if (!is_exception(vm->raised)) return;
+    const Exception *raised = as_exception(vm->raised);
+    for (size_t i = 0; i < raised->trace.count; i++)
+        if (!raised->trace.items[i].prelude && raised->trace.items[i].span.file != file) return;
+    Value error = vm_take_raised(vm);
+    Buf text = {0};
+    vm_describe(vm, error, &text);
+    report(c->sources, SEVERITY_ERROR, (Span){0}, "--module %s: %s", c->options->module,
+           buf_text(&text));
+    const char **words = ARENA_ARRAY(c->arena, const char *, vm_main_dict(vm)->count + 1);
+    size_t pos = 0, count = 0;
+    Value key, value;
+    while (dict_next(vm_main_dict(vm), &pos, &key, &value))
+        if (is_str(key)) words[count++] = as_str(key)->data;
+    const char *name = first_name(c, c->options->module);
+    bool bound = !is_null(dict_get_text(vm, vm_main_dict(vm), name));
+    const char *near = bound ? NULL : nearest_word(name, words, count);
+    if (near) report(c->sources, SEVERITY_HINT, (Span){0}, "did you mean '%s'?", near);
+    buf_free(&text);
+    decref(error);
+}
 
 /* Evaluates --module's expression in a copy of the program's namespace: the program's own functions
  * address theirs by number, so it must stay as it is. */
@@ -23,6 +58,7 @@ static Value eval_module(TraceCompile *c) {
     bool ok = module_run(vm, scope, code);
     Value module = ok ? dict_get_text(vm, scope->dict, "__nnc_module__") : NULL_VALUE;
     if (!is_null(module)) incref(module);
+    if (!ok) report_module(c, file);
     DROP(scope);
     return module;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/bytecode.h"
 #include "frontend/tensor/trace_compile.h"
 #include "frontend/vm_internal.h"
 
@@ -467,8 +468,43 @@ static bool check_step_inputs(TraceCompile *c) {
     return false;
 }
 
+/* Where the program calls a method `step`; without a place if it doesn't. */
+static Span step_call_span(const TraceCompile *c) {
+    const Vm *vm = c->ts->vm;
+    for (size_t i = 0; i < vm->codes.count; i++) {
+        const Code *code = vm->codes.items[i];
+        if (code->file != c->options->file) continue;
+        for (uint32_t k = 0; k < code->instruction_count; k++) {
+            const Instruction *at = &code->instructions[k];
+            if (at->op == OP_LOAD_METHOD && strcmp(code->names[at->c]->text, "step") == 0)
+                return (Span){code->file, code->spans[k].begin, code->spans[k].end};
+        }
+    }
+    return (Span){0};
+}
+
+/* A program with an optimizer is expected to give a train step. */
+static void warn_of_no_step(TraceCompile *c) {
+    const Trace *t = c->ts->trace;
+    Span step = step_call_span(c);
+    if (t->stepped || c->options->no_train || !step.file ||
+        is_null(dict_get_text(c->ts->vm, c->ts->vm->modules, "torch.optim")))
+        return;
+    if (!t->ended.file)
+        report(c->sources, SEVERITY_WARNING, step,
+               "no train step: the program ends without a step that trains the network");
+    else
+        report(c->sources, SEVERITY_WARNING, t->ended, "no train step: the program ends here, %s",
+               t->quiet ? "where a number that is known only when the compiled network runs "
+                          "decides what happens"
+                        : "before a step");
+    report(c->sources, SEVERITY_HINT, (Span){0}, "%s--no-train compiles forward alone",
+           t->quiet ? "let it decide after optimizer.step(), or " : "");
+}
+
 static bool build(TraceCompile *c) {
     Trace *t = c->ts->trace;
+    warn_of_no_step(c);
     if (c->options->no_train) t->stepped = false;
     if (!trace_choose_module(c)) return false;
     add_entries(c);
@@ -494,6 +530,11 @@ static bool evaluate(TraceCompile *c) {
         !vm_matches(vm, vm->raised, FROM_OBJ(vm->exc[EXC_SystemExit]))) {
         vm_report_raised(vm);
         return false;
+    }
+    if (is_exception(vm->raised)) {
+        const Exception *end = as_exception(vm->raised);
+        for (size_t i = 0; i < end->trace.count && !c->ts->trace->ended.file; i++)
+            if (!end->trace.items[i].prelude) c->ts->trace->ended = end->trace.items[i].span;
     }
     decref(vm_take_raised(vm)); /* the end of what is of interest, or the program's own exit */
     return true;

@@ -8,7 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 2
 unset NO_COLOR
-cp "$here/tiny.nn" "$here/wrong.nn" .
+cp "$here/tiny.nn" "$here/wrong.nn" "$here/early.nn" .
 count=0
 failed=0
 
@@ -94,6 +94,38 @@ says batches.h 'tiny_forward_b5('
 grep -q 'tiny_forward(' batches.h && fail 'a forward without a size'
 says batches.ir 'graph @forward_b5'
 says batches.kernels 'forward_b1: '
+try own_prefix 0 tiny.nn --prefix=nn -o own.c
+says err 'warning: --prefix=nn could clash with names that C or nnc uses: public names start with net_nn_'
+says own.h 'net_nn_forward'
+try own_prefix_error 1 tiny.nn --prefix=nn -Werror -o error.c
+absent error.c error.h
+try module_typo 1 tiny.nn --module nett -o module.c
+says err "--module nett: NameError: name 'nett' is not defined"
+says err "did you mean 'net'?"
+try module_syntax 1 tiny.nn --module 'net(' -o module.c
+says err '--module:'
+grep -q '__nnc' err && fail 'shows a name of its own'
+absent module.c module.h
+python3 -c 'open("wide.nn", "w", encoding="utf-16").write(open("tiny.nn").read())'
+python3 -c 'open("mark.nn", "w", encoding="utf-8-sig").write(open("tiny.nn").read())'
+try utf16 1 wide.nn -o wide.c
+says err "UTF-16"
+says err "iconv -f UTF-16 -t UTF-8"
+try byte_order_mark 0 mark.nn -o mark.c
+there mark.c
+
+# Without a train step although there is an optimizer: where evaluation ended.
+try early 0 early.nn -o early.c
+says err 'early.nn:9:8: warning: no train step: the program ends here'
+says err 'after optimizer.step()'
+try early_forward 0 early.nn --no-train -o early.c
+silent err
+sed 's/^    if.*/    exit()/; /break/d' early.nn >exits.nn
+try exits 0 exits.nn -o early.c
+says err 'exits.nn:9:5: warning: no train step: the program ends here'
+sed 's/range(3)/range(0)/' early.nn >idle.nn
+try idle 0 idle.nn --input input=f32[2,4] -o early.c
+says err 'idle.nn:11:5: warning: no train step'
 try levels 0 tiny.nn -O0 -o level.c
 there level.c
 
