@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#define TYPES "there are float32, float64, int64, int32, uint8 and bool: x.float() and x.double()"
+
 static const struct {
     const char *part, *advice;
 } table[] = {
@@ -47,10 +49,16 @@ static const struct {
     {"is missing the required \"forward\"",
      "define forward(self, ...) in the class; is its name misspelt or indented too far?"},
     {"device type at start of device string", "there is the CPU only: torch.device('cpu')"},
-    {"is not available: nnc run",
+    {"Torch not compiled with CUDA enabled",
      "write torch.device('cuda' if torch.cuda.is_available() else 'cpu')"},
-    {"there is no CUDA device",
-     "write torch.device('cuda' if torch.cuda.is_available() else 'cpu')"},
+    {"is not linked with support for", "there is the CPU only: torch.device('cpu')"},
+    {"has no attribute 'half'", TYPES},
+    {"has no attribute 'bfloat16'", TYPES},
+    {"has no attribute 'float16'", TYPES},
+    {"has no attribute 'complex", TYPES},
+    {"has no attribute 'cfloat", TYPES},
+    {"has no attribute 'cdouble", TYPES},
+    {"complex() is not part", "keep the real and the imaginary part as two floats"},
     {"optimizer got an empty parameter list",
      "layers are found when they are attributes of a module, or in a ModuleList"},
     {"expected target dtype to be Long",

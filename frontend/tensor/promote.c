@@ -187,7 +187,7 @@ bool arg_dtype(TensorState *ts, Value v, DType *out) {
     return false;
 }
 
-/* A device that PyTorch knows isn't here; another is a mistake. */
+/* As PyTorch built for the CPU: a device that it knows isn't here; another is a mistake. */
 static void raise_device(TensorState *ts, const char *text) {
     static const char list[] = "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, "
                                "maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone";
@@ -195,8 +195,11 @@ static void raise_device(TensorState *ts, const char *text) {
     for (const char *at = list; *at; at += strspn(at, ", ")) {
         size_t size = strcspn(at, ",");
         if (size == length && strncmp(at, text, size) == 0) {
-            vm_raise(ts->vm, EXC_RuntimeError,
-                     "device '%s' is not available: nnc run computes on the CPU", text);
+            if (strncmp(text, "cuda", length) == 0)
+                vm_raise(ts->vm, EXC_AssertionError, "Torch not compiled with CUDA enabled");
+            else
+                vm_raise(ts->vm, EXC_RuntimeError,
+                         "PyTorch is not linked with support for %.*s devices", (int)length, text);
             return;
         }
         at += size;
