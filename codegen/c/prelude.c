@@ -50,7 +50,7 @@ void use_value(Printer *p, const KVal *v) {
     bool integer = !kkind_is_float(v->kind);
     if (op_is_checked_division(v))
         *(v->op == KOP_DIV ? &uses->division[class] : &uses->remainder[class]) = true;
-    if (integer && v->op == KOP_ABS) uses->absolute[class] = true;
+    if (integer && v->op == KOP_ABS && v->lanes == 1) uses->absolute[class] = true;
     if (!v->buf || v->lanes == 1) return;
     uses->memory[v->buf->dtype][v->lanes] = true;
     if (v->op == KOP_LOAD_TAIL && !dtype_is_narrow(v->buf->dtype))

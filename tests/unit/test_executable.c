@@ -8,6 +8,7 @@
 
 #include "codegen/codegen.h"
 #include "ir/text.h"
+#include "tests/support/coverage.h"
 #include "tests/support/programs.h"
 #include "tests/support/random_graph.h"
 
@@ -107,6 +108,7 @@ static void check_random_graphs(uint64_t first, DType dtype, double bound) {
     enum { TOGETHER = 10 };
     const char *asked = getenv("NNC_RANDOM_GRAPHS");
     uint64_t count = asked ? strtoull(asked, NULL, 10) : 20;
+    Coverage coverage = {0};
     for (uint64_t done = 0; done < count; done += TOGETHER) {
         Draw draws[TOGETHER];
         Executable *executables[TOGETHER];
@@ -114,6 +116,7 @@ static void check_random_graphs(uint64_t first, DType dtype, double bound) {
         for (int i = 0; i < n; i++) {
             draw(&draws[i], first + done + (uint64_t)i, dtype);
             executables[i] = draws[i].executable;
+            coverage_graph(&coverage, draws[i].random.graph);
         }
         Buf error = {0};
         cr_assert(executable_compile(executables, n, &(NativeReport){0}, &error), "%s",
@@ -121,6 +124,7 @@ static void check_random_graphs(uint64_t first, DType dtype, double bound) {
         for (int i = 0; i < n; i++)
             check_draw(&draws[i], bound);
     }
+    coverage_write(&coverage, dtype == DT_F32 ? "run_f32" : "run_f64");
 }
 
 Test(executable, random_graphs_f32) {

@@ -11,6 +11,7 @@
 
 #include "ir/formula.h"
 #include "passes/pass.h"
+#include "tests/support/coverage.h"
 #include "tests/support/random_graph.h"
 
 enum { TRIALS = 60 };
@@ -123,12 +124,12 @@ static double finite_difference(Case *test, Node *value, double **directions) {
 }
 
 /* How often a derivative of each order was compared, and was not zero. */
-typedef struct Coverage {
+typedef struct Compared {
     int compared[2], nonzero[2];
-} Coverage;
+} Compared;
 
 /* Checks one order; the graph of the derivative, for the next order. */
-static Node *check(Case *test, Op op, uint64_t seed, int order, Node *value, Coverage *coverage) {
+static Node *check(Case *test, Op op, uint64_t seed, int order, Node *value, Compared *compared) {
     double **directions = ARENA_ARRAY(&test->arena, double *, test->variables.count);
     Node *slope = directional(test, value, directions);
     double expected = finite_difference(test, value, directions);
@@ -137,12 +138,12 @@ static Node *check(Case *test, Op op, uint64_t seed, int order, Node *value, Cov
     cr_expect(fabs(got - expected) <= 1e-6 * scale,
               "%s seed %d, order %d: gradient %.10g, finite difference %.10g", op_info(op)->name,
               (int)seed, order, got, expected);
-    coverage->compared[order - 1]++;
-    coverage->nonzero[order - 1] += fabs(expected) > 1e-3;
+    compared->compared[order - 1]++;
+    compared->nonzero[order - 1] += fabs(expected) > 1e-3;
     return slope;
 }
 
-static void check_op(Op op, uint64_t seed, Coverage *coverage) {
+static void check_op(Op op, uint64_t seed, Compared *compared) {
     Case test = {0};
     random_graph_start(&test.random, &test.arena, seed, DT_F64);
     test.random.fresh = test.random.floats_only = true;
@@ -161,9 +162,9 @@ static void check_op(Op op, uint64_t seed, Coverage *coverage) {
             VEC_PUSH(test.variables, (int)i);
     }
     if (value && test.variables.count) {
-        Node *slope = check(&test, op, seed, 1, value, coverage);
+        Node *slope = check(&test, op, seed, 1, value, compared);
         if (slope && !(op_info(op)->traits & TRAIT_PIECEWISE_CONSTANT))
-            check(&test, op, seed, 2, slope, coverage);
+            check(&test, op, seed, 2, slope, compared);
     }
     VEC_FREE(test.variables);
     random_graph_free(&test.random);
@@ -172,27 +173,35 @@ static void check_op(Op op, uint64_t seed, Coverage *coverage) {
 
 /* Every row with a formula was compared, at both orders, and not with zeros only: a gradient that
  * is lost on the way would go unseen. */
-static void check_coverage(Op op, const Coverage *coverage) {
+static void check_compared(Op op, const Compared *compared) {
     const OpInfo *info = op_info(op);
     if (!strcmp(info->grad, ZERO_GRAD) || !strcmp(info->grad, NO_GRAD)) return;
     for (int order = 0; order < 2; order++)
-        cr_expect_geq(coverage->nonzero[order], TRIALS / 2,
+        cr_expect_geq(compared->nonzero[order], TRIALS / 2,
                       "%s: only %d derivatives of order %d were compared", info->name,
-                      coverage->nonzero[order], order + 1);
+                      compared->nonzero[order], order + 1);
     if (getenv("NNC_SHOW"))
-        fprintf(stderr, "%-16s %3d %3d %3d %3d\n", info->name, coverage->compared[0],
-                coverage->nonzero[0], coverage->compared[1], coverage->nonzero[1]);
+        fprintf(stderr, "%-16s %3d %3d %3d %3d\n", info->name, compared->compared[0],
+                compared->nonzero[0], compared->compared[1], compared->nonzero[1]);
 }
 
 Test(grad, every_op_against_finite_differences) {
+    Coverage coverage[2] = {0};
     for (int op = 0; op < OP_COUNT; op++) {
         /* detach is a step by decree: its value changes, its gradient is zero. */
         if (op == OP_result || op == OP_detach) continue;
-        Coverage coverage = {0};
+        Compared compared = {0};
         for (uint64_t seed = 0; seed < TRIALS; seed++)
-            check_op((Op)op, seed, &coverage);
-        check_coverage((Op)op, &coverage);
+            check_op((Op)op, seed, &compared);
+        check_compared((Op)op, &compared);
+        for (int order = 0; order < 2; order++) {
+            coverage[order].count[op] = compared.nonzero[order];
+            if (op_info((Op)op)->results > 1) /* through their results */
+                coverage[order].count[OP_result] += compared.nonzero[order];
+        }
     }
+    coverage_write(&coverage[0], "gradient");
+    coverage_write(&coverage[1], "gradient_of_gradient");
 }
 
 /* The gradient of sum(op(x, ...)) by operand `operand`, operands being f64 vectors of `count`. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "passes/pass.h"
+#include "tests/support/coverage.h"
 #include "tests/support/kernel_run.h"
 #include "tests/support/random_graph.h"
 
@@ -73,29 +74,32 @@ static Graph *prepared(const Graph *graph, Arena *arena) {
     return passes_run(graph, 0, "decompose", &context);
 }
 
-/* One op, with what leads to it, on all targets. */
-static void check_op(Op op, uint64_t seed, DType dtype) {
-    for (int t = 0; target_all()[t]; t++) {
-        Arena arena = {0};
-        RandomGraph random;
-        random_graph_start(&random, &arena, seed, dtype);
-        Node *node = random_graph_op(&random, op);
-        for (int i = 0; i < op_info(op)->results; i++) {
-            Node *result = op_info(op)->results > 1 ? build_result(random.graph, node, i) : node;
-            graph_output(random.graph, "y", result, OUT_RESULT, -1);
-        }
-        Tensor64 *inputs = random_graph_values(&random, &arena);
-        Buf message = {0};
-        Graph *graph = prepared(random.graph, &arena);
-        bool ok = agrees(&random, fuse(graph, &arena), target_all()[t], inputs, tolerance_of(dtype),
-                         &arena, NULL, &message);
-        graph_free(graph);
-        cr_expect(ok, "%s, seed %llu, %s, %s: %s", op_info(op)->name, (unsigned long long)seed,
-                  dtype_name(dtype), target_all()[t]->name, buf_text(&message));
-        buf_free(&message);
-        random_graph_free(&random);
-        arena_free(&arena);
+static DType dtype_of(uint64_t seed) {
+    return seed % 3 ? DT_F32 : DT_F64;
+}
+
+/* One op, with what leads to it; the kernels are kept for compiling in `runs` (or NULL). */
+static void check_op(Op op, uint64_t seed, const Target *target, Arena *arena, KernelRuns *runs,
+                     Coverage *coverage) {
+    RandomGraph random;
+    DType dtype = dtype_of(seed);
+    random_graph_start(&random, arena, seed, dtype);
+    Node *node = random_graph_op(&random, op);
+    for (int i = 0; i < op_info(op)->results; i++) {
+        Node *result = op_info(op)->results > 1 ? build_result(random.graph, node, i) : node;
+        graph_output(random.graph, "y", result, OUT_RESULT, -1);
     }
+    Tensor64 *inputs = random_graph_values(&random, arena);
+    Buf message = {0};
+    Graph *graph = prepared(random.graph, arena);
+    bool ok = agrees(&random, fuse(graph, arena), target, inputs, tolerance_of(dtype), arena, runs,
+                     &message);
+    graph_free(graph);
+    cr_expect(ok, "%s, seed %llu, %s, %s: %s", op_info(op)->name, (unsigned long long)seed,
+              dtype_name(dtype), target->name, buf_text(&message));
+    coverage_graph(coverage, random.graph);
+    buf_free(&message);
+    random_graph_free(&random);
 }
 
 static bool can_be_drawn(Op op) {
@@ -103,16 +107,22 @@ static bool can_be_drawn(Op op) {
 }
 
 Test(kernel_lower, every_op_agrees_with_the_reference) {
-    for (Op op = 0; op < OP_COUNT; op++) {
-        if (!can_be_drawn(op)) continue;
-        for (uint64_t seed = 1; seed <= 12; seed++)
-            check_op(op, seed, seed % 3 ? DT_F32 : DT_F64);
+    Coverage coverage = {0};
+    for (int t = 0; target_all()[t]; t++) {
+        for (Op op = 0; op < OP_COUNT; op++) {
+            for (uint64_t seed = 1; can_be_drawn(op) && seed <= 12; seed++) {
+                Arena arena = {0};
+                check_op(op, seed, target_all()[t], &arena, NULL, &coverage);
+                arena_free(&arena);
+            }
+        }
     }
+    coverage_write(&coverage, "kernels");
 }
 
 /* Random graphs of several ops, fused, on one target; the kernels are kept for compiling. */
 static void check_graphs(const Target *target, bool fused, uint64_t first, int count, Arena *arena,
-                         KernelRuns *runs) {
+                         KernelRuns *runs, Coverage *coverage) {
     for (uint64_t seed = first; seed < first + (uint64_t)count; seed++) {
         RandomGraph random;
         DType dtype = seed % 4 ? DT_F32 : DT_F64;
@@ -126,6 +136,7 @@ static void check_graphs(const Target *target, bool fused, uint64_t first, int c
                          runs, &message);
         cr_expect(ok, "seed %llu, %s: %s", (unsigned long long)seed, target->name,
                   buf_text(&message));
+        coverage_graph(coverage, random.graph);
         buf_free(&message);
         graph_free(graph);
         random_graph_free(&random);
@@ -133,36 +144,62 @@ static void check_graphs(const Target *target, bool fused, uint64_t first, int c
 }
 
 Test(kernel_lower, random_graphs_agree_with_the_reference) {
+    Coverage coverage = {0};
     for (int t = 0; target_all()[t]; t++) {
         Arena arena = {0};
-        check_graphs(target_all()[t], true, 100, 60, &arena, NULL);
-        check_graphs(target_all()[t], false, 300, 15, &arena, NULL);
+        check_graphs(target_all()[t], true, 100, 60, &arena, NULL, &coverage);
+        check_graphs(target_all()[t], false, 300, 15, &arena, NULL, &coverage);
         arena_free(&arena);
     }
 }
 
-static void check_compiled(const char *compiler) {
+/* Whether check_op of that seed runs the op with a type that it has not been run with. */
+static bool brings_type(Op op, uint64_t seed, const Coverage *coverage) {
+    Arena arena = {0};
+    Coverage drawn = {0};
+    RandomGraph random;
+    random_graph_start(&random, &arena, seed, dtype_of(seed));
+    coverage_node(&drawn, random_graph_op(&random, op));
+    random_graph_free(&random);
+    arena_free(&arena);
+    return (drawn.dtypes[op] & ~coverage->dtypes[op]) != 0;
+}
+
+static void check_types(Op op, const Target *target, Arena *arena, KernelRuns *runs,
+                        Coverage *coverage) {
+    for (uint64_t seed = 1; can_be_drawn(op) && seed <= 100; seed++)
+        if (brings_type(op, seed, coverage)) check_op(op, seed, target, arena, runs, coverage);
+}
+
+/* Every op with each type, and random graphs on all targets that run here. */
+static void check_compiled(const char *compiler, const char *record) {
     Arena arena = {0};
     KernelRuns runs = {0};
+    Coverage coverage = {0};
+    for (Op op = 0; op < OP_COUNT; op++)
+        check_types(op, target_native(), &arena, &runs, &coverage);
     for (int t = 0; target_all()[t]; t++)
-        if (runs_here(target_all()[t])) check_graphs(target_all()[t], true, 500, 25, &arena, &runs);
+        if (runs_here(target_all()[t]))
+            check_graphs(target_all()[t], true, 500, 25, &arena, &runs, &coverage);
     Buf message = {0};
     kernel_runs_compare(&runs, compiler, &arena, &message);
     cr_expect(message.size == 0, "%s", buf_text(&message));
+    coverage_write(&coverage, record);
     buf_free(&message);
     VEC_FREE(runs);
     arena_free(&arena);
 }
 
 Test(kernel_lower, printed_c_gives_the_same_bits_under_gcc) {
-    check_compiled("gcc -O2");
+    check_compiled("gcc -O2", "gcc");
 }
 
 Test(kernel_lower, printed_c_gives_the_same_bits_under_clang) {
-    check_compiled("clang -O2");
+    check_compiled("clang -O2", "clang");
 }
 
 Test(kernel_lower, printed_c_runs_clean_under_sanitizers) {
     check_compiled("gcc -O1 -fsanitize=undefined -fno-sanitize-recover=undefined "
-                   "-static-libubsan");
+                   "-static-libubsan",
+                   "sanitizers");
 }

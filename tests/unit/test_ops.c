@@ -6,6 +6,7 @@
 
 #include "ir/formula.h"
 #include "ir/verify.h"
+#include "tests/support/coverage.h"
 #include "tests/support/random_graph.h"
 
 enum { TRIALS = 100 };
@@ -54,7 +55,7 @@ Test(ops, names_are_found_again) {
 }
 
 /* Every op is applied to random operands; the verifier agrees and the interpreter has a value. */
-static void try_op(Op op, uint64_t seed) {
+static void try_op(Op op, uint64_t seed, Coverage *coverage) {
     Arena arena = {0};
     RandomGraph random;
     random_graph_start(&random, &arena, seed, seed % 2 ? DT_F32 : DT_F64);
@@ -75,20 +76,23 @@ static void try_op(Op op, uint64_t seed) {
         for (int64_t k = 0; outputs[i].f && k < count; k++)
             cr_assert(isfinite(outputs[i].f[k]), "%s seed %d", op_info(op)->name, (int)seed);
     }
+    coverage_graph(coverage, random.graph);
     buf_free(&error);
     random_graph_free(&random);
     arena_free(&arena);
 }
 
 Test(ops, every_op_evaluates) {
+    Coverage coverage = {0};
     for (int i = 0; i < OP_COUNT; i++) {
         for (uint64_t seed = 0; i != OP_result && seed < TRIALS; seed++)
-            try_op((Op)i, seed);
+            try_op((Op)i, seed, &coverage);
     }
+    coverage_write(&coverage, "reference");
 }
 
 Test(ops, random_graphs_verify_and_evaluate) {
-    int used[OP_COUNT] = {0};
+    Coverage coverage = {0};
     for (uint64_t seed = 0; seed < 400; seed++) {
         Arena arena = {0};
         RandomGraph random;
@@ -100,14 +104,15 @@ Test(ops, random_graphs_verify_and_evaluate) {
         Tensor64 *outputs = ARENA_ARRAY(&arena, Tensor64, random.graph->outputs.count);
         cr_assert(interp_run(random.graph, inputs, outputs, ROUND_TO_TYPE, &arena, &error),
                   "seed %d: %s", (int)seed, buf_text(&error));
-        for (size_t i = 0; i < random.graph->nodes.count; i++)
-            used[random.graph->nodes.items[i]->op]++;
+        coverage_graph(&coverage, random.graph);
         buf_free(&error);
         random_graph_free(&random);
         arena_free(&arena);
     }
     for (int i = 0; i < OP_COUNT; i++)
-        cr_expect_geq(used[i], 100, "%s was drawn only %d times", op_info((Op)i)->name, used[i]);
+        cr_expect_geq(coverage.count[i], 100, "%s was drawn only %d times", op_info((Op)i)->name,
+                      coverage.count[i]);
+    coverage_write(&coverage, "random");
 }
 
 /* softmax and log_softmax equal their decompositions by construction of the interpreter; that the
