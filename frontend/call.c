@@ -6,6 +6,11 @@ static bool is_generator_function(Value callee) {
     return ((const Function *)(const void *)callee.o)->code->flags & CODE_GENERATOR;
 }
 
+/* These may have keywords that the call is made in another way for. */
+static bool in_prelude(Value callee) {
+    return ((const Function *)(const void *)callee.o)->module->prelude;
+}
+
 /* Calls `callee` (cell top[0]) with args; on CALL_FRAME, *made is a frame ready to run. */
 CallKind start_call(Vm *vm, Value callee, const Value *args, int nargs, const Tuple *kwnames,
                     Frame **made, Value *result) {
@@ -38,7 +43,8 @@ CallKind start_call(Vm *vm, Value callee, const Value *args, int nargs, const Tu
             kind = vm->cls[CLS_FUNCTION];
         }
     }
-    if (kind != vm->cls[CLS_FUNCTION] || is_generator_function(callee)) {
+    if (kind != vm->cls[CLS_FUNCTION] || is_generator_function(callee) ||
+        (kwnames && in_prelude(callee))) {
         *result = vm_call(vm, callee, args, nargs, kwnames);
         return is_null(*result) ? CALL_FAILED : CALL_DONE;
     }

@@ -351,7 +351,10 @@ Value vm_call(Vm *vm, Value callable, const Value *args, int nargs, const Tuple 
     Class *cls = vm_class_of(vm, callable);
     if (!cls->slots.call) return not_callable(vm, callable);
     if (!vm_enter(vm)) return NULL_VALUE;
-    Value result = cls->slots.call(vm, callable, args, nargs, kwnames);
+    Value result;
+    if (!kwnames || !vm->call_keywords ||
+        !vm->call_keywords(vm, callable, args, nargs, kwnames, &result))
+        result = cls->slots.call(vm, callable, args, nargs, kwnames);
     vm_leave(vm);
     return result;
 }

@@ -241,6 +241,10 @@ struct Vm {
     /* Adds to a class the attribute that it lacks, if it is one of those defined when first asked
      * for; false: there is none, or raised. May be NULL. */
     bool (*class_late)(Vm *vm, Class *cls, Str *name);
+    /* Makes a call with keywords in its own way, if it knows one: *result is what it returned, null
+     * when it raised. May be NULL. */
+    bool (*call_keywords)(Vm *vm, Value callee, const Value *args, int nargs, const Tuple *kwnames,
+                          Value *result);
 };
 
 /* ---- life ---- */

@@ -282,7 +282,7 @@ static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Val
                          const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[4];
-    if (!vm_args(vm, spec->name, "input other * alpha? out?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, spec->name, "input other * alpha?", args, nargs, kwnames, v) ||
         !operand_allowed(ts, spec, inplace, v[1]))
         return NULL_VALUE;
     Value b = scaled(ts, v[1], v[2]);
@@ -290,7 +290,7 @@ static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Val
     Value result = inplace ? binary_inplace(ts, spec, v[0], b)
                            : tensor_wrap(ts, binary_node(ts, spec, v[0], b), fn_of(ts, spec, b));
     decref(b);
-    return tensor_out(ts, spec->name, v[3], result);
+    return result;
 }
 
 #define X(name, op, typing, fn)                                                                    \
@@ -322,13 +322,13 @@ static const BinarySpec *div_spec(Vm *vm, Value mode) {
 static Value div_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[4];
-    if (!vm_args(vm, "div", "input other * rounding_mode? out?", args, nargs, kwnames, v))
+    if (!vm_args(vm, "div", "input other * rounding_mode?", args, nargs, kwnames, v))
         return NULL_VALUE;
     const BinarySpec *spec = div_spec(vm, v[2]);
     if (!spec) return NULL_VALUE;
     if (inplace) return binary_inplace(ts, spec, v[0], v[1]);
     Value result = tensor_wrap(ts, binary_node(ts, spec, v[0], v[1]), spec->fn_name);
-    return tensor_out(ts, "div", v[3], result);
+    return result;
 }
 
 static Value div_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -394,9 +394,9 @@ static const char *pow_fn_name(TensorState *ts, Value a, Value b) {
 static Value pow_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[3];
-    if (!vm_args(vm, "pow", "input exponent * out?", args, nargs, kwnames, v)) return NULL_VALUE;
+    if (!vm_args(vm, "pow", "input exponent", args, nargs, kwnames, v)) return NULL_VALUE;
     Value result = tensor_wrap(ts, pow_node(ts, v[0], v[1]), pow_fn_name(ts, v[0], v[1]));
-    return tensor_out(ts, "pow", v[2], result);
+    return result;
 }
 
 static Value pow_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

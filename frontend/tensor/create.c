@@ -213,7 +213,7 @@ static DType number_dtype(TensorState *ts, Value v) {
 bool creation_args(TensorState *ts, const char *name, bool has_value, const Value *args, int nargs,
                    const Tuple *kwnames, Type *type, Value out[3]) {
     static const char *const spec = "size? fill_value? * dtype? device? requires_grad? generator? "
-                                    "layout? pin_memory? out? memory_format? low? high?";
+                                    "layout? pin_memory? memory_format? low? high?";
     Value v[12];
     bool keyword_size = false;
     for (size_t i = 0; kwnames && i < kwnames->count; i++)

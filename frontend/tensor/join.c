@@ -130,10 +130,10 @@ static Value cat_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames
     Value v[3];
     const Value *items;
     size_t count;
-    if (!vm_args(vm, "cat", "tensors dim|axis? * out?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "cat", "tensors dim|axis?", args, nargs, kwnames, v) ||
         !tensors_of(ts, "cat", v[0], &items, &count))
         return NULL_VALUE;
-    return tensor_out(ts, "cat", v[2], cat_some(ts, items, count, v[1]));
+    return cat_some(ts, items, count, v[1]);
 }
 
 static Value stack_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -142,7 +142,7 @@ static Value stack_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     const Value *items;
     size_t count;
     int dim = 0;
-    if (!vm_args(vm, "stack", "tensors dim|axis? * out?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "stack", "tensors dim|axis?", args, nargs, kwnames, v) ||
         !tensors_of(ts, "stack", v[0], &items, &count))
         return NULL_VALUE;
     const Type *first = &as_tensor(items[0])->type;
@@ -161,7 +161,7 @@ static Value stack_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
         buf_free(&b);
         return NULL_VALUE;
     }
-    return tensor_out(ts, "stack", v[2], join(ts, items, count, dim, true, "StackBackward0"));
+    return join(ts, items, count, dim, true, "StackBackward0");
 }
 
 static Value flip_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

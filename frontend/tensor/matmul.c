@@ -119,8 +119,8 @@ Value tensor_matmul(TensorState *ts, Value av, Value bv) {
 static Value matmul_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     Value v[3];
     TensorState *ts = tensor_state(vm);
-    if (!vm_args(vm, "matmul", "input other * out?", args, nargs, kwnames, v)) return NULL_VALUE;
-    return tensor_out(ts, "matmul", v[2], tensor_matmul(ts, v[0], v[1]));
+    if (!vm_args(vm, "matmul", "input other", args, nargs, kwnames, v)) return NULL_VALUE;
+    return tensor_matmul(ts, v[0], v[1]);
 }
 
 static Value wrong_ranks(TensorState *ts, const char *name, const Tensor *a, const Tensor *b) {
@@ -144,15 +144,15 @@ static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Valu
     Value v[3];
     Tensor *a, *b;
     const char *second = rank_b == 2 || rank_b == 3 ? "mat2" : rank_a == 2 ? "vec" : "tensor";
-    if (!vm_args(vm, name, rank_b == 1 ? "input tensor|vec * out?" : "input mat2 * out?", args,
-                 nargs, kwnames, v) ||
+    if (!vm_args(vm, name, rank_b == 1 ? "input tensor|vec" : "input mat2", args, nargs, kwnames,
+                 v) ||
         !arg_tensor(ts, v[0], name, &a) || !arg_tensor_at(ts, v[1], name, second, 2, &b))
         return NULL_VALUE;
     if (a->type.rank != rank_a || b->type.rank != rank_b) return wrong_ranks(ts, name, a, b);
     if (rank_a == 3 && a->type.dim[0] != b->type.dim[0]) return batch_error(ts, a, b);
     Value result = tensor_matmul(ts, v[0], v[1]);
     if (rank_a == 3 && !is_null(result)) as_tensor(result)->var->fn_name = "BmmBackward0";
-    return tensor_out(ts, name, v[2], result);
+    return result;
 }
 static Value mm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return ranked(vm, "mm", 2, 2, args, nargs, kwnames);
@@ -197,8 +197,7 @@ static Value add_scaled(TensorState *ts, Value input, Value product, Value beta,
 static Value addmm_any(Vm *vm, const char *name, const char *fn_name, const Value *args, int nargs,
                        const Tuple *kwnames) {
     Value v[6];
-    if (!vm_args(vm, name, "input mat1|batch1 mat2|batch2 * beta? alpha? out?", args, nargs,
-                 kwnames, v))
+    if (!vm_args(vm, name, "input mat1|batch1 mat2|batch2 * beta? alpha?", args, nargs, kwnames, v))
         return NULL_VALUE;
     TensorState *ts = tensor_state(vm);
     Tensor *a, *b;
@@ -209,7 +208,7 @@ static Value addmm_any(Vm *vm, const char *name, const char *fn_name, const Valu
         return shapes_error(ts, name, a->type.dim[0], a->type.dim[1], b->type.dim[0],
                             b->type.dim[1]);
     Value sum = add_scaled(ts, v[0], tensor_matmul(ts, v[1], v[2]), v[3], v[4], fn_name);
-    return tensor_out(ts, name, v[5], sum);
+    return sum;
 }
 static Value addmm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return addmm_any(vm, "addmm", "AddmmBackward0", args, nargs, kwnames);

@@ -434,6 +434,13 @@ static const Method *tensor_methods(Vm *vm) {
     return methods;
 }
 
+bool tensor_is_function(NativeFn function) {
+    for (int t = 0; t < TABLE_COUNT; t++)
+        for (const TensorFunction *f = TABLES[t]; f->name; f++)
+            if ((f->where & FN_FUNCTION) && f->function == function) return true;
+    return false;
+}
+
 static bool add_types(TensorState *ts, ModuleObj *module) {
     static const struct {
         const char *name;
@@ -537,6 +544,7 @@ TensorState *tensor_state_new(Vm *vm) {
     function_classes(ts);
     generator_init(ts);
     vm->class_late = tensor_late;
+    vm->call_keywords = out_call;
     vm_register_module(vm, "_nnc", module_init);
     return ts;
 }

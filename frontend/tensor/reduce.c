@@ -57,15 +57,13 @@ static Value sum_like(Vm *vm, const char *name, Op op, const char *fn_all, const
     TensorState *ts = tensor_state(vm);
     Value v[5];
     Reduction r;
-    if (!vm_args(vm, name, "input dim|axis? keepdim|keepdims? * dtype? out?", args, nargs, kwnames,
-                 v) ||
+    if (!vm_args(vm, name, "input dim|axis? keepdim|keepdims? * dtype?", args, nargs, kwnames, v) ||
         !reduction_args(ts, name, v[0], v[1], v[2], &r))
         return NULL_VALUE;
     DType dtype = dtype_is_float(r.x->type.dtype) ? r.x->type.dtype : DT_I64;
     if (!arg_dtype(ts, v[3], &dtype)) return NULL_VALUE;
     LazyNode *x = lazy_cast(ts, tensor_read(ts, r.x), dtype);
-    return tensor_out(ts, name, v[4],
-                      tensor_wrap(ts, reduce(ts, &r, op, x), r.all ? fn_all : fn_dim));
+    return tensor_wrap(ts, reduce(ts, &r, op, x), r.all ? fn_all : fn_dim);
 }
 static Value sum_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return sum_like(vm, "sum", OP_reduce_sum, "SumBackward0", "SumBackward1", args, nargs, kwnames);
@@ -79,8 +77,8 @@ static Value mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     TensorState *ts = tensor_state(vm);
     Value v[5];
     Reduction r;
-    if (!vm_args(vm, "mean", "input dim|axis? keepdim|keepdims? * dtype? out?", args, nargs,
-                 kwnames, v) ||
+    if (!vm_args(vm, "mean", "input dim|axis? keepdim|keepdims? * dtype?", args, nargs, kwnames,
+                 v) ||
         !reduction_args(ts, "mean", v[0], v[1], v[2], &r))
         return NULL_VALUE;
     DType dtype = r.x->type.dtype;
@@ -93,7 +91,7 @@ static Value mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     LazyNode *x = lazy_cast(ts, tensor_read(ts, r.x), dtype);
     LazyNode *node = divide(ts, reduce(ts, &r, OP_reduce_sum, x), (double)reduced_count(&r));
     Value result = tensor_wrap(ts, node, r.all ? "MeanBackward0" : "MeanBackward1");
-    return tensor_out(ts, "mean", v[4], result);
+    return result;
 }
 
 /* ---- extremes ---- */

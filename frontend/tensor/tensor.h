@@ -284,6 +284,11 @@ Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_nam
 /* What an operation called with `out` returns: the result (consumed) where out is missing, or out,
  * written (and resized where its shape differs). */
 Value tensor_out(TensorState *ts, const char *name, Value out, Value result);
+/* Makes the call where it has an out= of a function of the library; false: it doesn't. */
+bool out_call(Vm *vm, Value callee, const Value *args, int nargs, const Tuple *kwnames,
+              Value *result);
+/* Whether it is a function of the module, not only a method. */
+bool tensor_is_function(NativeFn function);
 void arith_slots(Slots *slots);
 void tensor_object_slots(Slots *slots);
 void pair_classes(TensorState *ts);

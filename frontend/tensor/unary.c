@@ -129,12 +129,12 @@ static Value unary_call(Vm *vm, const UnarySpec *spec, bool inplace, const Value
     TensorState *ts = tensor_state(vm);
     Value v[2];
     Tensor *x;
-    if (!vm_args(vm, spec->name, "input * out?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, spec->name, "input", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], spec->name, &x))
         return NULL_VALUE;
     if (!inplace) {
         LazyNode *node = unary_node(ts, spec->op, x, spec->to_float);
-        return tensor_out(ts, spec->name, v[1], tensor_wrap(ts, node, spec->fn_name));
+        return tensor_wrap(ts, node, spec->fn_name);
     }
     if (!tensor_check_inplace(ts, x)) return NULL_VALUE;
     return write_back(ts, v[0], unary_node(ts, spec->op, x, spec->to_float), spec->fn_name);
@@ -197,15 +197,13 @@ static Value recorded_call(Vm *vm, const char *name, Record *record, bool to_flo
     TensorState *ts = tensor_state(vm);
     Value v[2];
     Tensor *x;
-    if (!vm_args(vm, name, "input * out?", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], name, &x))
+    if (!vm_args(vm, name, "input", args, nargs, kwnames, v) || !arg_tensor(ts, v[0], name, &x))
         return NULL_VALUE;
     if (inplace && !tensor_check_inplace(ts, x)) return NULL_VALUE;
     LazyNode *node = tensor_read(ts, x);
     if (to_float && !dtype_is_float(x->type.dtype)) node = lazy_cast(ts, node, ts->default_dtype);
     node = node ? record(ts, node) : NULL;
-    return inplace ? write_back(ts, v[0], node, fn_name)
-                   : tensor_out(ts, name, v[1], tensor_wrap(ts, node, fn_name));
+    return inplace ? write_back(ts, v[0], node, fn_name) : tensor_wrap(ts, node, fn_name);
 }
 
 #define RECORDED_LIST(X)                                                                           \
@@ -231,7 +229,7 @@ static Value round_any(Vm *vm, bool inplace, const Value *args, int nargs, const
     Value v[3];
     Tensor *x;
     int64_t decimals;
-    if (!vm_args(vm, "round", "input * decimals? out?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "round", "input * decimals?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "round", &x) || !arg_int(ts, v[1], 0, &decimals))
         return NULL_VALUE;
     if (decimals && !dtype_is_float(x->type.dtype))
@@ -246,7 +244,7 @@ static Value round_any(Vm *vm, bool inplace, const Value *args, int nargs, const
         node = lazy_unary(ts, OP_round, node);
         if (decimals && node) node = lazy_binary(ts, back, node, number_like(ts, node, scale));
     }
-    if (!inplace) return tensor_out(ts, "round", v[2], tensor_wrap(ts, node, "RoundBackward0"));
+    if (!inplace) return tensor_wrap(ts, node, "RoundBackward0");
     return write_back(ts, v[0], node, "RoundBackward0");
 }
 static Value round_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -300,7 +298,7 @@ static Value clamp_any(Vm *vm, bool inplace, const Value *args, int nargs, const
     TensorState *ts = tensor_state(vm);
     Value v[4];
     Tensor *x;
-    if (!vm_args(vm, "clamp", "input min? max? * out?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "clamp", "input min? max?", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "clamp", &x))
         return NULL_VALUE;
     bool low = !is_null(v[1]) && !is_none(v[1]), high = !is_null(v[2]) && !is_none(v[2]);
@@ -313,7 +311,7 @@ static Value clamp_any(Vm *vm, bool inplace, const Value *args, int nargs, const
                               : "ClampBackward1";
     if (!inplace) {
         Value result = tensor_wrap(ts, clamp_node(ts, x, v[1], v[2]), fn_name);
-        return tensor_out(ts, "clamp", v[3], result);
+        return result;
     }
     if (!tensor_check_inplace(ts, x)) return NULL_VALUE;
     return write_back(ts, v[0], clamp_node(ts, x, v[1], v[2]), fn_name);
@@ -380,7 +378,7 @@ static Value where_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     TensorState *ts = tensor_state(vm);
     Value v[4];
     Tensor *c;
-    if (!vm_args(vm, "where", "condition input? other? * out?", args, nargs, kwnames, v))
+    if (!vm_args(vm, "where", "condition input? other?", args, nargs, kwnames, v))
         return NULL_VALUE;
     if (!arg_tensor_at(ts, v[0], "where", "condition", 1, &c)) return NULL_VALUE;
     if (is_null(v[1]) && is_null(v[2])) return tensor_nonzero(ts, c, true);
@@ -392,7 +390,7 @@ static Value where_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
                         "where expected condition to be a boolean tensor, but got a tensor with "
                         "dtype %s",
                         dtype_long_name(c->type.dtype));
-    return tensor_out(ts, "where", v[3], tensor_where(ts, v[0], v[1], v[2]));
+    return tensor_where(ts, v[0], v[1], v[2]);
 }
 
 /* As a method: x.where(condition, other). */
