@@ -118,7 +118,6 @@ static const struct {
     {"datetime", "use time.time(), time.strftime() and differences of seconds"},
     {"decimal", "use float, or int in the smallest unit"},
     {"fractions", "use float, or a numerator and a denominator"},
-    {"csv", "split the lines of open() at commas"},
     {"asyncio", "call the functions one after the other"},
     {"concurrent", "call the functions one after the other"},
     {"torchvision.models", NETWORK},
