@@ -115,7 +115,6 @@ static const struct {
     {"pandas", "read the file with open(), or bring the numbers as a .pt or safetensors file"},
     {"sklearn", "bring the data as a .pt or safetensors file"},
     {"matplotlib", "print the numbers, or write them to a file and plot that"},
-    {"datetime", "use time.time(), time.strftime() and differences of seconds"},
     {"decimal", "use float, or int in the smallest unit"},
     {"fractions", "use float, or a numerator and a denominator"},
     {"asyncio", "call the functions one after the other"},

@@ -1,6 +1,7 @@
 /* time, sys, os, os.path and gc: what of the machine a program may see. */
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -37,6 +38,11 @@ MODULE_FUNCTION(time_perf_counter_ns) {
     if (!vm_args_simple(vm, "perf_counter_ns", nargs, kwnames, 0, 0)) return NULL_VALUE;
     return from_int((int64_t)(read_clock(vm, CLOCK_MONOTONIC) * 1e9));
 }
+MODULE_FUNCTION(time_time_ns) {
+    (void)args;
+    if (!vm_args_simple(vm, "time_ns", nargs, kwnames, 0, 0)) return NULL_VALUE;
+    return from_int((int64_t)(read_clock(vm, CLOCK_REALTIME) * 1e9));
+}
 MODULE_FUNCTION(time_sleep) {
     double seconds;
     if (!vm_args_simple(vm, "sleep", nargs, kwnames, 1, 1) || !vm_to_double(vm, args[0], &seconds))
@@ -59,6 +65,22 @@ MODULE_FUNCTION(time_strftime) {
     return str_new(vm, text, strftime(text, sizeof text, format, &parts));
 }
 
+/* For datetime: the local year, month, day, offset from UTC in seconds and the zone's name. */
+MODULE_FUNCTION(time_local) {
+    double seconds;
+    if (!vm_args_simple(vm, "_local", nargs, kwnames, 1, 1) || !vm_to_double(vm, args[0], &seconds))
+        return NULL_VALUE;
+    struct tm parts;
+    time_t when = fabs(seconds) < 1e12 ? (time_t)floor(seconds) : 0;
+    localtime_r(&when, &parts);
+    Value items[] = {from_int(parts.tm_year + 1900), from_int(parts.tm_mon + 1),
+                     from_int(parts.tm_mday), from_int(parts.tm_gmtoff),
+                     str_from(vm, parts.tm_zone)};
+    Value tuple = tuple_from(vm, items, sizeof items / sizeof *items);
+    decref(items[4]);
+    return tuple;
+}
+
 bool module_time(Vm *vm, ModuleObj *module) {
     static const Method functions[] = {
         {"time", time_time, 0},
@@ -66,9 +88,10 @@ bool module_time(Vm *vm, ModuleObj *module) {
         {"monotonic", time_perf_counter, 0},
         {"process_time", time_process_time, 0},
         {"perf_counter_ns", time_perf_counter_ns, 0},
-        {"time_ns", time_perf_counter_ns, 0},
+        {"time_ns", time_time_ns, 0},
         {"sleep", time_sleep, 0},
         {"strftime", time_strftime, 0},
+        {"_local", time_local, 0},
         {NULL, NULL, 0},
     };
     module_functions(vm, module, functions);
