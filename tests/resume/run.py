@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Training that is killed over and over prints the losses of training that is not: run.py NNC
 
-train.nn runs once whole: its losses are PyTorch's (train.out). Then it is killed (SIGKILL) after some
-of its steps, at any moment or when a checkpoint is being written, and started again, until it has been
-killed often and has come to its end. Each loss must be the whole run's to the last digit. Every wait
-ends: a process that takes too long is killed, and fails the test."""
+A program runs once whole: train.nn, whose losses are PyTorch's (train.out), and train.c with the compiled
+step.nn. Then it is killed (SIGKILL) after some of its steps, at any moment or when a checkpoint is being
+written, and started again, until it has been killed often and has come to its end. Each loss must be the
+whole run's to the last digit. Every wait ends: a process that takes too long is killed, and fails the
+test."""
 import os
 import pathlib
 import random
@@ -70,19 +71,22 @@ def live(command, checkpoint, steps, moment):
     return lines.lines, status == -9
 
 
-def check(command, folder, draw):
-    whole, _ = live(command, folder / "whole" / "state.pt", None, None)
-    losses = dict(line.split() for line in whole)
-    recorded = (HERE / "train.out").read_text()
-    if "".join(f"{step} {float(loss):.4f}\n" for step, loss in losses.items()) != recorded:
-        raise ValueError(f"not PyTorch's losses: {losses}")
-    checkpoint = folder / "killed" / "state.pt"
+def whole_run(command, folder):
+    """The losses by step."""
+    folder.mkdir(parents=True)
+    lines, _ = live(command, folder / "state.pt", None, None)
+    return dict(line.split() for line in lines)
+
+
+def check(command, losses, folder, draw):
+    folder.mkdir(parents=True)
+    checkpoint = folder / "state.pt"
     kills, in_saves, printed = 0, 0, set()
     for _ in range(4 * KILLS):
         if kills < KILLS:
             longest = draw.random() * 0.01
             in_save = draw.random() < 0.5
-            lines, killed = live(command, checkpoint, draw.randint(1, 14),
+            lines, killed = live(command, checkpoint, draw.randint(1, len(losses) // 4),
                                  lambda: wait_for_save(checkpoint, 0.1) if in_save else time.sleep(longest))
         else:
             lines, killed = live(command, checkpoint, None, None)
@@ -104,14 +108,30 @@ def check(command, folder, draw):
     raise ValueError(f"only {kills} kills")
 
 
+def compiled(nnc, folder):
+    """train.c with the train step of step.nn."""
+    source, program = folder / "step.c", folder / "step"
+    subprocess.run([nnc, HERE / "step.nn", "-o", source], check=True, timeout=LONGEST)
+    subprocess.run(["gcc", "-std=c11", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{folder}", source,
+                    HERE / "train.c", "-o", program, "-lm"], check=True, timeout=LONGEST)
+    return program
+
+
 def main():
+    nnc = sys.argv[1]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for part in ("whole", "killed", "temporary"):
-            (folder / part).mkdir()
+        (folder / "temporary").mkdir()
         os.environ["TMPDIR"] = str(folder / "temporary")  # for what killed processes leave
-        command = [sys.argv[1], "run", HERE / "train.nn"] if len(sys.argv) == 2 else sys.argv[1:]
-        check(command, folder, random.Random(1))
+        command = [nnc, "run", HERE / "train.nn"]
+        losses = whole_run(command, folder / "run" / "whole")
+        recorded = (HERE / "train.out").read_text()
+        if "".join(f"{step} {float(loss):.4f}\n" for step, loss in losses.items()) != recorded:
+            raise ValueError(f"not PyTorch's losses: {losses}")
+        check(command, losses, folder / "run" / "killed", random.Random(1))
+        command = [compiled(nnc, folder)]
+        losses = whole_run(command, folder / "compiled" / "whole")
+        check(command, losses, folder / "compiled" / "killed", random.Random(2))
 
 
 if __name__ == "__main__":
