@@ -185,6 +185,8 @@ NN_API bool nn_safetensors_save(const char *path, const void *base, const NnTens
     if (length < 0 || (size_t)length >= sizeof temporary) {
         return nn_fail(error, "the path is too long");
     }
+    /* A killed save may have left it: in containers processes get the same numbers again. */
+    remove(temporary);
     FILE *file = fopen(temporary, "wbx");
     if (!file) return nn_fail(error, "%.200s can't be created", temporary);
     bool ok = state_write(file, base, tensors, count);

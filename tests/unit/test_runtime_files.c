@@ -50,6 +50,20 @@ Test(safetensors, round_trip) {
     cr_expect_not(nn_safetensors_save("/nowhere/x", &example, table, ROWS, &error));
 }
 
+/* A process of the same number was killed while it saved. */
+Test(safetensors, saves_over_what_a_killed_save_left) {
+    char path[64], left[96];
+    NnError error;
+    Buf failure = {0};
+    temporary(path, "killed");
+    sprintf(left, "%s.%ld.tmp", path, (long)getpid());
+    cr_assert(file_write(left, "part", 4, &failure));
+    cr_expect(nn_safetensors_save(path, &example, table, ROWS, &error), "%s", error.text);
+    cr_expect(access(left, F_OK) != 0);
+    unlink(path);
+    unlink(left);
+}
+
 /* Every prefix of a good file, and every single byte changed, is refused or read; never crashes. */
 Test(safetensors, damaged) {
     char path[64];
