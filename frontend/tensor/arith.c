@@ -278,6 +278,22 @@ static const char *fn_of(TensorState *ts, const BinarySpec *spec, Value other) {
     return spec->op == OP_fmod ? "FmodBackward1" : spec->fn_name;
 }
 
+/* floor_divide's result (consumed), which has no derivative: the prelude's underived() says so. */
+static Value floored(TensorState *ts, const BinarySpec *spec, Value result) {
+    if (spec != &SPECS[SPEC_floor_divide] || is_null(result) ||
+        !tensor_requires_grad(as_tensor(result)))
+        return result;
+    Value torch = dict_get(ts->vm->modules, vm_intern_text(ts->vm, "torch"));
+    Value module = is_null(torch) ? torch : vm_getattr_text(ts->vm, torch, "_elementwise");
+    Value underived = is_null(module) ? module : vm_getattr_text(ts->vm, module, "underived");
+    Value args[2] = {result, str_from(ts->vm, spec->name)};
+    Value made = is_null(underived) ? underived : vm_call(ts->vm, underived, args, 2, NULL);
+    Value used[] = {module, underived, args[0], args[1]};
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++)
+        if (!is_null(used[i])) decref(used[i]);
+    return made;
+}
+
 static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Value *args, int nargs,
                          const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
@@ -290,7 +306,7 @@ static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Val
     Value result = inplace ? binary_inplace(ts, spec, v[0], b)
                            : tensor_wrap(ts, binary_node(ts, spec, v[0], b), fn_of(ts, spec, b));
     decref(b);
-    return result;
+    return inplace ? result : floored(ts, spec, result);
 }
 
 #define X(name, op, typing, fn)                                                                    \
@@ -597,8 +613,9 @@ static Value tensor_slot_binary(Vm *vm, BinaryOp op, Value a, Value b, bool refl
     if (op == BINARY_POW) return tensor_wrap(ts, pow_node(ts, a, b), pow_fn_name(ts, a, b));
     const BinarySpec *spec = &SPECS[OPERATORS[op].spec];
     bool by_number = reflected && !is_tensor(ts, a);
-    return tensor_wrap(ts, binary_node(ts, spec, a, b),
-                       by_number ? OPERATORS[op].reflected_name : fn_of(ts, spec, b));
+    Value result = tensor_wrap(ts, binary_node(ts, spec, a, b),
+                               by_number ? OPERATORS[op].reflected_name : fn_of(ts, spec, b));
+    return floored(ts, spec, result);
 }
 
 static Value tensor_slot_inplace(Vm *vm, BinaryOp op, Value a, Value b) {

@@ -16,7 +16,8 @@
  *   written(t, result) -> t                     t with its elements replaced by an operation's
  *   pair(name, values, indices)             as torch.return_types.NAME: order statistics
  *   check_index(t, size, message, ignore)       IndexError if a known value is outside [0, size)
- *   const(t) -> t                               compiling: part of the network, not data
+ *   check_range(t, low, high, message)         RuntimeError under `nnc run` if an element isn't
+ * inside const(t) -> t                               compiling: part of the network, not data
  *   counters() -> tuple                         of the running policy, for tests
  * Compiling (under `nnc run` these return their tensor or number)
  *   compiling() -> bool

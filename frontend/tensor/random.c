@@ -245,6 +245,69 @@ static Value randperm_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
     return cast;
 }
 
+/* ---- ranges of parameters ---- */
+
+/* Whether what computes it holds every element (but NaN) in [low, high], which spares evaluating
+ * it. */
+static bool surely_within(LazyNode *node, double low, double high) {
+    node = lazy_data(node);
+    while (!node->value && node->kind == LAZY_OP && node->inputs &&
+           (op_info(node->op)->traits & TRAIT_MOVEMENT))
+        node = lazy_data(node->inputs[0]);
+    if (node->value || node->kind != LAZY_OP) return false;
+    if (node->op == OP_sigmoid || node->op == OP_softmax) return low <= 0 && high >= 1;
+    return node->op == OP_exp && low <= 0 && isinf(high);
+}
+
+/* Under `nnc run`, whether x's elements are in [low, high]; false: raised. */
+static bool check_range(TensorState *ts, Tensor *x, double low, double high, const char *message) {
+    if (ts->policy.compiling) return true;
+    LazyNode *node = tensor_read(ts, x);
+    if (!node) return false;
+    bool within = surely_within(node, low, high);
+    lazy_unref(ts, node);
+    if (within) return true;
+    Buffer *buffer = tensor_buffer(ts, x, "the check of a range");
+    if (!buffer) return false;
+    int64_t count = type_numel(&x->type);
+    size_t size = dtype_size(x->type.dtype);
+    within = true;
+    for (int64_t i = 0; i < count && within; i++) {
+        double element = element_double(x->type.dtype, buffer->bytes + (size_t)i * size);
+        within = element >= low && element <= high;
+    }
+    buffer_unref(ts, buffer);
+    if (!within) vm_raise(ts->vm, EXC_RuntimeError, "%s", message);
+    return within;
+}
+
+/* check_range(t, low, high, message): a RuntimeError under `nnc run` when an element isn't inside.
+ */
+static Value check_range_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    Tensor *x;
+    double low, high;
+    if (!vm_args(vm, "check_range", "t low high message", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "check_range", &x) || !vm_to_double(vm, v[1], &low) ||
+        !vm_to_double(vm, v[2], &high))
+        return NULL_VALUE;
+    const char *message = vm_to_text(vm, v[3], "message");
+    return message && check_range(ts, x, low, high, message) ? NONE : NULL_VALUE;
+}
+
+static bool check_std(Vm *vm, double std) {
+    if (std >= 0) return true;
+    vm_raise(vm, EXC_RuntimeError, "normal expects std >= 0.0, but found std %g", std);
+    return false;
+}
+
+static bool check_probability(Vm *vm, double p) {
+    if (p >= 0 && p <= 1) return true;
+    vm_raise(vm, EXC_RuntimeError, "bernoulli_ expects p to be in [0, 1], but got p=%g", p);
+    return false;
+}
+
 /* ---- normal and bernoulli over tensors ---- */
 
 /* normal(mean, std, size=): tensors shift and scale standard numbers, as PyTorch does. */
@@ -261,6 +324,10 @@ static Value normal_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     double mean = 0, std = 1;
     if (!mean_tensor && !is_null(v[0]) && !vm_to_double(vm, v[0], &mean)) return NULL_VALUE;
     if (!std_tensor && !is_null(v[1]) && !vm_to_double(vm, v[1], &std)) return NULL_VALUE;
+    if (std_tensor ? !check_range(ts, as_tensor(v[1]), 0, INFINITY,
+                                  "normal expects all elements of std >= 0.0")
+                   : !check_std(vm, std))
+        return NULL_VALUE;
     if (!mean_tensor && !std_tensor) {
         if (is_null(v[2]) || !arg_ints(ts, v[2], "normal", type.dim, MAX_RANK, &type.rank))
             return vm_failed(vm) ? NULL_VALUE
@@ -290,9 +357,15 @@ static Value bernoulli_call(Vm *vm, const Value *args, int nargs, const Tuple *k
     Generator *g = generator_of(ts, v[2]);
     if (!g) return NULL_VALUE;
     if (!is_null(v[1])) {
-        if (!vm_to_double(vm, v[1], &p)) return NULL_VALUE;
+        if (!vm_to_double(vm, v[1], &p) || !check_probability(vm, p)) return NULL_VALUE;
         return finish(ts, draw_node(ts, g, DIST_BERNOULLI, x->type, p, 0), NULL_VALUE);
     }
+    if (!check_range(
+            ts, x, 0, 1,
+            "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error "
+            "message be improved?  If so, please report an enhancement request to "
+            "PyTorch.)"))
+        return NULL_VALUE;
     Buffer *from = tensor_buffer(ts, x, "bernoulli()");
     if (!from) return NULL_VALUE;
     Buffer *to = buffer_new(ts, from->size);
@@ -325,9 +398,8 @@ static Value fill_random(Vm *vm, const char *name, Dist dist, const char *spec, 
         return vm_raise(vm, EXC_RuntimeError,
                         "uniform_ expects to return a [from, to) range, but found from=%g > to=%g",
                         first, second);
-    if (dist == DIST_NORMAL && second < 0)
-        return vm_raise(vm, EXC_RuntimeError, "normal expects std >= 0.0, but found std %g",
-                        second);
+    if (dist == DIST_NORMAL && !check_std(vm, second)) return NULL_VALUE;
+    if (dist == DIST_BERNOULLI && !check_probability(vm, first)) return NULL_VALUE;
     LazyNode *node = draw_node(ts, g, dist, x->type, first, second);
     return tensor_write(ts, x, node, NULL) ? incref(v[0]) : NULL_VALUE;
 }
@@ -556,12 +628,21 @@ static Value multinomial_call(Vm *vm, const Value *args, int nargs, const Tuple 
 }
 
 const TensorFunction RANDOM_FUNCTIONS[] = {
-    {"rand", rand_call, FN_FUNCTION},           {"randn", randn_call, FN_FUNCTION},
-    {"rand_like", rand_like_call, FN_FUNCTION}, {"randn_like", randn_like_call, FN_FUNCTION},
-    {"randint", randint_call, FN_FUNCTION},     {"randint_like", randint_like_call, FN_FUNCTION},
-    {"randperm", randperm_call, FN_FUNCTION},   {"normal", normal_call, FN_FUNCTION},
-    {"bernoulli", bernoulli_call, FN_BOTH},     {"normal_", normal_fill, FN_METHOD},
-    {"uniform_", uniform_fill, FN_METHOD},      {"bernoulli_", bernoulli_fill, FN_METHOD},
-    {"random_", random_fill, FN_METHOD},        {"exponential_", exponential_fill, FN_METHOD},
-    {"multinomial", multinomial_call, FN_BOTH}, {NULL, NULL, 0},
+    {"check_range", check_range_call, FN_FUNCTION},
+    {"rand", rand_call, FN_FUNCTION},
+    {"randn", randn_call, FN_FUNCTION},
+    {"rand_like", rand_like_call, FN_FUNCTION},
+    {"randn_like", randn_like_call, FN_FUNCTION},
+    {"randint", randint_call, FN_FUNCTION},
+    {"randint_like", randint_like_call, FN_FUNCTION},
+    {"randperm", randperm_call, FN_FUNCTION},
+    {"normal", normal_call, FN_FUNCTION},
+    {"bernoulli", bernoulli_call, FN_BOTH},
+    {"normal_", normal_fill, FN_METHOD},
+    {"uniform_", uniform_fill, FN_METHOD},
+    {"bernoulli_", bernoulli_fill, FN_METHOD},
+    {"random_", random_fill, FN_METHOD},
+    {"exponential_", exponential_fill, FN_METHOD},
+    {"multinomial", multinomial_call, FN_BOTH},
+    {NULL, NULL, 0},
 };
