@@ -469,11 +469,15 @@ static Value random_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwna
 
 /* ---- exponential and multinomial ---- */
 
-static double draw_exponential(Generator *g, double rate) {
+static double draw_unit(Generator *g) {
     double unit;
     mt_uniform(&g->mt, DT_F64, &unit, 1, 0, 1);
     g->draws += 2;
-    return -1 / rate * log1p(-unit);
+    return unit;
+}
+
+static double draw_exponential(Generator *g, double rate) {
+    return -1 / rate * log1p(-draw_unit(g));
 }
 
 static Value exponential_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -500,6 +504,92 @@ static Value exponential_fill(Vm *vm, const Value *args, int nargs, const Tuple 
         element_store(x->type.dtype, buffer->bytes + (size_t)i * size, draw_exponential(g, rate),
                       0);
     return tensor_write(ts, x, lazy_leaf(ts, x->type, buffer), NULL) ? incref(v[0]) : NULL_VALUE;
+}
+
+/* ---- other distributions in place, a number of double precision after the other ---- */
+
+static double draw_cauchy(Generator *g, double median, double sigma) {
+    return median + sigma * tan(M_PI * (draw_unit(g) - 0.5));
+}
+
+static double draw_log_normal(Generator *g, double mean, double std) {
+    double normal;
+    g->draws += mt_normal_draws(DT_F64, 1, g->mt.has_normal);
+    mt_normal(&g->mt, DT_F64, &normal, 1, mean, std);
+    return exp(normal);
+}
+
+static double draw_geometric(Generator *g, double p, double unused) {
+    (void)unused;
+    return ceil(log(draw_unit(g)) / log1p(-p));
+}
+
+typedef struct Filler {
+    const char *name, *spec, *title; /* "Cauchy": of its error for integers */
+    bool two;                        /* parameters, and the elements are floats */
+    double first, second;
+    double (*draw)(Generator *g, double first, double second);
+    const char *problem; /* what is wrong with `second`, not above 0; of geometric_ with its p */
+} Filler;
+
+static Value fill_drawn(Vm *vm, const Filler *how, const Value *args, int nargs,
+                        const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    if (!vm_args(vm, how->name, how->spec, args, nargs, kwnames, v)) return NULL_VALUE;
+    Tensor *x = as_tensor(v[0]);
+    bool two = how->two;
+    double first = how->first, second = how->second;
+    Generator *g = generator_of(ts, v[two ? 3 : 2]);
+    if (!g || !tensor_check_inplace(ts, x) || (!is_null(v[1]) && !vm_to_double(vm, v[1], &first)) ||
+        (two && !is_null(v[2]) && !vm_to_double(vm, v[2], &second)))
+        return NULL_VALUE;
+    DType dtype = x->type.dtype;
+    if (how->title && !dtype_is_float(dtype))
+        return vm_raise(vm, EXC_RuntimeError,
+                        "%s distribution is a continuous probability distribution. dtype must be a "
+                        "floating point but you specified %s",
+                        how->title, dtype_c_name(dtype));
+    if (two && !float_type(ts, "log_normal_cpu", &x->type)) return NULL_VALUE;
+    if (two ? !(second > 0) : !(first > 0 && first < 1))
+        return vm_raise(vm, EXC_RuntimeError, how->problem, two ? second : first);
+    Buffer *buffer = buffer_new(ts, type_bytes(&x->type));
+    size_t size = dtype_size(dtype);
+    for (int64_t i = 0; i < type_numel(&x->type); i++) {
+        double drawn = how->draw(g, first, second);
+        element_store(dtype, buffer->bytes + (size_t)i * size, drawn, (int64_t)drawn);
+    }
+    return tensor_write(ts, x, lazy_leaf(ts, x->type, buffer), NULL) ? incref(v[0]) : NULL_VALUE;
+}
+
+static Value cauchy_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    static const Filler how = {"cauchy_",   "self median? sigma? * generator?",
+                               "Cauchy",    true,
+                               0,           1,
+                               draw_cauchy, "cauchy_ expects sigma > 0.0, but found sigma=%g"};
+    return fill_drawn(vm, &how, args, nargs, kwnames);
+}
+static Value log_normal_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    static const Filler how = {"log_normal_",
+                               "self mean? std? * generator?",
+                               NULL,
+                               true,
+                               1,
+                               2,
+                               draw_log_normal,
+                               "log_normal_ expects std > 0.0, but found std=%g"};
+    return fill_drawn(vm, &how, args, nargs, kwnames);
+}
+static Value geometric_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    static const Filler how = {"geometric_",
+                               "self p * generator?",
+                               NULL,
+                               false,
+                               0,
+                               0,
+                               draw_geometric,
+                               "geometric_ expects p to be in (0, 1), but got p=%g"};
+    return fill_drawn(vm, &how, args, nargs, kwnames);
 }
 
 /* A row's samples without replacement: the largest of p / e, e being exponential numbers. */
@@ -628,21 +718,14 @@ static Value multinomial_call(Vm *vm, const Value *args, int nargs, const Tuple 
 }
 
 const TensorFunction RANDOM_FUNCTIONS[] = {
-    {"check_range", check_range_call, FN_FUNCTION},
-    {"rand", rand_call, FN_FUNCTION},
-    {"randn", randn_call, FN_FUNCTION},
-    {"rand_like", rand_like_call, FN_FUNCTION},
-    {"randn_like", randn_like_call, FN_FUNCTION},
-    {"randint", randint_call, FN_FUNCTION},
-    {"randint_like", randint_like_call, FN_FUNCTION},
-    {"randperm", randperm_call, FN_FUNCTION},
-    {"normal", normal_call, FN_FUNCTION},
-    {"bernoulli", bernoulli_call, FN_BOTH},
-    {"normal_", normal_fill, FN_METHOD},
-    {"uniform_", uniform_fill, FN_METHOD},
-    {"bernoulli_", bernoulli_fill, FN_METHOD},
-    {"random_", random_fill, FN_METHOD},
-    {"exponential_", exponential_fill, FN_METHOD},
-    {"multinomial", multinomial_call, FN_BOTH},
-    {NULL, NULL, 0},
+    {"cauchy_", cauchy_fill, FN_METHOD},        {"log_normal_", log_normal_fill, FN_METHOD},
+    {"geometric_", geometric_fill, FN_METHOD},  {"check_range", check_range_call, FN_FUNCTION},
+    {"rand", rand_call, FN_FUNCTION},           {"randn", randn_call, FN_FUNCTION},
+    {"rand_like", rand_like_call, FN_FUNCTION}, {"randn_like", randn_like_call, FN_FUNCTION},
+    {"randint", randint_call, FN_FUNCTION},     {"randint_like", randint_like_call, FN_FUNCTION},
+    {"randperm", randperm_call, FN_FUNCTION},   {"normal", normal_call, FN_FUNCTION},
+    {"bernoulli", bernoulli_call, FN_BOTH},     {"normal_", normal_fill, FN_METHOD},
+    {"uniform_", uniform_fill, FN_METHOD},      {"bernoulli_", bernoulli_fill, FN_METHOD},
+    {"random_", random_fill, FN_METHOD},        {"exponential_", exponential_fill, FN_METHOD},
+    {"multinomial", multinomial_call, FN_BOTH}, {NULL, NULL, 0},
 };
