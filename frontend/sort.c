@@ -79,7 +79,24 @@ static void reverse_items(Item *items, size_t count) {
     }
 }
 
+/* Compiling: among numbers of which one isn't known, it isn't known which comes where. */
+static bool fill_with_unknown(List *list) {
+    size_t at = 0;
+    while (at < list->count && !has_flag(list->items[at], CLASS_UNKNOWN))
+        at++;
+    if (at == list->count) return false;
+    Value unknown = incref(list->items[at]);
+    for (size_t i = 0; i < list->count; i++) {
+        Value old = list->items[i];
+        list->items[i] = incref(unknown);
+        decref(old); /* may run a finalizer */
+    }
+    decref(unknown);
+    return true;
+}
+
 Value sort_list(Vm *vm, List *list, Value key, bool reverse) {
+    if (vm->silent && is_none(key) && fill_with_unknown(list)) return NONE;
     size_t count = list->count;
     Item *items = xcalloc(count ? count : 1, sizeof *items);
     bool ok = true;
