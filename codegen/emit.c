@@ -2,6 +2,7 @@
 #include "codegen/emit.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,21 +265,24 @@ void emit_integer(Emitter *e, DType dtype, int64_t value) {
     }
 }
 
-/* The fewest digits that give back the float. */
+/* The fewest digits that give back the float. More digits than enough are enough, too, so that a
+ * few of the nine lengths need to be tried. */
 static void put_float(Buf *out, float value) {
     if (!signbit(value) && value < 10 && value == truncf(value)) {
         buf_putc(out, (char)('0' + (int)value));
         return;
     }
-    for (int digits = 1; digits <= 9; digits++) {
-        Buf text = {0};
-        buf_printf(&text, "%.*g", digits, (double)value);
-        if (strtof(buf_text(&text), NULL) == value || digits == 9) {
-            buf_puts(out, buf_text(&text));
-            digits = 9;
-        }
-        buf_free(&text);
+    char text[320]; /* of any double, for the compiler */
+    int least = 1, most = 9;
+    for (int digits = 1; least < most; digits = (least + most) / 2) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            most = digits;
+        else
+            least = digits + 1;
     }
+    snprintf(text, sizeof text, "%.*g", most, (double)value);
+    buf_puts(out, text);
 }
 
 void emit_number(Emitter *e, DType dtype, double value) {

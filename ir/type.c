@@ -98,8 +98,11 @@ void type_strides(const Type *type, int64_t strides[MAX_RANK]) {
 }
 
 void type_print(Buf *buf, const Type *type) {
-    buf_printf(buf, "%s[", dtype_name(type->dtype));
-    for (int i = 0; i < type->rank; i++)
-        buf_printf(buf, "%s%lld", i ? "," : "", (long long)type->dim[i]);
+    buf_puts(buf, dtype_name(type->dtype));
+    buf_putc(buf, '[');
+    for (int i = 0; i < type->rank; i++) {
+        if (i) buf_putc(buf, ',');
+        buf_put_decimal(buf, type->dim[i]);
+    }
     buf_putc(buf, ']');
 }
