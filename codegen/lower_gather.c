@@ -14,6 +14,13 @@ static LowerPoint scalar_point(int rank, KVal *const *index) {
     return lower_point(rank, index, 0, 1, 1);
 }
 
+/* The element that an index names. There is none in an empty axis: its check has failed. */
+static KVal *element(Lower *lower, const Gathering *g, const LowerPoint *from) {
+    const Type *x = &g->anchor->inputs[0]->type;
+    if (type_numel(x) == 0) return k_integer(&lower->b, kkind_of(x->dtype), from->lanes, 0);
+    return lower_operand_at(lower, g->x, from);
+}
+
 /* y[i,j,k] = x[i, idx[i,j,k], k] */
 static void gather_point(Lower *lower, const LowerPoint *point, void *data) {
     Gathering *g = data;
@@ -21,7 +28,7 @@ static void gather_point(Lower *lower, const LowerPoint *point, void *data) {
     LowerPoint from = *point;
     from.index[axis] = lower_checked_index(&lower->b, lower_operand_at(lower, g->index, point),
                                            g->anchor->inputs[0]->type.dim[axis]);
-    lower_finish(lower, &g->epilogue, point, lower_operand_at(lower, g->x, &from));
+    lower_finish(lower, &g->epilogue, point, element(lower, g, &from));
 }
 
 /* y[i, j.., k] = x[i, idx[j..], k]: vectors run along the last dim when it is one of x's. */
@@ -37,7 +44,7 @@ static void take_point(Lower *lower, const LowerPoint *point, void *data) {
     for (int d = axis + 1; d < x->rank; d++)
         from.index[d] = point->index[d - 1 + idx->rank];
     from.vector_dim = x->rank - 1;
-    lower_finish(lower, &g->epilogue, point, lower_operand_at(lower, g->x, &from));
+    lower_finish(lower, &g->epilogue, point, element(lower, g, &from));
 }
 
 static void pool_gather_point(Lower *lower, const LowerPoint *point, void *data) {
@@ -54,7 +61,7 @@ static void pool_gather_point(Lower *lower, const LowerPoint *point, void *data)
         from.index[d] = d == 2 ? at : k_remi(b, at, x->dim[d]);
         at = k_divi(b, at, x->dim[d]);
     }
-    lower_finish(lower, &g->epilogue, point, lower_operand_at(lower, g->x, &from));
+    lower_finish(lower, &g->epilogue, point, element(lower, g, &from));
 }
 
 static void slice_point(Lower *lower, const LowerPoint *point, void *data) {

@@ -185,8 +185,6 @@ static void plan_step(Planner *planner, int s, bool outputs) {
             *place = arena_place(planner, NULL, kbuf_bytes(buf), s, s);
         } else {
             Value *value = value_of(planner, buf->node);
-            if (!value->placed && buf->count == 0)
-                place_output(planner, s, buf, false); /* no kernel */
             NNC_CHECK(value->placed, "%s reads a value that nobody stores", kernel->name);
             *place = value->place;
         }
