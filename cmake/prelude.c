@@ -18,18 +18,12 @@ typedef struct Module {
     uint32_t code;
 } Module;
 
+/* A line of the text in each of the C file. */
 static void put_string(Buf *out, const char *text, size_t size) {
     buf_putc(out, '"');
     for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c == '\n')
-            buf_puts(out, i + 1 < size ? "\\n\"\n\"" : "\\n");
-        else if (c < ' ' || c > '~')
-            buf_printf(out, "\\%03o", c);
-        else
-            buf_putc(out, (char)c);
+        buf_put_c_char(out, text[i]);
+        if (text[i] == '\n' && i + 1 < size) buf_puts(out, "\"\n\"");
     }
     buf_putc(out, '"');
 }

@@ -52,13 +52,8 @@ static void put_format(Emitter *e, const char *format, va_list args) {
 }
 
 void emit_decimal(Emitter *e, long long value) {
-    char digits[24], *at = digits + sizeof digits;
-    unsigned long long rest = value < 0 ? -(unsigned long long)value : (unsigned long long)value;
-    do
-        *--at = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (value < 0) *--at = '-';
-    emit_piece(e, at, (size_t)(digits + sizeof digits - at));
+    if (!e->in_line) emit_indent(e);
+    buf_put_decimal(e->out, value);
 }
 
 void emit_numbered(Emitter *e, char letter, int number) {
@@ -140,19 +135,6 @@ void emit_ident(Emitter *e, const char *name) {
     buf_free(&safe);
 }
 
-static void put_c_char(Buf *text, char byte) {
-    unsigned char c = (unsigned char)byte;
-    if (c == '"' || c == '\'' || c == '\\')
-        buf_printf(text, "\\%c", c);
-    else if (c == '\n')
-        buf_puts(text, "\\n");
-    else if (c >= 32 && c < 127 && c != '?')
-        buf_putc(text, (char)c);
-    else
-        /* Three octal digits end by themselves, unlike \x; '?' could start a trigraph. */
-        buf_printf(text, "\\%03o", c);
-}
-
 void emit_c_string(Emitter *e, const char *bytes, size_t size) {
     enum { LONGEST = 4095 }; /* that C promises */
     Buf text = {0};
@@ -160,7 +142,7 @@ void emit_c_string(Emitter *e, const char *bytes, size_t size) {
     buf_puts(&text, literal ? "\"" : "(const char[]){");
     for (size_t i = 0; i < size; i++) {
         if (!literal) buf_putc(&text, '\'');
-        put_c_char(&text, bytes[i]);
+        buf_put_c_char(&text, bytes[i]);
         if (!literal) buf_puts(&text, "', ");
     }
     buf_puts(&text, literal ? "\"" : "0}");

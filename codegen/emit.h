@@ -10,8 +10,6 @@
 #include "support/arena.h"
 #include "support/buf.h"
 
-#include <string.h>
-
 typedef struct Emitter {
     Buf *out;
     int indent; /* levels of four spaces */
@@ -53,14 +51,7 @@ char *c_identifier(Arena *arena, const char *text);
 
 static inline void emit_piece(Emitter *e, const char *text, size_t size) {
     if (!e->in_line) emit_indent(e);
-    Buf *out = e->out;
-    if (out->size + size >= out->capacity) {
-        buf_add(out, text, size);
-        return;
-    }
-    memcpy(out->data + out->size, text, size);
-    out->size += size;
-    out->data[out->size] = '\0';
+    buf_add(e->out, text, size);
 }
 
 static inline void emit_newline(Emitter *e) {

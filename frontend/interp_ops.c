@@ -363,31 +363,27 @@ bool spread_into(Vm *vm, Value callable, List *into, Value iterable) {
     return false;
 }
 
-/* `f(**mapping)`: the keywords gathered so far are in `into`. */
-/* {**mapping} */
-bool spread_mapping(Vm *vm, Dict *into, Value mapping) {
-    if (!is_dict(mapping)) {
-        Value keys = vm_getattr_optional(vm, mapping, vm_intern_text(vm, "keys"));
-        bool has_keys = !is_null(keys);
-        decref(keys);
-        if (!has_keys) {
-            if (!vm_failed(vm))
-                vm_raise(vm, EXC_TypeError, "'%s' object is not a mapping",
-                         vm_class_name(vm, mapping));
-            return false;
-        }
-    }
-    return dict_update(vm, into, mapping);
+static bool is_mapping(Vm *vm, Value v) {
+    if (is_dict(v)) return true;
+    Value keys = vm_getattr_optional(vm, v, vm_intern_text(vm, "keys"));
+    bool has_keys = !is_null(keys);
+    decref(keys);
+    return has_keys;
 }
 
+/* {**mapping} */
+bool spread_mapping(Vm *vm, Dict *into, Value mapping) {
+    if (is_mapping(vm, mapping)) return dict_update(vm, into, mapping);
+    if (!vm_failed(vm))
+        vm_raise(vm, EXC_TypeError, "'%s' object is not a mapping", vm_class_name(vm, mapping));
+    return false;
+}
+
+/* `f(**mapping)`: the keywords gathered so far are in `into`. */
 bool merge_keywords(Vm *vm, Value callable, Dict *into, Value mapping) {
-    if (!is_dict(mapping)) {
-        Value keys = vm_getattr_optional(vm, mapping, vm_intern_text(vm, "keys"));
-        if (is_null(keys))
-            return raise_spread(vm, callable, "argument after ** must be a mapping, not ",
-                                vm_class_name(vm, mapping), "");
-        decref(keys);
-    }
+    if (!is_mapping(vm, mapping))
+        return raise_spread(vm, callable, "argument after ** must be a mapping, not ",
+                            vm_class_name(vm, mapping), "");
     Dict *given = dict_new(vm);
     bool ok = dict_update(vm, given, mapping);
     size_t pos = 0;

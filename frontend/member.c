@@ -1,5 +1,6 @@
 /* `__slots__`: places in instances for the names a class lists, in the order it lists them. Each
  * name becomes a descriptor of the class; what instances hold there follows the base's layout. */
+#include "frontend/parser.h"
 #include "frontend/vm_internal.h"
 
 typedef struct Member {
@@ -89,12 +90,10 @@ static Str *slot_name(Vm *vm, const Class *cls, Value item) {
         return NULL;
     }
     const Str *s = as_str(item);
-    bool hidden = s->size > 2 && s->data[0] == '_' && s->data[1] == '_' &&
-                  !(s->data[s->size - 1] == '_' && s->data[s->size - 2] == '_');
-    if (!hidden) return vm_name(vm, item, "slot");
     Buf text = {0};
-    buf_printf(&text, "_%s%s", cls->name + strspn(cls->name, "_"), s->data);
-    Str *name = vm_intern(vm, buf_text(&text), text.size);
+    Str *name = mangle_name(&text, cls->name, s->data, s->size)
+                    ? vm_intern(vm, buf_text(&text), text.size)
+                    : vm_name(vm, item, "slot");
     buf_free(&text);
     return name;
 }

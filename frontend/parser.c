@@ -23,17 +23,23 @@ void parser_expect(Parser *parser, TokenKind kind, const char *what) {
     if (!parser_accept(parser, kind)) parser_fail_expected(parser, what);
 }
 
-/* Inside a class, a name `__x` stands for `_Class__x`. */
-Name *parser_mangled(Parser *parser, Name *name) {
-    size_t length = name->length;
-    if (!parser->class_name || length < 3 || name->text[0] != '_' || name->text[1] != '_')
-        return name;
-    if (name->text[length - 1] == '_' && name->text[length - 2] == '_') return name;
-    const char *class_name = parser->class_name->text;
+bool mangle_name(Buf *out, const char *class_name, const char *name, size_t length) {
     while (*class_name == '_')
         class_name++;
-    char *text = arena_printf(parser->arena, "_%s%s", class_name, name->text);
-    return *class_name ? intern_text(parser->interns, text) : name;
+    if (!*class_name || length < 3 || name[0] != '_' || name[1] != '_' ||
+        (name[length - 1] == '_' && name[length - 2] == '_'))
+        return false;
+    buf_printf(out, "_%s%s", class_name, name);
+    return true;
+}
+
+Name *parser_mangled(Parser *parser, Name *name) {
+    Buf text = {0};
+    if (parser->class_name &&
+        mangle_name(&text, parser->class_name->text, name->text, name->length))
+        name = intern(parser->interns, text.data, text.size);
+    buf_free(&text);
+    return name;
 }
 
 Name *parser_expect_name(Parser *parser, const char *what) {

@@ -7,4 +7,8 @@
 /* Parses a registered source. All syntax errors of the file are reported; NULL after any. */
 ModuleAst *parse_module(Arena *arena, Sources *sources, Interns *interns, uint16_t file);
 
+/* Inside a class, a name `__x` stands for `_Class__x`, which is added to `out`. False: it stands as
+ * it is. */
+bool mangle_name(Buf *out, const char *class_name, const char *name, size_t length);
+
 #endif

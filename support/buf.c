@@ -22,7 +22,7 @@ static void reserve(Buf *buf, size_t more) {
     buf->capacity = capacity;
 }
 
-void buf_add(Buf *buf, const void *bytes, size_t size) {
+void buf_add_more(Buf *buf, const void *bytes, size_t size) {
     reserve(buf, size);
     if (size) memcpy(buf->data + buf->size, bytes, size);
     buf->size += size;
@@ -31,12 +31,6 @@ void buf_add(Buf *buf, const void *bytes, size_t size) {
 
 void buf_puts(Buf *buf, const char *text) {
     buf_add(buf, text, strlen(text));
-}
-
-void buf_putc(Buf *buf, char c) {
-    reserve(buf, 1);
-    buf->data[buf->size++] = c;
-    buf->data[buf->size] = '\0';
 }
 
 void buf_printf(Buf *buf, const char *format, ...) {
@@ -54,6 +48,19 @@ void buf_put_decimal(Buf *buf, long long value) {
     while ((rest /= 10) > 0);
     if (value < 0) *--at = '-';
     buf_add(buf, at, (size_t)(digits + sizeof digits - at));
+}
+
+void buf_put_c_char(Buf *buf, char byte) {
+    unsigned char c = (unsigned char)byte;
+    if (c == '"' || c == '\'' || c == '\\')
+        buf_printf(buf, "\\%c", c);
+    else if (c == '\n')
+        buf_puts(buf, "\\n");
+    else if (c >= 32 && c < 127 && c != '?')
+        buf_putc(buf, (char)c);
+    else
+        /* Three octal digits end by themselves, unlike \x; '?' could start a trigraph. */
+        buf_printf(buf, "\\%03o", c);
 }
 
 /* printf's own work, from a conversion on. */

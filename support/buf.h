@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct Buf {
     char *data;
@@ -16,12 +17,26 @@ typedef struct Buf {
     size_t capacity; /* bytes allocated */
 } Buf;
 
-void buf_add(Buf *buf, const void *bytes, size_t size);
+/* Appends what doesn't fit into the capacity. */
+void buf_add_more(Buf *buf, const void *bytes, size_t size);
+static inline void buf_add(Buf *buf, const void *bytes, size_t size) {
+    if (size >= buf->capacity - buf->size) { /* the NUL needs room, too */
+        buf_add_more(buf, bytes, size);
+        return;
+    }
+    if (size) memcpy(buf->data + buf->size, bytes, size);
+    buf->size += size;
+    buf->data[buf->size] = '\0';
+}
 void buf_puts(Buf *buf, const char *text);
-void buf_putc(Buf *buf, char c);
+static inline void buf_putc(Buf *buf, char c) {
+    buf_add(buf, &c, 1);
+}
 void buf_printf(Buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(Buf *buf, const char *format, va_list args);
 void buf_put_decimal(Buf *buf, long long value);
+/* A byte within a C string or character. */
+void buf_put_c_char(Buf *buf, char byte);
 /* The shortest decimal text that reads back as the same double; Python's repr spelling:
  * 1.0, 1e-05, 1e+16, inf, -inf, nan. Independent of the locale. */
 void buf_put_double(Buf *buf, double value);
