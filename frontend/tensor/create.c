@@ -147,20 +147,6 @@ Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype)
     return result;
 }
 
-static Value finish(TensorState *ts, Value made, Value requires_grad) {
-    bool on;
-    if (is_null(made)) return made;
-    bool ok = arg_bool(ts, requires_grad, false, &on);
-    if (ok && on && !dtype_is_float(as_tensor(made)->type.dtype)) {
-        vm_raise(ts->vm, EXC_RuntimeError,
-                 "Only Tensors of floating point and complex dtype can require gradients");
-        ok = false;
-    }
-    if (ok && (!on || tensor_set_requires_grad(ts, as_tensor(made), true))) return made;
-    decref(made);
-    return NULL_VALUE;
-}
-
 static Value tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[5];
@@ -169,7 +155,7 @@ static Value tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
                  kwnames, v) ||
         !arg_dtype(ts, v[1], &dtype) || !arg_device(ts, v[2]))
         return NULL_VALUE;
-    return finish(ts, tensor_from_data(ts, v[0], dtype != DT_COUNT, dtype), v[3]);
+    return tensor_created(ts, tensor_from_data(ts, v[0], dtype != DT_COUNT, dtype), v[3]);
 }
 
 static Value as_tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -249,7 +235,7 @@ static Value filled(Vm *vm, const char *name, int number, const Value *args, int
     Type type = {.dtype = ts->default_dtype};
     Value v[3];
     if (!creation_args(ts, name, false, args, nargs, kwnames, &type, v)) return NULL_VALUE;
-    return finish(ts, tensor_wrap(ts, lazy_full(ts, type, from_int(number)), NULL), v[0]);
+    return tensor_created(ts, tensor_wrap(ts, lazy_full(ts, type, from_int(number)), NULL), v[0]);
 }
 static Value zeros_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return filled(vm, "zeros", 0, args, nargs, kwnames);
@@ -268,7 +254,7 @@ static Value full_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         return vm_raise(vm, EXC_TypeError,
                         "full(): argument 'fill_value' (position 2) must be Number, not %s",
                         vm_class_name(vm, v[2]));
-    return finish(ts, tensor_wrap(ts, filler_node(ts, v[2], type), NULL), v[0]);
+    return tensor_created(ts, tensor_wrap(ts, filler_node(ts, v[2], type), NULL), v[0]);
 }
 
 /* zeros_like and kin; `number` NULL_VALUE: the second argument. */
@@ -286,7 +272,7 @@ static Value like(Vm *vm, const char *name, Value number, const Value *args, int
     if (is_null(number)) number = *rest++;
     Type type = x->type;
     if (!arg_dtype(ts, rest[0], &type.dtype) || !arg_device(ts, rest[1])) return NULL_VALUE;
-    return finish(ts, tensor_wrap(ts, filler_node(ts, number, type), NULL), rest[2]);
+    return tensor_created(ts, tensor_wrap(ts, filler_node(ts, number, type), NULL), rest[2]);
 }
 static Value zeros_like_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return like(vm, "zeros_like", from_int(0), args, nargs, kwnames);
@@ -308,7 +294,7 @@ static Value new_filled(Vm *vm, const char *name, int number, const Value *args,
     if (!creation_args(ts, name, full, args + 1, nargs - 1, kwnames, &type, v)) return NULL_VALUE;
     Value fill = full ? v[2] : from_int(number);
     if (is_null(fill)) return vm_raise(vm, EXC_TypeError, "new_full() missing the fill_value");
-    return finish(ts, tensor_wrap(ts, filler_node(ts, fill, type), NULL), v[0]);
+    return tensor_created(ts, tensor_wrap(ts, filler_node(ts, fill, type), NULL), v[0]);
 }
 static Value new_zeros_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return new_filled(vm, "new_zeros", 0, args, nargs, kwnames);
@@ -327,7 +313,7 @@ static Value new_tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *
         return NULL_VALUE;
     DType dtype = as_tensor(v[0])->type.dtype;
     if (!arg_dtype(ts, v[2], &dtype)) return NULL_VALUE;
-    return finish(ts, tensor_from_data(ts, v[1], true, dtype), v[4]);
+    return tensor_created(ts, tensor_from_data(ts, v[1], true, dtype), v[4]);
 }
 
 /* ---- counted ---- */
@@ -375,7 +361,7 @@ static Value arange_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
                         "upper bound and lower bound inconsistent with step sign");
     double count = ceil((end - start) / step);
     if (!(count < 1e15)) return vm_raise(vm, EXC_RuntimeError, "the tensor is too large");
-    return finish(ts, counted(ts, dtype, (int64_t)count, start, step, false, 0), v[5]);
+    return tensor_created(ts, counted(ts, dtype, (int64_t)count, start, step, false, 0), v[5]);
 }
 
 static Value linspace_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -393,8 +379,8 @@ static Value linspace_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
     double step = steps > 1 ? (end - start) / (double)(steps - 1) : 0;
     if (dtype == DT_F32)
         step = (double)(((float)end - (float)start) / (float)(steps > 1 ? steps - 1 : 1));
-    if (steps == 1) return finish(ts, counted(ts, dtype, 1, start, 0, false, 0), v[5]);
-    return finish(ts, counted(ts, dtype, steps, start, step, true, end), v[5]);
+    if (steps == 1) return tensor_created(ts, counted(ts, dtype, 1, start, 0, false, 0), v[5]);
+    return tensor_created(ts, counted(ts, dtype, steps, start, step, true, end), v[5]);
 }
 
 static Value eye_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -410,7 +396,7 @@ static Value eye_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames
     memset(buffer->bytes, 0, type_bytes(&type));
     for (int64_t i = 0; i < type.dim[0] && i < type.dim[1]; i++)
         element_store(type.dtype, buffer->bytes + (size_t)(i * type.dim[1] + i) * size, 1, 1);
-    return finish(ts, tensor_from_buffer(ts, type, buffer), v[4]);
+    return tensor_created(ts, tensor_from_buffer(ts, type, buffer), v[4]);
 }
 
 /* tril and triu: zero above, or below, a diagonal of the last two dims. */

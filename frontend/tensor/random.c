@@ -103,18 +103,7 @@ static bool float_type(TensorState *ts, const char *name, const Type *type) {
 }
 
 static Value finish(TensorState *ts, LazyNode *node, Value requires_grad) {
-    Value made = tensor_wrap(ts, node, NULL);
-    bool on;
-    if (is_null(made)) return made;
-    bool ok = arg_bool(ts, requires_grad, false, &on);
-    if (ok && on && !dtype_is_float(as_tensor(made)->type.dtype)) {
-        vm_raise(ts->vm, EXC_RuntimeError,
-                 "Only Tensors of floating point and complex dtype can require gradients");
-        ok = false;
-    }
-    if (ok && (!on || tensor_set_requires_grad(ts, as_tensor(made), true))) return made;
-    decref(made);
-    return NULL_VALUE;
+    return tensor_created(ts, tensor_wrap(ts, node, NULL), requires_grad);
 }
 
 static Value sized(Vm *vm, const char *name, Dist dist, const Value *args, int nargs,

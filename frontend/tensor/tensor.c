@@ -418,6 +418,20 @@ bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on) {
     return true;
 }
 
+Value tensor_created(TensorState *ts, Value made, Value requires_grad) {
+    bool on;
+    if (is_null(made)) return made;
+    bool ok = arg_bool(ts, requires_grad, false, &on);
+    if (ok && on && !dtype_is_float(as_tensor(made)->type.dtype)) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "Only Tensors of floating point and complex dtype can require gradients");
+        ok = false;
+    }
+    if (ok && (!on || tensor_set_requires_grad(ts, as_tensor(made), true))) return made;
+    decref(made);
+    return NULL_VALUE;
+}
+
 /* ---- writing ---- */
 
 bool tensor_check_leaf(TensorState *ts, const Tensor *tensor) {

@@ -171,6 +171,9 @@ bool tensor_requires_grad(const Tensor *tensor);
 bool tensor_is_leaf(const Tensor *tensor);
 const char *tensor_fn_name(const Tensor *tensor);
 bool tensor_set_requires_grad(TensorState *ts, Tensor *tensor, bool on);
+/* What a function that creates tensors returns: `made`, with the caller's requires_grad= (may be
+ * null). Takes `made` over, which is null after an error. */
+Value tensor_created(TensorState *ts, Value made, Value requires_grad);
 /* Raises PyTorch's errors for in-place writes that autograd can't follow. */
 bool tensor_check_inplace(TensorState *ts, Tensor *tensor);
 /* Of these only the ones that hold for any write, a fill with one number included. */

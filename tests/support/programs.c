@@ -213,16 +213,6 @@ const void *const *program_weights(Program *program, Arena *arena) {
 }
 
 void program_free(Program *program) {
-    for (size_t i = 0; i < program->functions.count; i++) {
-        graph_free(program->functions.items[i].graph);
-    }
-    VEC_FREE(program->functions);
-    VEC_FREE(program->params);
-    VEC_FREE(program->buffers);
-    VEC_FREE(program->states);
-    VEC_FREE(program->hypers);
-    VEC_FREE(program->inputs);
-    VEC_FREE(program->outputs);
-    VEC_FREE(program->targets);
+    program_release(program);
     sources_free(program->sources);
 }

@@ -1,36 +1,16 @@
 /* Bytecode of representative constructs, scope errors, and invariants over all of them. */
-#include "frontend/compile.h"
 #include "support/file.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 
-typedef struct Fixture {
-    Arena arena;
-    Sources sources;
-    Interns interns;
-    Compiler compiler;
-    Buf log, out;
-} Fixture;
+#include "tests/support/text_fixture.h"
 
 static Code *compile(Fixture *fixture, const char *text) {
-    *fixture = (Fixture){0};
-    sources_init(&fixture->sources);
-    interns_init(&fixture->interns);
-    fixture->sources.log = &fixture->log;
-    fixture->compiler = (Compiler){&fixture->arena, &fixture->sources, &fixture->interns};
-    uint16_t file = sources_add(&fixture->sources, "t.nn", text, strlen(text));
+    uint16_t file = fixture_start(fixture, text);
     Code *code = compile_module(&fixture->compiler, file);
     if (code) code_print(code, &fixture->out);
     return code;
-}
-
-static void drop(Fixture *fixture) {
-    buf_free(&fixture->log);
-    buf_free(&fixture->out);
-    interns_free(&fixture->interns);
-    sources_free(&fixture->sources);
-    arena_free(&fixture->arena);
 }
 
 static void expect(const char *text, const char *code) {
@@ -38,7 +18,7 @@ static void expect(const char *text, const char *code) {
     compile(&fixture, text);
     cr_expect_str_eq(buf_text(&fixture.out), code, "%s\n  got\n%s%s\n  want\n%s", text,
                      buf_text(&fixture.out), buf_text(&fixture.log), code);
-    drop(&fixture);
+    fixture_drop(&fixture);
 }
 
 /* The listing holds each of the lines, in this order. */
@@ -52,7 +32,7 @@ static void expect_parts(const char *text, const char *const *parts, size_t coun
                            buf_text(&fixture.log));
         if (found) at = found;
     }
-    drop(&fixture);
+    fixture_drop(&fixture);
 }
 #define EXPECT_PARTS(text, ...)                                                                    \
     expect_parts(text, (const char *[]){__VA_ARGS__},                                              \
@@ -63,7 +43,7 @@ static void expect_error(const char *text, const char *message) {
     cr_expect_null(compile(&fixture, text), "%s", text);
     cr_expect_not_null(strstr(buf_text(&fixture.log), message), "%s: %s", text,
                        buf_text(&fixture.log));
-    drop(&fixture);
+    fixture_drop(&fixture);
 }
 
 Test(compile, fused_range_loop) {

@@ -4,11 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-typedef struct Fixture {
-    Sources sources;
-    Interns interns;
-    Buf log, out;
-} Fixture;
+#include "tests/support/text_fixture.h"
 
 static void put_token(Fixture *fixture, const Lexer *lexer, Token token) {
     Buf *out = &fixture->out;
@@ -43,11 +39,7 @@ static void put_token(Fixture *fixture, const Lexer *lexer, Token token) {
 
 /* The tokens of a text, and behind them what was reported. */
 static const char *lex(Fixture *fixture, const char *text) {
-    sources_init(&fixture->sources);
-    interns_init(&fixture->interns);
-    fixture->log = fixture->out = (Buf){0};
-    fixture->sources.log = &fixture->log;
-    uint16_t file = sources_add(&fixture->sources, "t.nn", text, strlen(text));
+    uint16_t file = fixture_start(fixture, text);
     Lexer lexer;
     lexer_init(&lexer, &fixture->sources, &fixture->interns, file);
     Token token;
@@ -58,19 +50,12 @@ static const char *lex(Fixture *fixture, const char *text) {
     return buf_text(&fixture->out);
 }
 
-static void drop(Fixture *fixture) {
-    buf_free(&fixture->log);
-    buf_free(&fixture->out);
-    interns_free(&fixture->interns);
-    sources_free(&fixture->sources);
-}
-
 static void expect_tokens(const char *text, const char *tokens) {
     Fixture fixture;
     cr_expect_str_eq(lex(&fixture, text), tokens, "%s\n  got  %s\n  want %s", text,
                      buf_text(&fixture.out), tokens);
     cr_expect_eq(fixture.sources.errors, 0, "%s: %s", text, buf_text(&fixture.log));
-    drop(&fixture);
+    fixture_drop(&fixture);
 }
 
 static void expect_error(const char *text, const char *message) {
@@ -78,7 +63,7 @@ static void expect_error(const char *text, const char *message) {
     lex(&fixture, text);
     cr_expect_not_null(strstr(buf_text(&fixture.log), message), "%s: %s", text,
                        buf_text(&fixture.log));
-    drop(&fixture);
+    fixture_drop(&fixture);
 }
 
 Test(lexer, indentation) {

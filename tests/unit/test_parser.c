@@ -4,32 +4,15 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-typedef struct Fixture {
-    Arena arena;
-    Sources sources;
-    Interns interns;
-    Buf log, out;
-} Fixture;
+#include "tests/support/text_fixture.h"
 
 static const ModuleAst *parse(Fixture *fixture, const char *text) {
-    *fixture = (Fixture){0};
-    sources_init(&fixture->sources);
-    interns_init(&fixture->interns);
-    fixture->sources.log = &fixture->log;
+    uint16_t file = fixture_start(fixture, text);
     fixture->sources.error_limit = 100;
-    uint16_t file = sources_add(&fixture->sources, "t.nn", text, strlen(text));
     const ModuleAst *module =
         parse_module(&fixture->arena, &fixture->sources, &fixture->interns, file);
     if (module) ast_print(module, &fixture->out);
     return module;
-}
-
-static void drop(Fixture *fixture) {
-    buf_free(&fixture->log);
-    buf_free(&fixture->out);
-    interns_free(&fixture->interns);
-    sources_free(&fixture->sources);
-    arena_free(&fixture->arena);
 }
 
 static void expect(const char *text, const char *tree) {
@@ -37,7 +20,7 @@ static void expect(const char *text, const char *tree) {
     parse(&fixture, text);
     cr_expect_str_eq(buf_text(&fixture.out), tree, "%s\n  got  %s%s\n  want %s", text,
                      buf_text(&fixture.out), buf_text(&fixture.log), tree);
-    drop(&fixture);
+    fixture_drop(&fixture);
 }
 
 /* Every message must be among the errors, which are as many. */
@@ -48,7 +31,7 @@ static void expect_errors(const char *text, size_t count, const char *const *mes
     cr_expect_eq((size_t)fixture.sources.errors, count, "%s\n%s", text, log);
     for (size_t i = 0; i < count; i++)
         cr_expect_not_null(strstr(log, messages[i]), "%s\nlacks: %s\n%s", text, messages[i], log);
-    drop(&fixture);
+    fixture_drop(&fixture);
 }
 #define EXPECT_ERRORS(text, ...)                                                                   \
     expect_errors(text, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *),                    \
@@ -234,7 +217,7 @@ static void expect_deep(const char *open, const char *message) {
     Fixture fixture;
     cr_expect_null(parse(&fixture, buf_text(&text)));
     cr_expect_not_null(strstr(buf_text(&fixture.log), message), "%s", buf_text(&fixture.log));
-    drop(&fixture);
+    fixture_drop(&fixture);
     buf_free(&text);
 }
 
