@@ -147,6 +147,11 @@ static Expr *parse_dict(Parser *parser, uint32_t begin, size_t mark) {
     return dict;
 }
 
+/* A set's first item may be what a key can't. */
+static bool may_be_key(const Expr *item) {
+    return item->parenthesized || (item->kind != EXPR_STARRED && item->kind != EXPR_WALRUS);
+}
+
 static Expr *parse_braces(Parser *parser) {
     uint32_t begin = parser->token.begin;
     size_t mark = parser_mark(parser);
@@ -158,7 +163,7 @@ static Expr *parse_braces(Parser *parser) {
     }
     Expr *first = parse_item(parser);
     Expr *comp;
-    if (parser_accept(parser, TOKEN_COLON)) {
+    if (may_be_key(first) && parser_accept(parser, TOKEN_COLON)) {
         Expr *value = parse_expression(parser);
         if (!parser_at(parser, TOKEN_FOR)) {
             parser_push(parser, first);

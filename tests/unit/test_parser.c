@@ -118,6 +118,8 @@ Test(parser, assignments) {
     EXPECT_ERRORS("f() = a", "cannot assign to a function call");
     EXPECT_ERRORS("a == b = c", "'=' assigns, '==' compares");
     EXPECT_ERRORS("*a, *b = c", "only one starred target");
+    EXPECT_ERRORS("{*a: 1}", "expected ',' or '}'");
+    EXPECT_ERRORS("{a := 1: 2}", "expected ',' or '}'");
     EXPECT_ERRORS("a, b += 1", "cannot update a tuple in place");
     EXPECT_ERRORS("(a := 1) = 2", "cannot assign to an assignment expression");
     EXPECT_ERRORS("a := 1", "can't stand as a statement");
