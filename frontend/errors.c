@@ -390,6 +390,25 @@ bool vm_in_prelude(Vm *vm) {
     return vm->frame && is_prelude(vm, vm->frame->code);
 }
 
+/* Whether what the frame is at stands in the body of a try statement with except or finally. */
+static bool in_try(const Frame *frame) {
+    const Code *code = frame->code;
+    size_t pc = (size_t)(frame->ip - code->instructions);
+    for (uint32_t i = 0; i < code->handler_count; i++) {
+        const HandlerRange *range = &code->handlers[i];
+        if (range->begin <= pc && pc < range->end &&
+            code->instructions[range->target + 1].op != OP_WITH_EXCEPT)
+            return true;
+    }
+    return false;
+}
+
+bool vm_in_try(Vm *vm) {
+    for (const Frame *f = vm->frame; f; f = f->prev)
+        if (!is_prelude(vm, f->code) && in_try(f)) return true;
+    return false;
+}
+
 Span vm_current_span(Vm *vm) {
     for (Frame *f = vm->frame; f; f = f->prev)
         if (!is_prelude(vm, f->code)) return frame_span(f);

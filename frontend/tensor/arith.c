@@ -88,9 +88,10 @@ static bool divisor_allowed(TensorState *ts, const BinarySpec *spec, Value b, DT
     if (!divides || dtype_is_float(dtype)) return true;
     bool zero = is_int(b) && as_int(b) == 0;
     if (is_tensor(ts, b) && !as_tensor(b)->view && !as_tensor(b)->var->root) {
-        const LazyNode *node = lazy_data(as_tensor(b)->var->storage->value);
-        int64_t count = node->value ? type_numel(&node->type) : 0;
-        size_t size = dtype_size(node->type.dtype);
+        const LazyNode *node;
+        if (!value_to_check(ts, as_tensor(b)->var->storage->value, &node)) return false;
+        int64_t count = node ? type_numel(&node->type) : 0;
+        size_t size = node ? dtype_size(node->type.dtype) : 0;
         for (int64_t i = 0; i < count && !zero; i++)
             zero = element_int(node->type.dtype, node->value->bytes + (size_t)i * size) == 0;
     }

@@ -21,8 +21,13 @@ static LazyNode *index_arg(TensorState *ts, Value v, const char *name, bool flat
         return NULL;
     }
     LazyNode *node = lazy_cast(ts, tensor_read(ts, index), DT_I64);
-    const LazyNode *data = node ? lazy_data(node) : NULL;
-    int64_t count = data && data->value ? type_numel(&node->type) : 0;
+    const LazyNode *data;
+    if (!node) return NULL;
+    if (!value_to_check(ts, node, &data)) {
+        lazy_unref(ts, node);
+        return NULL;
+    }
+    int64_t count = data ? type_numel(&node->type) : 0;
     for (int64_t i = 0; i < count; i++) {
         int64_t at = ((const int64_t *)(const void *)data->value->bytes)[i];
         if (at >= 0 && at < size) continue;

@@ -31,7 +31,7 @@ static bool out_of_bounds(TensorState *ts, int64_t index, int dim, int64_t size)
 
 /* Indexes whose values are known are checked now and made non-negative. Consumes the node. */
 static LazyNode *wrap_known(TensorState *ts, LazyNode *node, int dim, int64_t size) {
-    LazyNode *data = lazy_data(node);
+    const LazyNode *data = lazy_data(node);
     const int64_t *from = (const int64_t *)(const void *)data->value->bytes;
     int64_t count = type_numel(&node->type);
     bool negative = false;
@@ -56,11 +56,16 @@ static LazyNode *wrap_known(TensorState *ts, LazyNode *node, int dim, int64_t si
 LazyNode *index_wrap(TensorState *ts, LazyNode *node, int dim, int64_t size) {
     node = lazy_cast(ts, node, DT_I64);
     if (!node) return NULL;
-    if (lazy_data(node)->value) return wrap_known(ts, node, dim, size);
-    if (lazy_data(node)->kind == LAZY_OP &&
-        (lazy_data(node)->op == OP_argmax || lazy_data(node)->op == OP_argmin ||
-         lazy_data(node)->op == OP_iota || lazy_data(node)->op == OP_result))
+    const LazyNode *data = lazy_data(node);
+    if (!data->value && data->kind == LAZY_OP &&
+        (data->op == OP_argmax || data->op == OP_argmin || data->op == OP_iota ||
+         data->op == OP_result))
         return node;
+    if (!value_to_check(ts, node, &data)) {
+        lazy_unref(ts, node);
+        return NULL;
+    }
+    if (data) return wrap_known(ts, node, dim, size);
     LazyNode *below = lazy_binary(ts, OP_lt, lazy_ref(node), lazy_zeros(ts, node->type));
     LazyNode *moved =
         lazy_binary(ts, OP_add, lazy_ref(node), lazy_full(ts, node->type, from_int(size)));
@@ -638,7 +643,10 @@ static Value check_index_call(Vm *vm, const Value *args, int nargs, const Tuple 
         !arg_tensor(ts, v[0], "check_index", &x) || !arg_int(ts, v[1], 0, &size) ||
         !arg_int(ts, v[3], INT64_MIN, &ignore))
         return NULL_VALUE;
-    if (!lazy_data(x->var->storage->value)->value || dtype_is_float(x->type.dtype)) return NONE;
+    const LazyNode *known;
+    if (dtype_is_float(x->type.dtype)) return NONE;
+    if (!value_to_check(ts, x->var->storage->value, &known)) return NULL_VALUE;
+    if (!known) return NONE;
     Buffer *buffer = tensor_buffer(ts, x, "an index");
     if (!buffer) return NULL_VALUE;
     int64_t count = type_numel(&x->type), at = 0;

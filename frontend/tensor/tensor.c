@@ -629,6 +629,15 @@ bool need_value(TensorState *ts, LazyNode *node, const char *what) {
     return node->value || ts->policy.need_value(ts, node, what);
 }
 
+bool value_to_check(TensorState *ts, LazyNode *node, const LazyNode **known) {
+    LazyNode *data = lazy_data(node);
+    if (!data->value && !ts->policy.compiling && vm_in_try(ts->vm) &&
+        !need_value(ts, data, "an index"))
+        return false;
+    *known = data->value ? data : NULL;
+    return true;
+}
+
 const char *fn_name_intern(TensorState *ts, const char *name) {
     return vm_intern_text(ts->vm, name)->data;
 }

@@ -325,6 +325,10 @@ bool creation_args(TensorState *ts, const char *name, bool has_value, const Valu
 
 /* ---- modes, random, text, autograd ---- */
 bool need_value(TensorState *ts, LazyNode *node, const char *what);
+/* Where an operation's indexes or divisors are checked as it is recorded: the data behind the node
+ * if its value is known. In a try statement it is computed for that: a fault when the graph runs
+ * would come where the program doesn't expect it. False: raised. */
+bool value_to_check(TensorState *ts, LazyNode *node, const LazyNode **known);
 void generator_init(TensorState *ts);
 void generator_free(TensorState *ts);
 Value tensor_repr(Vm *vm, Value self);
