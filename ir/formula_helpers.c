@@ -8,10 +8,12 @@
  *   unslice(dy, start, step, shape)       slice's adjoint: dy put back among zeros
  *   unpad(dy, lo, hi, interior, shape)    pad's adjoint: what is left of dy without the padding
  *   concat_part(dy, axis)                 the part of dy that is the operand at hand
+ *   power_grad(dy, a, b)                  pow's adjoint for a, where a constant b decides its form
  *   other_products(x, axes)               for each element, the product of the others reduced with
  * it dot_grad_a(dy, b, shape(a), batch_a, batch_b, contract_a, contract_b), dot_grad_b(dy, a,
  * shape(b),
  *       ...)                              dot's adjoints: a dot again, permuted when need be */
+#include <math.h>
 #include <string.h>
 
 #include "ir/build.h"
@@ -237,6 +239,22 @@ static FormulaValue run_dot_grad_b(const FormulaContext *context, const FormulaV
     return dot_adjoint(context->graph, args[0].node, args[1].node, &b, &a, args[3].ints.count);
 }
 
+/* dy * (b * a^(b-1)); 0 where b is 0, whatever a. */
+static FormulaValue run_power_grad(const FormulaContext *context, const FormulaValue *args) {
+    Graph *graph = context->graph;
+    Node *dy = args[0].node, *a = args[1].node, *b = args[2].node;
+    double exponent = NAN;
+    bool known = node_is_const(b, &exponent);
+    Node *zero = build_full(graph, a->type, 0), *one = build_full(graph, b->type, 1);
+    if (exponent == 0) return from_node(zero);
+    Node *less =
+        known ? build_full(graph, b->type, exponent - 1) : build_binary(graph, OP_sub, b, one);
+    Node *scaled = build_binary(graph, OP_mul, b, build_binary(graph, OP_pow, a, less));
+    Node *slope = build_binary(graph, OP_mul, dy, scaled);
+    if (known) return from_node(slope);
+    return from_node(build_where(graph, build_binary(graph, OP_eq, b, zero), zero, slope));
+}
+
 static const FormulaHelper HELPERS[] = {
     {"shape", "n", true, run_shape},
     {"dtype", "n", true, run_dtype},
@@ -249,6 +267,7 @@ static const FormulaHelper HELPERS[] = {
     {"unpad", "niiii", false, run_unpad},
     {"concat_part", "nx", false, run_concat_part},
     {"other_products", "ni", false, run_other_products},
+    {"power_grad", "nnn", false, run_power_grad},
     {"dot_grad_a", "nniiiii", false, run_dot_grad_a},
     {"dot_grad_b", "nniiiii", false, run_dot_grad_b},
 };

@@ -71,10 +71,21 @@ static Node *simplify_div(Graph *graph, Node *a, Node *b) {
 }
 
 static Node *simplify_pow(Graph *graph, Node *a, Node *b) {
-    /* x ** 1 = x; x ** 2 = x * x */
-    if (is_value(b, 1.0)) return a;
-    if (is_value(b, 2.0)) return simplified_binary(graph, OP_mul, a, a);
-    return NULL;
+    /* x ** 0 = 1; x ** 1 = x; the products and roots that PyTorch makes of constant exponents */
+    double exponent;
+    if (!node_is_const(b, &exponent)) return NULL;
+    if (exponent == 0) return simplified_full(graph, a->type, 1);
+    if (exponent == 1) return a;
+    if (exponent == 2) return simplified_binary(graph, OP_mul, a, a);
+    if (exponent == 3)
+        return simplified_binary(graph, OP_mul, simplified_binary(graph, OP_mul, a, a), a);
+    if (!dtype_is_float(a->type.dtype)) return NULL;
+    if (exponent == 0.5) return simplified_unary(graph, OP_sqrt, a);
+    Node *one = simplified_full(graph, a->type, 1), *below = NULL;
+    if (exponent == -0.5) below = simplified_unary(graph, OP_sqrt, a);
+    if (exponent == -1) below = a;
+    if (exponent == -2) below = simplified_binary(graph, OP_mul, a, a);
+    return below ? simplified_binary(graph, OP_div, one, below) : NULL;
 }
 
 static Node *simplify_logic(Node *node, Node *a, Node *b) {

@@ -358,49 +358,36 @@ static Value div_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwname
 
 /* ---- powers ---- */
 
-static LazyNode *times(TensorState *ts, LazyNode *a, LazyNode *b) {
-    return lazy_binary(ts, OP_mul, lazy_ref(a), lazy_ref(b));
+/* Exponents that programs spell: their forms and gradients are chosen by value. Others, which may
+ * change from one call to the next, are data, so that the graph stays the same. */
+static bool is_spelled(double exponent) {
+    return fabs(exponent) <= 16 && exponent * 2 == round(exponent * 2);
 }
 
-static LazyNode *inverse(TensorState *ts, LazyNode *x) {
-    LazyNode *one = x ? lazy_full(ts, x->type, from_int(1)) : NULL;
-    return lazy_binary(ts, OP_div, one, x);
-}
-
-/* Powers that are products and roots, as PyTorch computes them; NULL without an error: others. */
-static LazyNode *simple_power(TensorState *ts, LazyNode *x, double exponent) {
-    bool is_float = dtype_is_float(x->type.dtype);
-    if (exponent == 1) return lazy_ref(x);
-    if (exponent == 2) return times(ts, x, x);
-    if (exponent == 3) return lazy_binary(ts, OP_mul, times(ts, x, x), lazy_ref(x));
-    if (!is_float) return NULL;
-    if (exponent == 0.5) return lazy_unary(ts, OP_sqrt, lazy_ref(x));
-    if (exponent == -0.5) return inverse(ts, lazy_unary(ts, OP_sqrt, lazy_ref(x)));
-    if (exponent == -1) return inverse(ts, lazy_ref(x));
-    if (exponent == -2) return inverse(ts, times(ts, x, x));
+/* x to a number, of dtype. Consumes x. */
+static LazyNode *power_by_number(TensorState *ts, LazyNode *x, Value exponent, DType dtype) {
+    double value = is_int(exponent) ? (double)as_int(exponent) : as_float(exponent);
+    LazyNode *b =
+        is_spelled(value) ? lazy_const(ts, dtype, value) : operand_cast(ts, exponent, dtype);
+    if (b) return lazy_binary(ts, OP_pow, x, lazy_broadcast(ts, b, x->type.rank, x->type.dim));
+    lazy_unref(ts, x);
     return NULL;
 }
 
 static LazyNode *pow_node(TensorState *ts, Value a, Value b) {
     DType dtype;
-    bool by_number = is_tensor(ts, a) && (is_int(b) || is_float(b));
-    if (by_number && common_dtype(ts, &SPECS[SPEC_pow], a, b, &dtype) && dtype != DT_BOOL) {
-        LazyNode *x = operand_cast(ts, a, dtype);
-        if (!x) return NULL;
-        LazyNode *node = simple_power(ts, x, is_int(b) ? (double)as_int(b) : as_float(b));
-        lazy_unref(ts, x);
-        if (node || vm_failed(ts->vm)) {
-            Tensor *base = as_tensor(a);
-            if (node && node->op == OP_mul) tensor_save(ts, node, &base, 1);
-            return node;
-        }
-        if (is_int(b) && as_int(b) < 0 && !dtype_is_float(dtype)) {
-            vm_raise(ts->vm, EXC_RuntimeError,
-                     "Integers to negative integer powers are not allowed.");
-            return NULL;
-        }
+    if (!is_tensor(ts, a) || (!is_int(b) && !is_float(b)))
+        return binary_node(ts, &SPECS[SPEC_pow], a, b);
+    if (!common_dtype(ts, &SPECS[SPEC_pow], a, b, &dtype)) return NULL;
+    if (is_int(b) && as_int(b) < 0 && !dtype_is_float(dtype)) {
+        vm_raise(ts->vm, EXC_RuntimeError, "Integers to negative integer powers are not allowed.");
+        return NULL;
     }
-    return vm_failed(ts->vm) ? NULL : binary_node(ts, &SPECS[SPEC_pow], a, b);
+    LazyNode *x = operand_cast(ts, a, dtype);
+    LazyNode *node = x ? power_by_number(ts, x, b, dtype) : NULL;
+    Tensor *base = as_tensor(a);
+    tensor_save(ts, node, &base, 1);
+    return node;
 }
 
 static const char *pow_fn_name(TensorState *ts, Value a, Value b) {

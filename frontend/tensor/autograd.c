@@ -203,14 +203,6 @@ static void remember(Level *level, const Node *node, LazyNode *lazy) {
     if (!level->lazies.items[node->id]) level->lazies.items[node->id] = lazy;
 }
 
-/* Small constants under shape changes stay visible: rules and rewrites look through them. */
-static bool is_plain_constant(const LazyNode *node) {
-    while (node->kind == LAZY_OP && node->inputs &&
-           (node->op == OP_expand || node->op == OP_reshape))
-        node = node->inputs[0];
-    return node->kind == LAZY_OP && node->op == OP_const && node->type.rank == 0;
-}
-
 static Node *level_input(Level *level, LazyNode *lazy) {
     Graph *graph = level->graph;
     Node *node = graph_input(graph, "x", lazy->type, ROLE_DATA, (int)graph->inputs.count);
@@ -235,7 +227,7 @@ static Node *operand(const Walk *walk, Level *level, Node **made, LazyNode *in) 
         VEC_PUSH(level->wrt_nodes, in);
         return node;
     }
-    return is_plain_constant(in) ? constant_node(level, in) : level_input(level, in);
+    return lazy_is_number(in) ? constant_node(level, in) : level_input(level, in);
 }
 
 static bool belongs(const Walk *walk, size_t i, int number) {
@@ -262,7 +254,7 @@ static void build_level(Walk *walk, Level *level, int number, Node **made) {
         if (!belongs(walk, i, number) || !seed) continue;
         VEC_PUSH(level->outputs, made[i]);
         VEC_PUSH(level->seeds,
-                 is_plain_constant(seed) ? constant_node(level, seed) : level_input(level, seed));
+                 lazy_is_number(seed) ? constant_node(level, seed) : level_input(level, seed));
     }
     /* Gradients that someone asked for inside the level. */
     for (size_t i = 0; i < walk->nodes.count; i++) {

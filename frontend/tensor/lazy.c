@@ -117,6 +117,13 @@ LazyNode *lazy_data(LazyNode *node) {
     return node;
 }
 
+bool lazy_is_number(const LazyNode *node) {
+    while (node->kind == LAZY_OP && node->inputs &&
+           (node->op == OP_expand || node->op == OP_reshape))
+        node = node->inputs[0];
+    return node->kind == LAZY_OP && node->op == OP_const && node->type.rank == 0;
+}
+
 static void lazy_free(TensorState *ts, LazyNode *node) {
     ts->live_nodes--;
     if (node->inputs)

@@ -89,6 +89,9 @@ static inline LazyNode *lazy_ref(LazyNode *node) {
 void lazy_unref(TensorState *ts, LazyNode *node);
 /* The node that holds or computes the value: links are passed through. */
 LazyNode *lazy_data(LazyNode *node);
+/* Whether it is a number under shape changes: rules and rewrites look through them, so it stays one
+ * when values are kept. */
+bool lazy_is_number(const LazyNode *node);
 /* Lets go of the inputs; nothing that follows may need them. */
 void lazy_drop_inputs(TensorState *ts, LazyNode *node);
 

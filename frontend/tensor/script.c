@@ -132,7 +132,8 @@ static void add_saved(const TensorState *ts, Job *job) {
         uint32_t reads = node_reads(ts, node);
         if (reads >> 31) add_target(job, node);
         for (int k = 0; k < node->input_count && k < 31; k++)
-            if (reads >> k & 1) add_target(job, lazy_data(node->inputs[k]));
+            if (reads >> k & 1 && !lazy_is_number(node->inputs[k]))
+                add_target(job, lazy_data(node->inputs[k]));
     }
 }
 
