@@ -458,15 +458,22 @@ static Value random_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwna
 
 /* ---- exponential and multinomial ---- */
 
-static double draw_unit(Generator *g) {
+double generator_unit(Generator *g) {
     double unit;
     mt_uniform(&g->mt, DT_F64, &unit, 1, 0, 1);
     g->draws += 2;
     return unit;
 }
 
+double generator_normal(Generator *g) {
+    double normal;
+    g->draws += mt_normal_draws(DT_F64, 1, g->mt.has_normal);
+    mt_normal(&g->mt, DT_F64, &normal, 1, 0, 1);
+    return normal;
+}
+
 static double draw_exponential(Generator *g, double rate) {
-    return -1 / rate * log1p(-draw_unit(g));
+    return -1 / rate * log1p(-generator_unit(g));
 }
 
 static Value exponential_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -498,19 +505,16 @@ static Value exponential_fill(Vm *vm, const Value *args, int nargs, const Tuple 
 /* ---- other distributions in place, a number of double precision after the other ---- */
 
 static double draw_cauchy(Generator *g, double median, double sigma) {
-    return median + sigma * tan(M_PI * (draw_unit(g) - 0.5));
+    return median + sigma * tan(M_PI * (generator_unit(g) - 0.5));
 }
 
 static double draw_log_normal(Generator *g, double mean, double std) {
-    double normal;
-    g->draws += mt_normal_draws(DT_F64, 1, g->mt.has_normal);
-    mt_normal(&g->mt, DT_F64, &normal, 1, mean, std);
-    return exp(normal);
+    return exp(generator_normal(g) * std + mean);
 }
 
 static double draw_geometric(Generator *g, double p, double unused) {
     (void)unused;
-    return ceil(log(draw_unit(g)) / log1p(-p));
+    return ceil(log(generator_unit(g)) / log1p(-p));
 }
 
 typedef struct Filler {
