@@ -220,7 +220,7 @@ static void emit_tile(Nest *nest) {
         emit_sums(&step, nest->c->out_count);
         bool summed = schedule_sums_lanes(nest->c, nest->s);
         for (int i = 0; i < tile.total && summed; i++)
-            tile.value[i] = k_horizontal(b, KOP_ADD, tile.value[i]);
+            tile.value[i] = k_sum_lanes(b, tile.value[i]);
     }
     epilogue_tile(nest, &tile);
 }

@@ -61,6 +61,7 @@ typedef struct KBuf {
     X(SPLAT, 1)                                                                                    \
     X(EXTRACT, 1) /* imm: the lane */                                                              \
     X(SHUFFLE, 2)                                                                                  \
+    X(SUM, 1) /* of all lanes: lane l meets lane l + n/2, then n/4... */                           \
     X(CONVERT, 1)                                                                                  \
     X(BITCAST, 1)                                                                                  \
     X(ADD, 2)                                                                                      \
@@ -308,9 +309,8 @@ KVal *k_extract(KBuilder *b, KVal *vector, int lane);
 KVal *k_shuffle(KBuilder *b, KVal *x, KVal *y, const int *lanes, int count);
 KVal *k_even(KBuilder *b, KVal *x, KVal *y); /* x0 x2 .. y0 y2 ..: as many lanes as x */
 KVal *k_odd(KBuilder *b, KVal *x, KVal *y);  /* x1 x3 .. y1 y3 .. */
-/* Horizontal reduction by halving: lane l meets lane l + n/2, then n/4...; op ADD, MUL, MIN, MAX,
- * AND, OR. The documented order of all horizontal sums. */
-KVal *k_horizontal(KBuilder *b, KOp op, KVal *x);
+/* The sum of all lanes, a scalar. */
+KVal *k_sum_lanes(KBuilder *b, KVal *x);
 
 /* Loads. lanes 1 is a scalar. */
 KVal *k_load(KBuilder *b, KBuf *buf, KVal *index, int lanes);

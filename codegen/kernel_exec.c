@@ -102,6 +102,20 @@ DEFINE(i64_to_f64, double, int64_t, x)
 DEFINE(f32_to_f64, double, float, x)
 DEFINE(f64_to_f32, float, double, x)
 
+#define DEFINE_SUM(K, T, U)                                                                        \
+    static void sum_##K(Machine *m, const Instr *i) {                                              \
+        T sum[LANES];                                                                              \
+        memcpy(sum, REG(T, i->a), sizeof sum);                                                     \
+        for (int half = i->active / 2; half > 0; half /= 2)                                        \
+            for (int l = 0; l < half; l++)                                                         \
+                sum[l] = (T)((U)sum[l] + (U)sum[half + l]);                                        \
+        *REG(T, i->d) = sum[0];                                                                    \
+    }
+DEFINE_SUM(i32, int32_t, uint32_t)
+DEFINE_SUM(i64, int64_t, uint64_t)
+DEFINE_SUM(f32, float, float)
+DEFINE_SUM(f64, double, double)
+
 /* Only existing lanes: the others might not fit. */
 #define DEFINE_TRUNCATE(NAME, D, S)                                                                \
     static void NAME(Machine *m, const Instr *i) {                                                 \
@@ -172,14 +186,15 @@ __attribute__((target("avx2,fma"))) static void fma_f32_fast(Machine *m, const I
         ROW(NEG, neg, K, k), ROW(ABS, abs, K, k), ROW(MIN, min, K, k), ROW(MAX, max, K, k),        \
         ROW(SQRT, sqrt, K, k), ROW(FLOOR, floor, K, k), ROW(CEIL, ceil, K, k),                     \
         ROW(RINT, rint, K, k), ROW(TRUNC, trunc, K, k), ROW(LT, lt, K, k), ROW(LE, le, K, k),      \
-        ROW(EQ, eq, K, k), ROW(NE, ne, K, k), ROW(FMA, fma, K, k)
+        ROW(EQ, eq, K, k), ROW(NE, ne, K, k), ROW(FMA, fma, K, k), [KOP_SUM][k] = {sum_##K, NULL}
 #define INTEGER_ROWS(K, k)                                                                         \
     ROW(ADD, add, K, k), ROW(SUB, sub, K, k), ROW(MUL, mul, K, k), ROW(NEG, neg, K, k),            \
         ROW(ABS, abs, K, k), ROW(MIN, min, K, k), ROW(MAX, max, K, k), ROW(AND, and, K, k),        \
         ROW(OR, or, K, k), ROW(XOR, xor, K, k), ROW(NOT, not, K, k), ROW(SHL, shl, K, k),          \
         ROW(SHR, shr, K, k), ROW(USHR, ushr, K, k), ROW(LT, lt, K, k), ROW(LE, le, K, k),          \
         ROW(EQ, eq, K, k), ROW(NE, ne, K, k), ROW(MASK_INT, mask_int, K, k),                       \
-        [KOP_DIV][k] = {div_##K, div_##K}, [KOP_REM][k] = {rem_##K, rem_##K}
+        [KOP_DIV][k] = {div_##K, div_##K}, [KOP_REM][k] = {rem_##K, rem_##K},                      \
+        [KOP_SUM][k] = {sum_##K, NULL}
 
 /* By operation and the kind of the first operand; scalar and vector form. */
 static const Exec table[KOP_COUNT][K_KIND_COUNT][2] = {

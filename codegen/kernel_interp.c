@@ -76,7 +76,8 @@ static void decode_let(Decoder *d, const KVal *value) {
     instr->c = c;
     instr->imm = value->imm;
     instr->stride = value->stride;
-    instr->active = value->op == KOP_SHUFFLE ? value->a->lanes : value->active;
+    bool takes_lanes = value->op == KOP_SHUFFLE || value->op == KOP_SUM;
+    instr->active = takes_lanes ? value->a->lanes : value->active;
     instr->shuffle = value->shuffle;
     instr->buf = value->buf ? value->buf->id : -1;
     if (value->op == KOP_CALL) exec_set_call(instr, value);

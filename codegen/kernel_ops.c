@@ -272,15 +272,6 @@ KVal *k_odd(KBuilder *b, KVal *x, KVal *y) {
     return every_other(b, x, y, 1);
 }
 
-KVal *k_horizontal(KBuilder *b, KOp op, KVal *x) {
-    while (x->lanes > 2) {
-        int half = x->lanes / 2, low[K_MAX_LANES], high[K_MAX_LANES];
-        for (int i = 0; i < half; i++) {
-            low[i] = i;
-            high[i] = half + i;
-        }
-        x = k_binary(b, op, k_shuffle(b, x, x, low, half), k_shuffle(b, x, x, high, half));
-    }
-    if (x->lanes == 1) return x;
-    return k_binary(b, op, k_extract(b, x, 0), k_extract(b, x, 1));
+KVal *k_sum_lanes(KBuilder *b, KVal *x) {
+    return x->lanes == 1 ? x : pure1(b, KOP_SUM, x->kind, 1, x, 0);
 }

@@ -66,6 +66,9 @@ static void check_types(Verifier *v, const KVal *value) {
     case KOP_EXTRACT:
         ok = value->imm >= 0 && value->imm < x->lanes && value->lanes == 1;
         break;
+    case KOP_SUM:
+        ok = value->kind == x->kind && value->lanes == 1 && !kkind_is_mask(x->kind);
+        break;
     case KOP_SHUFFLE:
         for (int i = 0; i < value->lanes; i++)
             ok = ok && value->shuffle[i] >= 0 && value->shuffle[i] < 2 * x->lanes;

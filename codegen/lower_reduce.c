@@ -93,8 +93,9 @@ static KVal *combine(KBuilder *b, Op op, KVal *x, KVal *y) {
     }
 }
 
-/* Lanes by halves. Not k_horizontal: maxima keep NaN. */
+/* Lanes by halves, like k_sum_lanes(). */
 static KVal *across_lanes(KBuilder *b, Op op, KVal *x) {
+    if (op == OP_reduce_sum) return k_sum_lanes(b, x);
     while (x->lanes > 1) {
         int half = x->lanes / 2, low[K_MAX_LANES], high[K_MAX_LANES];
         for (int i = 0; i < half; i++) {

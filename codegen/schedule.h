@@ -11,7 +11,7 @@
  * chain of multiply-adds over the summed dims in row-major order. Chains are at most
  * SCHEDULE_CHAIN long: longer sums are cut into chunks of `chunk` elements of summed dim
  * chunk_dims - 1, whose results are added in order. When the lane dim is a summed one, lane l holds
- * the chain of elements l, l + lanes, ...; lanes meet by halving (k_horizontal) at a chunk's end.
+ * the chain of elements l, l + lanes, ...; lanes meet by halving (k_sum_lanes) at a chunk's end.
  * Both tiers run the same kernel, so they have the same bits. */
 #ifndef NNC_CODEGEN_SCHEDULE_H
 #define NNC_CODEGEN_SCHEDULE_H

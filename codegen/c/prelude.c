@@ -34,9 +34,11 @@ static int class_of(KKind kind) {
 }
 
 void use_macro(Printer *p, const KVal *v, MacroVariant variant) {
-    int class = class_of(v->kind);
-    p->uses->macro[v->op][class][v->lanes] |= (unsigned char)(1 << variant);
-    if (v->op == KOP_UMULHI) p->uses->type[1][v->lanes] = true;
+    int class = class_of(v->kind), lanes = macro_lanes(v);
+    p->uses->macro[v->op][class][lanes] |= (unsigned char)(1 << variant);
+    if (v->op == KOP_UMULHI) p->uses->type[1][lanes] = true;
+    for (; v->op == KOP_SUM && lanes > 1; lanes /= 2)
+        p->uses->type[class][lanes] = true;
 }
 
 void use_value(Printer *p, const KVal *v) {
@@ -124,7 +126,7 @@ static void print_targets(Emitter *e, const Uses *uses) {
 
 static const char *const lane_types[] = {"int32_t", "int64_t", "float", "double"};
 static const char *const lane_names[] = {"i32", "i64", "f32", "f64"};
-static const char *const macro_lanes[] = {"I32", "I64", "F32", "F64"};
+static const char *const macro_types[] = {"I32", "I64", "F32", "F64"};
 
 static void print_types(Emitter *e, Uses *uses) {
     for (int class = 0; class < 4; class ++) {
@@ -196,7 +198,7 @@ static int operand_count(KOp op) {
 /* The macro's name and parameters; the body follows. */
 static void print_define(Emitter *e, const char *prefix, KOp op, int class, int lanes) {
     static const char *const parameters[] = {"", "a", "a, b", "a, b, c"};
-    emit_text(e, "#define %s%s_%sX%d(%s) \\\n    ", prefix, macro_name(op), macro_lanes[class],
+    emit_text(e, "#define %s%s_%sX%d(%s) \\\n    ", prefix, macro_name(op), macro_types[class],
               lanes, parameters[operand_count(op)]);
 }
 
@@ -222,6 +224,28 @@ static void print_lane_loop(Emitter *e, const char *function, int class, int lan
               "__extension__({ %sx%d a_ = (a); for (int i_ = 0; i_ < %d; i_++) a_[i_] = "
               "%s%s(a_[i_]); a_; })\n",
               lane_names[class], lanes, lanes, function, class == 2 ? "f" : "");
+}
+
+static void print_half(Emitter *e, int lanes, int first) {
+    emit_text(e, "__builtin_shufflevector(a%d_, a%d_", lanes, lanes);
+    for (int l = 0; l < lanes / 2; l++)
+        emit_text(e, ", %d", first + l);
+    emit_text(e, ")");
+}
+
+/* Integers are added as unsigned ones, which wrap. */
+static void print_lane_sum(Emitter *e, int class, int lanes) {
+    static const char *const types[] = {"u32_x", "u64_x", "f32x", "f64x"};
+    emit_text(e, "__extension__({ \\\n        const %s%d a%d_ = (%s%d)(a); \\\n", types[class],
+              lanes, lanes, types[class], lanes);
+    for (; lanes > 2; lanes /= 2) {
+        emit_text(e, "        const %s%d a%d_ = ", types[class], lanes / 2, lanes / 2);
+        print_half(e, lanes, 0);
+        emit_text(e, " + ");
+        print_half(e, lanes, lanes / 2);
+        emit_text(e, "; \\\n");
+    }
+    emit_text(e, "        (%s)(a2_[0] + a2_[1]); \\\n    })\n", lane_types[class]);
 }
 
 /* Spellings that need nothing but GNU vectors. */
@@ -261,6 +285,9 @@ static void print_portable(Emitter *e, KOp op, int class, int lanes) {
             "__extension__({ %sx%d a_ = (a), b_ = (b), c_ = (c); for (int i_ = 0; i_ < %d; i_++) "
             "c_[i_] = fma%s(a_[i_], b_[i_], c_[i_]); c_; })\n",
             v, n, n, class == 2 ? "f" : "");
+        break;
+    case KOP_SUM:
+        print_lane_sum(e, class, lanes);
         break;
     case KOP_SQRT:
         print_lane_loop(e, "sqrt", class, lanes);
@@ -323,7 +350,7 @@ MacroVariant tail_variant(const Target *target, KKind kind, int lanes, bool stor
 
 static void print_tail_define(Emitter *e, bool x86, bool store, int class, int lanes) {
     emit_text(e, "#define %s%s_TAIL_%sX%d(p, n%s) \\\n    ", x86 ? "X86_" : "",
-              store ? "STORE" : "LOAD", macro_lanes[class], lanes, store ? ", a" : "");
+              store ? "STORE" : "LOAD", macro_types[class], lanes, store ? ", a" : "");
 }
 
 /* The first n lanes from memory, zeros in the others; or the first n lanes to memory. */

@@ -66,13 +66,19 @@ const char *macro_name(KOp op) {
         return "SELECT";
     case KOP_UMULHI:
         return "UMULHI";
+    case KOP_SUM:
+        return "SUM";
     default:
         return NULL;
     }
 }
 
+int macro_lanes(const KVal *value) {
+    return value->op == KOP_SUM ? value->a->lanes : value->lanes;
+}
+
 bool op_is_macro(const KVal *value) {
-    return value->lanes > 1 && macro_name(value->op) != NULL;
+    return macro_lanes(value) > 1 && macro_name(value->op) != NULL;
 }
 
 void print_buffer_name(Emitter *e, const KBuf *buf) {
@@ -203,13 +209,14 @@ static void print_function(Printer *p, const KVal *v, const char *name) {
 
 static void print_macro(Printer *p, const KVal *v) {
     static const char *const prefixes[] = {"", "X86_", "NEON_"};
-    MacroVariant variant = macro_variant(p->kernel->target, v->op, v->kind, v->lanes);
+    int lanes = macro_lanes(v);
+    MacroVariant variant = macro_variant(p->kernel->target, v->op, v->kind, lanes);
     use_macro(p, v, variant);
     const char *name = macro_name(v->op);
     emit_piece(p->e, prefixes[variant], strlen(prefixes[variant]));
     emit_piece(p->e, name, strlen(name));
     emit_literal(p->e, "_");
-    print_macro_suffix(p->e, v->kind, v->lanes);
+    print_macro_suffix(p->e, v->kind, lanes);
     emit_literal(p->e, "(");
     const KVal *operands[] = {v->a, v->b, v->c};
     for (int i = 0; i < 3 && operands[i]; i++) {

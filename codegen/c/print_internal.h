@@ -52,6 +52,8 @@ void print_memory_type(Emitter *e, DType dtype, int lanes);
 bool op_is_checked_division(const KVal *value);
 /* Operations that the prelude has a macro for at these lanes (above 1). */
 bool op_is_macro(const KVal *value);
+/* The lanes in the macro's name: the result's, or those that it sums. */
+int macro_lanes(const KVal *value);
 const char *macro_name(KOp op);
 
 /* Memory dtypes that are wider in registers. */

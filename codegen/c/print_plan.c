@@ -72,7 +72,8 @@ static bool needs_atom(const KVal *user, const KVal *operand) {
     case KOP_CALL:
         return user->lanes > 1;
     default:
-        return op_is_macro(user) && user->op != KOP_FMA && user->op != KOP_SPLAT;
+        return op_is_macro(user) && user->op != KOP_FMA && user->op != KOP_SPLAT &&
+               user->op != KOP_SUM;
     }
 }
 

@@ -178,7 +178,7 @@ Test(kernel, horizontal_sums_halve) {
     KBuilder b = begin("avx512");
     KBuf *x = scratch(&b, DT_F32, 16), *y = scratch(&b, DT_F32, 1);
     KVal *v = k_load(&b, x, k_index(&b, 0), 16);
-    k_store(&b, y, k_index(&b, 0), k_horizontal(&b, KOP_ADD, v));
+    k_store(&b, y, k_index(&b, 0), k_sum_lanes(&b, v));
     float in[16], out;
     for (int l = 0; l < 16; l++)
         in[l] = 1.0f / (float)(l + 1);
