@@ -254,6 +254,18 @@ static Value written_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     return inplace_result(ts, v[0], tensor_read(ts, result), tensor_fn_name(result));
 }
 
+/* original(t) -> t as it is now, in a storage of its own: what an operation in place computes from.
+ */
+static Value original_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[1];
+    Tensor *x;
+    if (!vm_args(vm, "original", "t", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "original", &x) || !tensor_check_inplace(ts, x))
+        return NULL_VALUE;
+    return tensor_wrap(ts, tensor_read(ts, x), tensor_fn_name(x));
+}
+
 /* b scaled by the `alpha` of add and sub; a new reference. */
 static Value scaled(TensorState *ts, Value b, Value alpha) {
     if (is_null(alpha) || (is_int(alpha) && as_int(alpha) == 1)) return incref(b);
@@ -753,6 +765,7 @@ const TensorFunction ARITH_FUNCTIONS[] = {
     {"not_equal", ne_call, FN_BOTH},
     {"not_equal_", ne_call_, FN_METHOD},
     {"written", written_call, FN_FUNCTION},
+    {"original", original_call, FN_FUNCTION},
     {"rsub", rsub_call, FN_FUNCTION},
     {"addcmul", addcmul_call, FN_BOTH},
     {"addcmul_", addcmul_call_, FN_METHOD},

@@ -14,6 +14,7 @@
  * results of an op that has several named(t, "AddmmBackward0") -> t             sets the name of
  * t's grad_fn extend_tensor(cls)                          copies cls's functions into Tensor
  *   written(t, result) -> t                     t with its elements replaced by an operation's
+ *   original(t) -> t                            what such an operation computes from
  *   pair(name, values, indices)             as torch.return_types.NAME: order statistics
  *   check_index(t, size, message, ignore)       IndexError if a known value is outside [0, size)
  *   check_range(t, low, high, message)         RuntimeError under `nnc run` if an element isn't
