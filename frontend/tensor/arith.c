@@ -171,9 +171,16 @@ static LazyNode *binary_node(TensorState *ts, const BinarySpec *spec, Value a, V
     return node;
 }
 
+/* The result of an operation element by element on a and b. */
+static Value wrap_binary(TensorState *ts, LazyNode *node, Value a, Value b, const char *fn_name) {
+    Tensor *operands[2] = {is_tensor(ts, a) ? as_tensor(a) : NULL,
+                           is_tensor(ts, b) ? as_tensor(b) : NULL};
+    return tensor_wrap_like(ts, node, fn_name, operands, 2);
+}
+
 Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_name) {
     BinarySpec spec = {op_info(op)->name, op, op == OP_div ? TYPED_FLOAT : TYPED_PROMOTED, fn_name};
-    return tensor_wrap(ts, binary_node(ts, &spec, a, b), fn_name);
+    return wrap_binary(ts, binary_node(ts, &spec, a, b), a, b, fn_name);
 }
 
 /* ---- in place ---- */
@@ -263,7 +270,7 @@ static Value original_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
     if (!vm_args(vm, "original", "t", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "original", &x) || !tensor_check_inplace(ts, x))
         return NULL_VALUE;
-    return tensor_wrap(ts, tensor_read(ts, x), tensor_fn_name(x));
+    return tensor_wrap_like(ts, tensor_read(ts, x), tensor_fn_name(x), &x, 1);
 }
 
 /* b scaled by the `alpha` of add and sub; a new reference. */
@@ -316,8 +323,9 @@ static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Val
         return NULL_VALUE;
     Value b = scaled(ts, v[1], v[2]);
     if (is_null(b)) return b;
-    Value result = inplace ? binary_inplace(ts, spec, v[0], b)
-                           : tensor_wrap(ts, binary_node(ts, spec, v[0], b), fn_of(ts, spec, b));
+    Value result =
+        inplace ? binary_inplace(ts, spec, v[0], b)
+                : wrap_binary(ts, binary_node(ts, spec, v[0], b), v[0], b, fn_of(ts, spec, b));
     decref(b);
     return inplace ? result : floored(ts, spec, result);
 }
@@ -356,8 +364,7 @@ static Value div_any(Vm *vm, bool inplace, const Value *args, int nargs, const T
     const BinarySpec *spec = div_spec(vm, v[2]);
     if (!spec) return NULL_VALUE;
     if (inplace) return binary_inplace(ts, spec, v[0], v[1]);
-    Value result = tensor_wrap(ts, binary_node(ts, spec, v[0], v[1]), spec->fn_name);
-    return result;
+    return wrap_binary(ts, binary_node(ts, spec, v[0], v[1]), v[0], v[1], spec->fn_name);
 }
 
 static Value div_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -411,8 +418,7 @@ static Value pow_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames
     TensorState *ts = tensor_state(vm);
     Value v[3];
     if (!vm_args(vm, "pow", "input exponent", args, nargs, kwnames, v)) return NULL_VALUE;
-    Value result = tensor_wrap(ts, pow_node(ts, v[0], v[1]), pow_fn_name(ts, v[0], v[1]));
-    return result;
+    return wrap_binary(ts, pow_node(ts, v[0], v[1]), v[0], v[1], pow_fn_name(ts, v[0], v[1]));
 }
 
 static Value pow_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -610,10 +616,10 @@ static Value tensor_slot_binary(Vm *vm, BinaryOp op, Value a, Value b, bool refl
     if (!operand(ts, a) || !operand(ts, b) || op == BINARY_DIVMOD) return NOT_IMPLEMENTED;
     if (op == BINARY_MATMUL && (!is_tensor(ts, a) || !is_tensor(ts, b))) return NOT_IMPLEMENTED;
     if (op == BINARY_MATMUL) return tensor_matmul(ts, a, b);
-    if (op == BINARY_POW) return tensor_wrap(ts, pow_node(ts, a, b), pow_fn_name(ts, a, b));
+    if (op == BINARY_POW) return wrap_binary(ts, pow_node(ts, a, b), a, b, pow_fn_name(ts, a, b));
     const BinarySpec *spec = &SPECS[OPERATORS[op].spec];
     bool by_number = reflected && !is_tensor(ts, a);
-    Value result = tensor_wrap(ts, binary_node(ts, spec, a, b),
+    Value result = wrap_binary(ts, binary_node(ts, spec, a, b), a, b,
                                by_number ? OPERATORS[op].reflected_name : fn_of(ts, spec, b));
     return floored(ts, spec, result);
 }
@@ -633,7 +639,7 @@ static Value tensor_slot_compare(Vm *vm, CompareOp op, Value a, Value b, bool re
     TensorState *ts = tensor_state(vm);
     (void)reflected;
     if (!operand(ts, a) || !operand(ts, b)) return NOT_IMPLEMENTED;
-    return tensor_wrap(ts, binary_node(ts, &SPECS[specs[op]], a, b), NULL);
+    return wrap_binary(ts, binary_node(ts, &SPECS[specs[op]], a, b), a, b, NULL);
 }
 
 static Value tensor_slot_unary(Vm *vm, UnaryOp op, Value a) {

@@ -15,6 +15,7 @@ typedef struct Elements {
 
 static bool elements_of(TensorState *ts, const Tensor *x, Elements *out) {
     if (tensor_requires_grad(x)) return false;
+    if (x->var->storage->order) return false;
     LazyNode *node = lazy_data(x->var->storage->value);
     if (!node->value && (ts->policy.compiling || !need_value(ts, node, "a batch"))) return false;
     int64_t offset;

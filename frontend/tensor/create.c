@@ -272,7 +272,8 @@ static Value like(Vm *vm, const char *name, Value number, const Value *args, int
     if (is_null(number)) number = *rest++;
     Type type = x->type;
     if (!arg_dtype(ts, rest[0], &type.dtype) || !arg_device(ts, rest[1])) return NULL_VALUE;
-    return tensor_created(ts, tensor_wrap(ts, filler_node(ts, number, type), NULL), rest[2]);
+    Value made = tensor_wrap_like(ts, filler_node(ts, number, type), NULL, &x, 1);
+    return tensor_created(ts, made, rest[2]);
 }
 static Value zeros_like_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return like(vm, "zeros_like", from_int(0), args, nargs, kwnames);

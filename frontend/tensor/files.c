@@ -48,11 +48,14 @@ CALL(storage_call) {
         !arg_tensor(ts, args[0], "_storage", &x))
         return NULL_VALUE;
     Storage *storage = x->var->storage;
-    LazyNode *node = lazy_data(storage->value);
-    if (!node->value && !need_value(ts, node, "saving")) return NULL_VALUE;
     int64_t count = type_numel(&storage->type);
-    Value vector =
-        tensor_from_buffer(ts, type_make(storage->type.dtype, 1, &count), buffer_ref(node->value));
+    LazyNode *node = storage_in_memory(ts, storage);
+    Value vector = NULL_VALUE;
+    if (node && need_value(ts, node, "saving"))
+        vector = tensor_from_buffer(ts, type_make(storage->type.dtype, 1, &count),
+                                    buffer_ref(node->value));
+    if (node) lazy_unref(ts, node);
+    if (is_null(vector)) return vector;
     return vm_pair(vm, from_int((int64_t)((uintptr_t)storage >> 4)), vector);
 }
 

@@ -373,7 +373,7 @@ static Value clone_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
         lazy_unref(ts, node);
         node = plain;
     }
-    return tensor_wrap(ts, node, "CloneBackward0");
+    return tensor_wrap_like(ts, node, "CloneBackward0", &x, 1);
 }
 
 static Value deepcopy_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -390,7 +390,7 @@ static Value deepcopy_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
         if (!is_null(known)) return incref(known);
     }
     Value plain = tensor_detach(ts, x);
-    Value copy = tensor_wrap(ts, tensor_read(ts, as_tensor(plain)), NULL);
+    Value copy = tensor_wrap_like(ts, tensor_read(ts, as_tensor(plain)), NULL, &x, 1);
     decref(plain);
     Value made = handle_of(ts, args[0].o->cls, as_tensor(copy), tensor_requires_grad(x));
     decref(copy);

@@ -13,6 +13,18 @@
 
 typedef enum Dist { DIST_UNIFORM, DIST_NORMAL, DIST_BERNOULLI } Dist;
 
+/* Normal numbers one after the other, however many: how PyTorch fills what isn't contiguous. */
+static void draw_normals(Generator *g, const Type *type, char *out, double mean, double std) {
+    enum { FEW = 8 };
+    int64_t count = type_numel(type);
+    for (int64_t i = 0; i < count; i += FEW) {
+        int64_t some = count - i < FEW ? count - i : FEW;
+        g->draws += mt_normal_draws(type->dtype, some, g->mt.has_normal);
+        mt_normal(&g->mt, type->dtype, out, some, mean, std);
+        out += (size_t)some * dtype_size(type->dtype);
+    }
+}
+
 static void draw(Generator *g, Dist dist, const Type *type, void *out, double low, double high) {
     int64_t count = type_numel(type);
     if (dist == DIST_UNIFORM) {
@@ -95,6 +107,46 @@ static LazyNode *draw_node(TensorState *ts, Generator *g, Dist dist, Type type, 
     return recorded;
 }
 
+/* ---- in the order of memory ---- */
+
+/* The type of x with its dims as they lie in memory, in which it is filled; `back` brings them to
+ * x's order. */
+static Type filled_type(const Tensor *x, int64_t back[MAX_RANK]) {
+    Tensor operand = *x, *operands = &operand;
+    int64_t order[MAX_RANK];
+    bool moved = memory_order(&x->type, &operands, 1, order);
+    Type type = x->type;
+    for (int i = 0; i < type.rank; i++) {
+        int64_t from = moved ? order[i] : i;
+        type.dim[i] = x->type.dim[from];
+        back[from] = i;
+    }
+    return type;
+}
+
+/* What x is filled with. */
+static LazyNode *fill_node(TensorState *ts, Generator *g, Dist dist, const Tensor *x, double low,
+                           double high) {
+    int64_t back[MAX_RANK];
+    Type type = filled_type(x, back);
+    LazyNode *node;
+    if (dist == DIST_NORMAL && !tensor_is_contiguous(x)) {
+        Buffer *buffer = buffer_new(ts, type_bytes(&type));
+        draw_normals(g, &type, (char *)buffer->bytes, low, high);
+        node = lazy_leaf(ts, type, buffer);
+    } else {
+        node = draw_node(ts, g, dist, type, low, high);
+    }
+    return lazy_permute(ts, node, back);
+}
+
+/* Fills x with a buffer of elements (consumed) in the order of memory. */
+static bool fill_with(TensorState *ts, Tensor *x, Buffer *buffer) {
+    int64_t back[MAX_RANK];
+    Type type = filled_type(x, back);
+    return tensor_write(ts, x, lazy_permute(ts, lazy_leaf(ts, type, buffer), back), NULL);
+}
+
 static bool float_type(TensorState *ts, const char *name, const Type *type) {
     if (dtype_is_float(type->dtype)) return true;
     vm_raise(ts->vm, EXC_NotImplementedError, "\"%s\" not implemented for '%s'", name,
@@ -102,8 +154,13 @@ static bool float_type(TensorState *ts, const char *name, const Type *type) {
     return false;
 }
 
+/* A new tensor that lies in memory as `like` (NULL: in order) does. */
+static Value finish_like(TensorState *ts, LazyNode *node, Value requires_grad, Tensor *like) {
+    return tensor_created(ts, tensor_wrap_like(ts, node, NULL, &like, 1), requires_grad);
+}
+
 static Value finish(TensorState *ts, LazyNode *node, Value requires_grad) {
-    return tensor_created(ts, tensor_wrap(ts, node, NULL), requires_grad);
+    return finish_like(ts, node, requires_grad, NULL);
 }
 
 static Value sized(Vm *vm, const char *name, Dist dist, const Value *args, int nargs,
@@ -136,7 +193,9 @@ static Value like(Vm *vm, const char *name, Dist dist, const Value *args, int na
     Type type = x->type;
     Generator *g = generator_of(ts, v[4]);
     if (!g || !arg_dtype(ts, v[1], &type.dtype) || !float_type(ts, name, &type)) return NULL_VALUE;
-    return finish(ts, draw_node(ts, g, dist, type, 0, 1), v[3]);
+    Tensor shown = *x; /* of the dtype asked for */
+    shown.type = type;
+    return finish_like(ts, fill_node(ts, g, dist, &shown, 0, 1), v[3], x);
 }
 static Value rand_like_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return like(vm, "rand_like", DIST_UNIFORM, args, nargs, kwnames);
@@ -389,7 +448,7 @@ static Value fill_random(Vm *vm, const char *name, Dist dist, const char *spec, 
                         first, second);
     if (dist == DIST_NORMAL && !check_std(vm, second)) return NULL_VALUE;
     if (dist == DIST_BERNOULLI && !check_probability(vm, first)) return NULL_VALUE;
-    LazyNode *node = draw_node(ts, g, dist, x->type, first, second);
+    LazyNode *node = fill_node(ts, g, dist, x, first, second);
     return tensor_write(ts, x, node, NULL) ? incref(v[0]) : NULL_VALUE;
 }
 static Value normal_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -445,14 +504,15 @@ static Value random_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwna
             int64_t drawn = random_whole(g, x->type.dtype);
             element_store(x->type.dtype, buffer->bytes + (size_t)i * size, (double)drawn, drawn);
         }
-        return tensor_write(ts, x, lazy_leaf(ts, x->type, buffer), NULL) ? incref(v[0])
-                                                                         : NULL_VALUE;
+        return fill_with(ts, x, buffer) ? incref(v[0]) : NULL_VALUE;
     }
     if (is_null(v[2])) {
         high = low;
         low = 0;
     }
-    LazyNode *node = integers(ts, g, x->type, low, high);
+    int64_t back[MAX_RANK];
+    Type type = filled_type(x, back);
+    LazyNode *node = lazy_permute(ts, integers(ts, g, type, low, high), back);
     return node && tensor_write(ts, x, node, NULL) ? incref(v[0]) : NULL_VALUE;
 }
 
@@ -499,7 +559,7 @@ static Value exponential_fill(Vm *vm, const Value *args, int nargs, const Tuple 
     for (int64_t i = 0; i < type_numel(&x->type); i++)
         element_store(x->type.dtype, buffer->bytes + (size_t)i * size, draw_exponential(g, rate),
                       0);
-    return tensor_write(ts, x, lazy_leaf(ts, x->type, buffer), NULL) ? incref(v[0]) : NULL_VALUE;
+    return fill_with(ts, x, buffer) ? incref(v[0]) : NULL_VALUE;
 }
 
 /* ---- other distributions in place, a number of double precision after the other ---- */
@@ -552,7 +612,7 @@ static Value fill_drawn(Vm *vm, const Filler *how, const Value *args, int nargs,
         double drawn = how->draw(g, first, second);
         element_store(dtype, buffer->bytes + (size_t)i * size, drawn, (int64_t)drawn);
     }
-    return tensor_write(ts, x, lazy_leaf(ts, x->type, buffer), NULL) ? incref(v[0]) : NULL_VALUE;
+    return fill_with(ts, x, buffer) ? incref(v[0]) : NULL_VALUE;
 }
 
 static Value cauchy_fill(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

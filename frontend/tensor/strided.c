@@ -75,7 +75,15 @@ static Value storage_in_order(TensorState *ts, Tensor *x, int64_t *offset) {
     tensor_strides(x, strides, offset);
     if (tensor_is_contiguous(x) && type_numel(&x->type) == type_numel(&x->var->storage->type))
         return NEW_REF(x);
-    if (!x->var->root) return tensor_of_var(ts, x->var);
+    if (!x->var->root) {
+        Value base = tensor_of_var(ts, x->var);
+        const int64_t *order = x->var->storage->order;
+        if (!order) return base;
+        ViewStep *step = view_permute(as_tensor(base), order);
+        Value memory = tensor_view_of(ts, as_tensor(base), step, "PermuteBackward0");
+        decref(base);
+        return memory;
+    }
     return vm_raise(ts->vm, EXC_NotImplementedError,
                     "as_strided() of a detached view is not supported: clone it first");
 }

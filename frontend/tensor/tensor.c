@@ -69,6 +69,7 @@ void storage_unref(TensorState *ts, Storage *storage) {
     if (--storage->refs) return;
     storage_release(ts, storage->value);
     if (--storage->version->refs == 0) free(storage->version);
+    free(storage->order);
     free(storage);
 }
 
@@ -248,6 +249,24 @@ Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
     if (cut_long_recording(ts)) return FROM_OBJ(tensor);
     DROP(tensor);
     return NULL_VALUE;
+}
+
+Value tensor_wrap_like(TensorState *ts, LazyNode *node, const char *fn_name,
+                       Tensor *const *operands, int count) {
+    int64_t order[MAX_RANK];
+    bool moved = node && memory_order(&node->type, operands, count, order);
+    Value made = tensor_wrap(ts, node, fn_name);
+    if (moved && !is_null(made)) {
+        int64_t *kept = xmalloc(sizeof order);
+        memcpy(kept, order, sizeof order);
+        as_tensor(made)->var->storage->order = kept;
+    }
+    return made;
+}
+
+LazyNode *storage_in_memory(TensorState *ts, const Storage *storage) {
+    LazyNode *node = lazy_ref(lazy_data(storage->value));
+    return storage->order ? lazy_permute(ts, node, storage->order) : node;
 }
 
 Value tensor_from_buffer(TensorState *ts, Type type, Buffer *buffer) {
@@ -611,17 +630,19 @@ static void gather_bytes(const Tensor *tensor, const unsigned char *from, unsign
 }
 
 Buffer *tensor_buffer(TensorState *ts, Tensor *tensor, const char *what) {
-    LazyNode *node = lazy_ref(lazy_data(tensor->var->storage->value));
+    bool whole = !tensor->view && !tensor->var->root;
+    const Storage *storage = tensor->var->storage;
+    LazyNode *node = whole ? lazy_ref(lazy_data(storage->value)) : storage_in_memory(ts, storage);
     Buffer *buffer = NULL;
-    if (need_value(ts, node, what)) {
-        if (!tensor->view && !tensor->var->root) {
+    if (node && need_value(ts, node, what)) {
+        if (whole) {
             buffer = buffer_ref(node->value);
         } else {
             buffer = buffer_new(ts, type_bytes(&tensor->type));
             gather_bytes(tensor, node->value->bytes, buffer->bytes);
         }
     }
-    lazy_unref(ts, node);
+    if (node) lazy_unref(ts, node);
     return buffer;
 }
 

@@ -18,6 +18,8 @@ typedef struct Storage {
     Type type;
     LazyNode *value;
     Version *version; /* what autograd checks */
+    int64_t *order; /* the dims as they lie in PyTorch's memory, the farthest apart first; NULL: in
+                       order. The value's own bytes are row-major in any case. */
     uint32_t changes; /* of the value, the unseen ones through .data included */
 } Storage;
 
@@ -154,6 +156,15 @@ static inline Tensor *as_tensor(Value v) {
  * `fn_name` names its grad_fn if the node requires a gradient. */
 Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name);
 Value tensor_from_buffer(TensorState *ts, Type type, Buffer *buffer);
+/* The dims of elements that are computed one by one from operands (NULL: a number), in the order in
+ * which PyTorch lays them out: as the operands lie. False: row-major. */
+bool memory_order(const Type *type, Tensor *const *operands, int count, int64_t order[MAX_RANK]);
+/* As tensor_wrap, for such a result. */
+Value tensor_wrap_like(TensorState *ts, LazyNode *node, const char *fn_name,
+                       Tensor *const *operands, int count);
+/* The storage's value with its dims as PyTorch lays them out (a new reference): what strides and
+ * offsets count in. */
+LazyNode *storage_in_memory(TensorState *ts, const Storage *storage);
 /* The current value, a new reference; NULL: raised. */
 LazyNode *tensor_read(TensorState *ts, Tensor *tensor);
 /* Another handle on the same variable through one more step (consumed); NULL: an alias. */

@@ -117,7 +117,7 @@ static bool takes_integers(Op op) {
 }
 
 Value tensor_unary(TensorState *ts, Op op, Tensor *x, const char *fn_name) {
-    return tensor_wrap(ts, unary_node(ts, op, x, !takes_integers(op)), fn_name);
+    return tensor_wrap_like(ts, unary_node(ts, op, x, !takes_integers(op)), fn_name, &x, 1);
 }
 
 static Value write_back(TensorState *ts, Value self, LazyNode *node, const char *fn_name) {
@@ -134,7 +134,7 @@ static Value unary_call(Vm *vm, const UnarySpec *spec, bool inplace, const Value
         return NULL_VALUE;
     if (!inplace) {
         LazyNode *node = unary_node(ts, spec->op, x, spec->to_float);
-        return tensor_wrap(ts, node, spec->fn_name);
+        return tensor_wrap_like(ts, node, spec->fn_name, &x, 1);
     }
     if (!tensor_check_inplace(ts, x)) return NULL_VALUE;
     return write_back(ts, v[0], unary_node(ts, spec->op, x, spec->to_float), spec->fn_name);
@@ -203,7 +203,8 @@ static Value recorded_call(Vm *vm, const char *name, Record *record, bool to_flo
     LazyNode *node = tensor_read(ts, x);
     if (to_float && !dtype_is_float(x->type.dtype)) node = lazy_cast(ts, node, ts->default_dtype);
     node = node ? record(ts, node) : NULL;
-    return inplace ? write_back(ts, v[0], node, fn_name) : tensor_wrap(ts, node, fn_name);
+    return inplace ? write_back(ts, v[0], node, fn_name)
+                   : tensor_wrap_like(ts, node, fn_name, &x, 1);
 }
 
 #define RECORDED_LIST(X)                                                                           \
@@ -244,7 +245,7 @@ static Value round_any(Vm *vm, bool inplace, const Value *args, int nargs, const
         node = lazy_unary(ts, OP_round, node);
         if (decimals && node) node = lazy_binary(ts, back, node, number_like(ts, node, scale));
     }
-    if (!inplace) return tensor_wrap(ts, node, "RoundBackward0");
+    if (!inplace) return tensor_wrap_like(ts, node, "RoundBackward0", &x, 1);
     return write_back(ts, v[0], node, "RoundBackward0");
 }
 static Value round_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -310,8 +311,8 @@ static Value clamp_any(Vm *vm, bool inplace, const Value *args, int nargs, const
                               ? "ClampBackward0"
                               : "ClampBackward1";
     if (!inplace) {
-        Value result = tensor_wrap(ts, clamp_node(ts, x, v[1], v[2]), fn_name);
-        return result;
+        LazyNode *node = clamp_node(ts, x, v[1], v[2]);
+        return tensor_wrap_like(ts, node, fn_name, &x, 1);
     }
     if (!tensor_check_inplace(ts, x)) return NULL_VALUE;
     return write_back(ts, v[0], clamp_node(ts, x, v[1], v[2]), fn_name);
@@ -335,7 +336,8 @@ static Value clamp_one(Vm *vm, bool is_min, bool inplace, const Value *args, int
     if (inplace && !tensor_check_inplace(ts, x)) return NULL_VALUE;
     LazyNode *node = clamp_node(ts, x, is_min ? v[1] : NONE, is_min ? NONE : v[1]);
     const char *fn_name = is_min ? "ClampMinBackward0" : "ClampMaxBackward0";
-    return inplace ? write_back(ts, v[0], node, fn_name) : tensor_wrap(ts, node, fn_name);
+    return inplace ? write_back(ts, v[0], node, fn_name)
+                   : tensor_wrap_like(ts, node, fn_name, &x, 1);
 }
 static Value clamp_min_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return clamp_one(vm, true, false, args, nargs, kwnames);
@@ -371,7 +373,9 @@ static LazyNode *where_node(TensorState *ts, Value c, Value a, Value b) {
 }
 
 Value tensor_where(TensorState *ts, Value c, Value a, Value b) {
-    return tensor_wrap(ts, where_node(ts, c, a, b), "WhereBackward0");
+    Tensor *operands[3] = {as_tensor(c), is_tensor(ts, a) ? as_tensor(a) : NULL,
+                           is_tensor(ts, b) ? as_tensor(b) : NULL};
+    return tensor_wrap_like(ts, where_node(ts, c, a, b), "WhereBackward0", operands, 3);
 }
 
 static Value where_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -460,14 +464,15 @@ static Value nan_to_num_call(Vm *vm, const Value *args, int nargs, const Tuple *
         test = lazy_binary(ts, OP_eq, lazy_ref(node), lazy_full(ts, x->type, from_float(edge)));
         node = lazy_where(ts, test, lazy_full(ts, x->type, from_float(fill[i])), node);
     }
-    return tensor_wrap(ts, node, "NanToNumBackward0");
+    return tensor_wrap_like(ts, node, "NanToNumBackward0", &x, 1);
 }
 
 /* ---- casts ---- */
 
 Value tensor_cast(TensorState *ts, Tensor *x, DType dtype) {
     if (x->type.dtype == dtype) return NEW_REF(x);
-    return tensor_wrap(ts, lazy_cast(ts, tensor_read(ts, x), dtype), "ToCopyBackward0");
+    LazyNode *node = lazy_cast(ts, tensor_read(ts, x), dtype);
+    return tensor_wrap_like(ts, node, "ToCopyBackward0", &x, 1);
 }
 
 #define CAST_LIST(X)                                                                               \
@@ -487,7 +492,7 @@ CAST_LIST(X)
 
 /* A tensor's own memory, copied. */
 static Value copied(TensorState *ts, Tensor *x) {
-    return tensor_wrap(ts, tensor_read(ts, x), "ToCopyBackward0");
+    return tensor_wrap_like(ts, tensor_read(ts, x), "ToCopyBackward0", &x, 1);
 }
 
 /* to(dtype | device | tensor, ..., copy=False). */

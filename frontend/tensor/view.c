@@ -18,16 +18,78 @@ static const ViewStep *last_step(const Tensor *tensor) {
     return tensor->view ? tensor->view : tensor->var->root;
 }
 
+/* Of elements that lie without gaps, the dims in this order. */
+static void order_strides(const Type *type, const int64_t *order, int64_t *strides) {
+    int64_t next = 1;
+    for (int i = type->rank; i-- > 0;) {
+        strides[order[i]] = next;
+        next *= type->dim[order[i]] ? type->dim[order[i]] : 1;
+    }
+}
+
 void tensor_strides(const Tensor *tensor, int64_t strides[MAX_RANK], int64_t *offset) {
     const ViewStep *step = last_step(tensor);
     if (step) {
         memcpy(strides, step->strides, sizeof step->strides);
         *offset = step->offset;
     } else {
+        const int64_t *order = tensor->var->storage->order;
         memset(strides, 0, sizeof(int64_t) * MAX_RANK);
         type_strides(&tensor->type, strides);
         *offset = 0;
+        if (order) order_strides(&tensor->type, order, strides);
     }
+}
+
+/* Whether PyTorch walks over dim a outside of dim b: 1, or the other way round: -1, or neither. */
+static int outside(const Type *type, int64_t (*strides)[MAX_RANK], int count, int64_t a,
+                   int64_t b) {
+    for (int i = 0; i < count; i++) {
+        int64_t x = strides[i][a], y = strides[i][b];
+        if (x == 0 || y == 0) continue;
+        if (x != y) return x > y ? 1 : -1;
+        if (type->dim[a] != type->dim[b]) return type->dim[a] > type->dim[b] ? 1 : 0;
+    }
+    return 0;
+}
+
+bool memory_order(const Type *type, Tensor *const *operands, int count, int64_t order[MAX_RANK]) {
+    enum { MOST = 3 };
+    int64_t strides[MOST][MAX_RANK], own[MAX_RANK], offset, perm[MAX_RANK];
+    int known = 0, rank = type->rank;
+    bool moved = false;
+    for (int i = 0; i < count && known < MOST; i++) {
+        const Tensor *x = operands[i];
+        if (!x) continue;
+        moved = moved || !tensor_is_contiguous(x);
+        tensor_strides(x, own, &offset);
+        int lead = rank - x->type.rank;
+        for (int d = 0; d < rank; d++) {
+            bool there = d >= lead && x->type.dim[d - lead] == type->dim[d];
+            strides[known][d] = there ? own[d - lead] : 0;
+        }
+        known++;
+    }
+    if (!moved || rank < 2) return false;
+    /* Insertion, from the nearest dim outwards, until a dim is known to be farther. */
+    for (int i = 0; i < rank; i++)
+        perm[i] = rank - 1 - i;
+    for (int i = 1; i < rank; i++)
+        for (int at = i, j = i - 1; j >= 0; j--) {
+            int way = outside(type, strides, known, perm[j], perm[at]);
+            if (way < 0) break;
+            if (way == 0) continue;
+            int64_t held = perm[j];
+            perm[j] = perm[at];
+            perm[at] = held;
+            at = j;
+        }
+    moved = false;
+    for (int i = 0; i < rank; i++) {
+        order[i] = perm[rank - 1 - i];
+        moved = moved || order[i] != i;
+    }
+    return moved;
 }
 
 bool tensor_is_contiguous(const Tensor *tensor) {
