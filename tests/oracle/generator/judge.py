@@ -1,0 +1,63 @@
+"""Runs programs under PyTorch, and tells those whose text depends on rounding."""
+import contextlib
+import io
+import random
+import sys
+import warnings
+
+import numpy
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+sys.path.insert(0, __file__.rsplit("/", 3)[0] + "/samples")
+import compare
+
+
+def run(text):
+    """What `python3 text` prints. Raises what it raises."""
+    torch.set_default_dtype(torch.float32)
+    torch.set_grad_enabled(True)
+    torch.set_printoptions(profile="default")
+    torch.manual_seed(0)
+    random.seed(0)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(compile(text, "program", "exec"), {"__name__": "__main__"})
+    return out.getvalue()
+
+
+class Rounding(TorchDispatchMode):
+    """Every operation's results, off by a few roundings; whole numbers stay as they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.rng = numpy.random.default_rng(1)
+
+    def disturb(self, value):
+        if isinstance(value, (tuple, list)):
+            for part in value:
+                self.disturb(part)
+        elif isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64) and value.numel():
+            size = 3e-7 if value.dtype == torch.float32 else 1e-14
+            noise = torch.from_numpy(self.rng.uniform(-size, size, tuple(value.shape))).to(value.dtype)
+            noise[value == value.round()] = 0
+            if value.is_contiguous():
+                value.mul_(1 + noise)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        # A view's elements have been disturbed already.
+        if not any(r.alias_info is not None for r in func._schema.returns):
+            self.disturb(result)
+        return result
+
+
+def is_stable(text, out):
+    """Whether rounding leaves the printed text as it is."""
+    with Rounding():
+        try:
+            disturbed = run(text)
+        except Exception:
+            return False
+    return compare.difference(out, disturbed, relative=3e-5, units=1.01) is None
