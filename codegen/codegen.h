@@ -1,8 +1,8 @@
 /* What codegen offers: a Program as C text, and a Graph as something that runs now.
  *
  * Both go the same way: passes -> fuse -> lower each group to a Kernel (kernel IR) under a Schedule
- * -> plan memory -> print as C, or interpret the kernels, or compile the printed C. The tiers give
- * the same bits because they execute the same kernels. */
+ * -> plan memory -> print as C, or translate or interpret the kernels, or compile the printed C. The
+ * tiers give the same bits because they execute the same kernels. */
 #ifndef NNC_CODEGEN_CODEGEN_H
 #define NNC_CODEGEN_CODEGEN_H
 
@@ -51,12 +51,12 @@ bool executable_run(Executable *executable, const void *const *inputs, void *con
 /* Where in the source the fault of the last failed run was recorded. */
 Span executable_fault(const Executable *executable);
 /* Compiles the kernels of several together, and loads them: in the background, while they run in
- * the interpreting tier. They must outlive it. */
+ * the first tier. They must outlive it. */
 typedef struct Compilation Compilation;
 Compilation *compilation_start(Executable *const *executables, int count);
 bool compilation_is_done(const Compilation *compilation);
 /* Waits for its end and frees it; later runs use the code. False with a message when there is no
- * compiler: the interpreting tier goes on. */
+ * compiler: the first tier goes on. */
 bool compilation_finish(Compilation *compilation, NativeReport *report, Buf *error);
 /* Stops it and frees it. */
 void compilation_abandon(Compilation *compilation);
@@ -64,6 +64,8 @@ void compilation_abandon(Compilation *compilation);
 bool executable_compile(Executable *const *executables, int count, NativeReport *report,
                         Buf *error);
 bool executable_is_compiled(const Executable *executable);
+/* Whether its first tier is machine code, after a run. */
+bool executable_is_translated(const Executable *executable);
 /* Multiplications and additions of one run: decides what is worth compiling. */
 double executable_flops(const Executable *executable);
 void executable_free(Executable *executable);

@@ -1,5 +1,6 @@
-/* A graph that runs now: planned like any function of a program, executed by the kernel
- * interpreter until executable_compile() provides machine code for the same kernels. */
+/* A graph that runs now: planned like any function of a program, executed by its kernels as machine
+ * code (jit/) or by the kernel interpreter, until executable_compile() provides what a compiler
+ * makes of the same kernels. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,11 +39,15 @@ Executable *executable_new(const Graph *graph, const CodegenOptions *options, Bu
 
 static void decode_kernels(Executable *executable) {
     const PlanSteps *steps = &executable->plan->run;
-    executable->programs = ARENA_ARRAY(&executable->arena, KProgram *, (size_t)steps->count);
+    Arena *arena = &executable->arena;
+    executable->programs = ARENA_ARRAY(arena, KProgram *, (size_t)steps->count);
+    KProgram **decoded = ARENA_ARRAY(arena, KProgram *, (size_t)steps->count);
+    int count = 0;
     for (int s = 0; s < steps->count; s++) {
         if (!steps->items[s].kernel) continue;
-        executable->programs[s] = kernel_decode(steps->items[s].kernel, &executable->arena);
+        executable->programs[s] = decoded[count++] = kernel_decode(steps->items[s].kernel, arena);
     }
+    executable->translation = jit_translate(decoded, count, 0);
 }
 
 static void *place_address(const Executable *executable, const Place *place,
@@ -73,8 +78,8 @@ static void *place_address(const Executable *executable, const Place *place,
 
 enum { MAX_ARGUMENTS = 512 };
 
-/* Interprets the steps; the number of the one that faulted, or 0. */
-static int interpret(Executable *executable, const void *const *inputs, void *const *outputs) {
+/* Runs the steps in the first tier; the number of the one that faulted, or 0. */
+static int run_steps(Executable *executable, const void *const *inputs, void *const *outputs) {
     const PlanSteps *steps = &executable->plan->run;
     void *arguments[MAX_ARGUMENTS];
     if (!executable->programs) decode_kernels(executable);
@@ -99,7 +104,7 @@ bool executable_run(Executable *executable, const void *const *inputs, void *con
                     Buf *error) {
     int fault = executable->entry
                     ? executable->entry(inputs, outputs, executable->memory, executable->constants)
-                    : interpret(executable, inputs, outputs);
+                    : run_steps(executable, inputs, outputs);
     if (fault == 0) return true;
     const Kernel *kernel = executable->plan->run.items[fault - 1].kernel;
     if (kernel->divides)
@@ -118,6 +123,10 @@ bool executable_is_compiled(const Executable *executable) {
     return executable->entry != NULL;
 }
 
+bool executable_is_translated(const Executable *executable) {
+    return executable->translation != NULL;
+}
+
 double executable_flops(const Executable *executable) {
     return executable->plan->flops;
 }
@@ -125,6 +134,7 @@ double executable_flops(const Executable *executable) {
 void executable_free(Executable *executable) {
     if (!executable) return;
     executable_unload(executable);
+    jit_free(executable->translation);
     graph_free(executable->graph);
     free(executable->block);
     arena_free(&executable->arena);

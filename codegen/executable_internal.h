@@ -3,7 +3,7 @@
 #define NNC_CODEGEN_EXECUTABLE_INTERNAL_H
 
 #include "codegen/codegen.h"
-#include "codegen/kernel_interp.h"
+#include "codegen/jit/jit.h"
 #include "codegen/native/native.h"
 #include "codegen/plan.h"
 
@@ -21,7 +21,8 @@ struct Executable {
     Arena arena;
     Graph *graph; /* optimized */
     Plan *plan;
-    KProgram **programs;  /* by step; decoded when the interpreting tier first runs */
+    KProgram **programs;  /* by step; decoded when the first tier first runs */
+    JitCode *translation; /* of them, or NULL */
     unsigned char *block; /* what was allocated; `memory` is aligned inside */
     unsigned char *memory;
     CompiledBatch *batch; /* the compiled tier, or NULL */

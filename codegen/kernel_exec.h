@@ -26,11 +26,12 @@ struct Instr {
     Exec exec;
     Control control;
     int lanes;
+    const KStmt *stmt;   /* NULL at the end */
     uint32_t d, a, b, c; /* byte offsets of registers */
     int64_t imm;         /* load offset, lane, step */
     int64_t stride;
     int active;
-    int buf;
+    int buf;         /* -1: none */
     uint32_t target; /* of jumps */
     const int *shuffle;
     union {

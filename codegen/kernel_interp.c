@@ -4,22 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/kernel_exec.h"
+#include "codegen/kernel_program.h"
 #include "support/checked.h"
 
 typedef struct Constant {
     const KVal *value;
     uint32_t slot;
 } Constant;
-
-struct KProgram {
-    Instr *code;
-    size_t count;
-    char *registers; /* aligned to 64 bytes */
-    void **buffers;
-    int *parameters; /* KBuf ids in the order of kernel_run's argument */
-    int parameter_count;
-};
 
 typedef struct Decoder {
     const Kernel *kernel;
@@ -59,15 +50,16 @@ static uint32_t slot_of(Decoder *d, const KVal *value) {
     return d->slots[value->id];
 }
 
-static Instr *push(Decoder *d, Control control) {
-    VEC_PUSH(d->code, (Instr){.control = control});
+static Instr *push(Decoder *d, Control control, const KStmt *stmt) {
+    VEC_PUSH(d->code, (Instr){.control = control, .stmt = stmt, .buf = -1});
     return &d->code.items[d->code.count - 1];
 }
 
-static void decode_let(Decoder *d, const KVal *value) {
+static void decode_let(Decoder *d, const KStmt *s) {
+    const KVal *value = s->value;
     uint32_t a = slot_of(d, value->a), b = slot_of(d, value->b), c = slot_of(d, value->c);
     uint32_t slot = slot_of(d, value);
-    Instr *instr = push(d, CONTROL_EXEC);
+    Instr *instr = push(d, CONTROL_EXEC, s);
     instr->exec = exec_for(value);
     instr->lanes = value->lanes;
     instr->d = slot;
@@ -85,7 +77,7 @@ static void decode_let(Decoder *d, const KVal *value) {
 
 static void decode_set(Decoder *d, const KStmt *s) {
     uint32_t from = slot_of(d, s->value), to = slot_of(d, s->var);
-    Instr *instr = push(d, CONTROL_EXEC);
+    Instr *instr = push(d, CONTROL_EXEC, s);
     instr->exec = exec_for_copy(s->var);
     instr->d = to;
     instr->a = from;
@@ -93,7 +85,7 @@ static void decode_set(Decoder *d, const KStmt *s) {
 
 static void decode_store(Decoder *d, const KStmt *s) {
     uint32_t index = slot_of(d, s->index), value = slot_of(d, s->value);
-    Instr *instr = push(d, CONTROL_EXEC);
+    Instr *instr = push(d, CONTROL_EXEC, s);
     instr->exec = exec_for_store(s);
     instr->a = index;
     instr->b = value;
@@ -108,25 +100,27 @@ static void decode_block(Decoder *d, const KBlock *block);
 static void decode_for(Decoder *d, const KStmt *s) {
     uint32_t lo = slot_of(d, s->lo), hi = slot_of(d, s->hi), counter = slot_of(d, s->var);
     size_t enter = d->code.count;
-    *push(d, CONTROL_ENTER) =
-        (Instr){.control = CONTROL_ENTER, .d = counter, .a = lo, .b = hi, .imm = s->imm};
+    Instr *instr = push(d, CONTROL_ENTER, s);
+    instr->d = counter;
+    instr->a = lo;
+    instr->b = hi;
     decode_block(d, s->body);
-    *push(d, CONTROL_AGAIN) = (Instr){.control = CONTROL_AGAIN,
-                                      .d = counter,
-                                      .b = hi,
-                                      .imm = s->imm,
-                                      .target = (uint32_t)enter + 1};
+    instr = push(d, CONTROL_AGAIN, s);
+    instr->d = counter;
+    instr->b = hi;
+    instr->imm = s->imm;
+    instr->target = (uint32_t)enter + 1;
     d->code.items[enter].target = (uint32_t)d->code.count;
 }
 
 static void decode_if(Decoder *d, const KStmt *s) {
     uint32_t mask = slot_of(d, s->value);
     size_t unless = d->code.count;
-    push(d, CONTROL_UNLESS)->a = mask;
+    push(d, CONTROL_UNLESS, s)->a = mask;
     decode_block(d, s->body);
     if (s->other) {
         size_t jump = d->code.count;
-        push(d, CONTROL_JUMP);
+        push(d, CONTROL_JUMP, s);
         d->code.items[unless].target = (uint32_t)d->code.count;
         decode_block(d, s->other);
         d->code.items[jump].target = (uint32_t)d->code.count;
@@ -139,7 +133,7 @@ static void decode_block(Decoder *d, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
         switch (s->kind) {
         case KSTMT_LET:
-            decode_let(d, s->value);
+            decode_let(d, s);
             break;
         case KSTMT_SET:
             decode_set(d, s);
@@ -155,7 +149,7 @@ static void decode_block(Decoder *d, const KBlock *block) {
             break;
         case KSTMT_FAULT: {
             uint32_t mask = slot_of(d, s->value);
-            push(d, CONTROL_FAULT)->a = mask;
+            push(d, CONTROL_FAULT, s)->a = mask;
             break;
         }
         case KSTMT_COMMENT:
@@ -198,25 +192,28 @@ KProgram *kernel_decode(const Kernel *kernel, Arena *arena) {
     d.slots = xmalloc(((size_t)kernel->value_count + 1) * sizeof *d.slots);
     memset(d.slots, 0xff, ((size_t)kernel->value_count + 1) * sizeof *d.slots);
     decode_block(&d, kernel->body);
-    push(&d, CONTROL_END);
+    push(&d, CONTROL_END, NULL);
 
     KProgram *program = ARENA_NEW(arena, KProgram);
     program->code = arena_copy(arena, d.code.items, d.code.count, sizeof(Instr));
     program->count = d.code.count;
-    program->registers = aligned_alloc_in(arena, d.bytes + 128);
-    for (size_t i = 0; i < d.constants.count; i++)
-        write_constant(program->registers + d.constants.items[i].slot, d.constants.items[i].value);
-
+    program->bytes = d.bytes;
     size_t count = kernel->buffers.count;
-    program->buffers = ARENA_ARRAY(arena, void *, count + 1);
+    /* Vector loads may reach beyond the last scalar; the buffers' addresses stand behind that. */
+    char *registers = aligned_alloc_in(arena, d.bytes + 128 + count * sizeof(void *));
+    for (size_t i = 0; i < d.constants.count; i++)
+        write_constant(registers + d.constants.items[i].slot, d.constants.items[i].value);
+    void **buffers = (void **)(void *)(registers + d.bytes + 128);
+    program->machine = (Machine){registers, buffers};
+    program->buffer_count = (int)count;
     program->parameters = ARENA_ARRAY(arena, int, count + 1);
     for (size_t i = 0; i < count; i++) {
         const KBuf *buf = kernel->buffers.items[i];
         size_t bytes = (size_t)buf->count * dtype_size(buf->dtype);
         if (buf->role == KBUF_LOCAL)
-            program->buffers[i] = aligned_alloc_in(arena, bytes);
+            buffers[i] = aligned_alloc_in(arena, bytes);
         else if (buf->role == KBUF_TABLE)
-            program->buffers[i] = arena_copy(arena, buf->table, bytes, 1);
+            buffers[i] = arena_copy(arena, buf->table, bytes, 1);
         else
             program->parameters[program->parameter_count++] = (int)i;
     }
@@ -228,15 +225,15 @@ KProgram *kernel_decode(const Kernel *kernel, Arena *arena) {
 
 bool kernel_run(KProgram *program, void *const *buffers) {
     for (int i = 0; i < program->parameter_count; i++)
-        program->buffers[program->parameters[i]] = buffers[i];
-    Machine machine = {program->registers, program->buffers};
-    char *registers = program->registers;
+        program->machine.buffers[program->parameters[i]] = buffers[i];
+    if (program->entry) return program->entry();
+    char *registers = program->machine.registers;
     const Instr *i = program->code;
     for (;;) {
         int64_t *counter;
         switch (i->control) {
         case CONTROL_EXEC:
-            i->exec(&machine, i);
+            i->exec(&program->machine, i);
             i++;
             break;
         case CONTROL_ENTER:

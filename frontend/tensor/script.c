@@ -20,12 +20,14 @@ typedef struct CachedGraph {
     Executable *executable;
     double work; /* of all runs so far */
     uint64_t runs;
+    double seconds; /* that they took in the first tier */
     bool tried;
 } CachedGraph;
 
 enum { BUCKETS = 1024 };
-static const double COMPILE_WORK = 3e7; /* operations interpreted before compiling pays */
-static const uint64_t COMPILE_RUNS = 400;
+/* What a graph does before compiling it pays: operations or runs where it is interpreted, time
+ * where the first tier is machine code, which a compiler makes a little better. */
+static const double COMPILE_WORK = 3e7, COMPILE_RUNS = 400, COMPILE_SECONDS = 2;
 
 struct Script {
     CachedGraph *buckets[BUCKETS];
@@ -377,8 +379,10 @@ static void raise_fault(TensorState *ts, Span span, const char *message) {
 
 /* Whether a graph has done a part of the work that compiling it would pay for. */
 static bool is_worth(const CachedGraph *graph, double part) {
-    return !graph->tried && (graph->work >= COMPILE_WORK * part ||
-                             (double)graph->runs >= (double)COMPILE_RUNS * part);
+    if (graph->tried) return false;
+    if (executable_is_translated(graph->executable))
+        return graph->seconds >= COMPILE_SECONDS * part;
+    return graph->work >= COMPILE_WORK * part || (double)graph->runs >= COMPILE_RUNS * part;
 }
 
 /* The graphs that are due are compiled together, since every compilation has a price of its own;
@@ -423,13 +427,15 @@ static void compile_when_worth(TensorState *ts, CachedGraph *due) {
 }
 
 /* Runs it in the tier that it has. */
-static bool timed_run(TensorState *ts, Executable *executable, const void *const *in,
-                      void *const *out, Buf *error) {
+static bool timed_run(TensorState *ts, CachedGraph *graph, const void *const *in, void *const *out,
+                      Buf *error) {
     ScriptCounters *counters = &ts->script->counters;
-    bool compiled = executable_is_compiled(executable);
+    bool compiled = executable_is_compiled(graph->executable);
     double start = clock_seconds();
-    bool ok = executable_run(executable, in, out, error);
-    *(compiled ? &counters->running : &counters->interpreting) += clock_seconds() - start;
+    bool ok = executable_run(graph->executable, in, out, error);
+    double seconds = clock_seconds() - start;
+    graph->seconds += compiled ? 0 : seconds;
+    *(compiled ? &counters->running : &counters->interpreting) += seconds;
     counters->interpreted += !compiled;
     counters->evaluations++;
     return ok;
@@ -451,7 +457,7 @@ static bool job_run(TensorState *ts, Job *job, CachedGraph *graph) {
     }
     compile_when_worth(ts, graph);
     Buf error = {0};
-    bool ok = timed_run(ts, graph->executable, in, out, &error);
+    bool ok = timed_run(ts, graph, in, out, &error);
     if (!ok) raise_fault(ts, executable_fault(graph->executable), buf_text(&error));
     buf_free(&error);
     for (size_t i = 0; i < outputs; i++) {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "codegen/c/print.h"
-#include "codegen/kernel_interp.h"
+#include "codegen/jit/jit.h"
 #include "codegen/lower.h"
 #include "support/checked.h"
 
@@ -18,6 +18,47 @@ static void *new_buffer(Arena *arena, size_t bytes) {
 
 static bool is_parameter(const KBuf *buf) {
     return buf->role != KBUF_LOCAL && buf->role != KBUF_TABLE;
+}
+
+/* Whether machine code of that width, where this processor has it, gives the same bits from the
+ * same memory as the interpreter gave in `after`. */
+static bool same_in_code(const Kernel *kernel, int width, char *const *before, void *const *after,
+                         const size_t *bytes, int count, bool good, Arena *arena) {
+    KProgram *program = kernel_decode(kernel, arena);
+    JitCode *code = jit_translate(&program, 1, width);
+    void *buffers[512];
+    for (int i = 0; i < count; i++) {
+        buffers[i] = new_buffer(arena, bytes[i]);
+        memcpy(buffers[i], before[i], bytes[i]);
+    }
+    bool same = kernel_run(program, buffers) == good;
+    for (int i = 0; i < count && good; i++)
+        same = same && memcmp(buffers[i], after[i], bytes[i]) == 0;
+    jit_free(code);
+    return same;
+}
+
+bool kernel_run_both(const Kernel *kernel, void *const *buffers, Arena *arena) {
+    char *before[512];
+    size_t bytes[512];
+    int count = 0;
+    for (size_t i = 0; i < kernel->buffers.count; i++) {
+        const KBuf *buf = kernel->buffers.items[i];
+        if (!is_parameter(buf)) continue;
+        bytes[count] = (size_t)buf->count * dtype_size(buf->dtype);
+        before[count] = new_buffer(arena, bytes[count]);
+        memcpy(before[count], buffers[count], bytes[count]);
+        count++;
+    }
+    bool good = kernel_run(kernel_decode(kernel, arena), buffers);
+    for (int width = 32; width <= 64; width += 32) {
+        if (same_in_code(kernel, width, before, buffers, bytes, count, good, arena)) continue;
+        Buf text = {0};
+        kernel_dump(&text, kernel);
+        NNC_BUG("machine code (%d bytes) differs from the interpreter for\n%s", width,
+                buf_text(&text));
+    }
+    return good;
 }
 
 /* The memory of a node's value: an iota or a constant is written when it is first asked for. */
@@ -50,7 +91,7 @@ bool kernel_run_fusion(const Fusion *fusion, const Target *target, const Tensor6
             run.bytes[parameters] = bytes;
             run.buffers[parameters++] = at;
         }
-        run.fault = !kernel_run(kernel_decode(kernel, arena), run.buffers);
+        run.fault = !kernel_run_both(kernel, run.buffers, arena);
         if (runs) VEC_PUSH(*runs, run);
         if (run.fault) return false;
     }

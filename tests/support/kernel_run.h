@@ -17,6 +17,10 @@ typedef struct KernelRun {
 
 typedef VEC(KernelRun) KernelRuns;
 
+/* Runs the kernel in the interpreter, and as machine code of every width that this processor has,
+ * on copies of the buffers: other bits are a bug. False on a fault. */
+bool kernel_run_both(const Kernel *kernel, void *const *buffers, Arena *arena);
+
 /* Lowers and runs every group for the target. Outputs are in the order of the graph's. False on a
  * fault. Runs are added to `runs` when it is not NULL. */
 bool kernel_run_fusion(const Fusion *fusion, const Target *target, const Tensor64 *inputs,

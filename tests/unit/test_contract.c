@@ -7,10 +7,10 @@
 
 #include "codegen/codegen.h"
 #include "codegen/contract.h"
-#include "codegen/kernel_interp.h"
 #include "codegen/schedule.h"
 #include "ir/build.h"
 #include "ir/interp.h"
+#include "tests/support/kernel_run.h"
 
 #define DIMS(...) ((const int64_t[]){__VA_ARGS__})
 
@@ -115,7 +115,7 @@ static void run_kernel(Case *c, const Group *group, const Kernel *kernel, const 
                 tensor64_to_bytes(&values[n], buffers[count]);
         count++;
     }
-    cr_assert(kernel_run(kernel_decode(kernel, &c->arena), buffers));
+    cr_assert(kernel_run_both(kernel, buffers, &c->arena));
     for (int i = 0; i < count; i++) {
         if (outs[i]->role != KBUF_OUT) continue;
         for (size_t n = 0; n < c->graph->outputs.count; n++)

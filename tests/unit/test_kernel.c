@@ -4,6 +4,7 @@
 
 #include "codegen/c/print.h"
 #include "codegen/kernel_interp.h"
+#include "tests/support/kernel_run.h"
 
 static Arena arena;
 
@@ -169,7 +170,7 @@ Test(kernel, registers_branches_and_nested_loops_run) {
     k_store(&b, y, k_index(&b, 1), odd);
     int64_t out[2];
     void *buffers[] = {out};
-    cr_expect(kernel_run(kernel_decode(kernel_end(&b), &arena), buffers));
+    cr_expect(kernel_run_both(kernel_end(&b), buffers, &arena));
     cr_expect_eq(out[0], 3 * (0 + 2 + 4 + 6 + 8));
     cr_expect_eq(out[1], 3 * (1 + 3 + 5 + 7 + 9));
 }
@@ -183,7 +184,7 @@ Test(kernel, horizontal_sums_halve) {
     for (int l = 0; l < 16; l++)
         in[l] = 1.0f / (float)(l + 1);
     void *buffers[] = {in, &out};
-    cr_expect(kernel_run(kernel_decode(kernel_end(&b), &arena), buffers));
+    cr_expect(kernel_run_both(kernel_end(&b), buffers, &arena));
     float sum[16];
     memcpy(sum, in, sizeof sum);
     for (int n = 8; n > 0; n /= 2)

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "codegen/kernel_interp.h"
 #include "codegen/math.h"
+#include "tests/support/kernel_run.h"
 
 enum { COUNT = 1 << 14 };
 
@@ -22,7 +22,7 @@ static void run(const Target *target, Build *build, const float *x, float *y) {
     k_store(&b, out, i, build(&b, k_load(&b, in, i, lanes)));
     k_end(&b);
     void *buffers[] = {(void *)(uintptr_t)x, y};
-    cr_assert(kernel_run(kernel_decode(kernel_end(&b), &arena), buffers));
+    cr_assert(kernel_run_both(kernel_end(&b), buffers, &arena));
     arena_free(&arena);
 }
 
