@@ -415,6 +415,13 @@ Span vm_current_span(Vm *vm) {
     return vm_innermost_span(vm);
 }
 
+const Code *vm_current_code(Vm *vm) {
+    const Frame *f = vm->frame;
+    while (f && is_prelude(vm, f->code))
+        f = f->prev;
+    return f ? f->code : NULL;
+}
+
 const char *vm_callee_name(Vm *vm) {
     Span span = vm_current_span(vm);
     const Source *source = sources_get(vm->sources, span.file);

@@ -283,8 +283,9 @@ void vm_describe(Vm *vm, Value exception, Buf *out);
 /* ---- places ---- */
 /* The expression being evaluated in the innermost frame of the user's own source. */
 Span vm_current_span(Vm *vm);
-bool vm_in_prelude(Vm *vm); /* whether the code that runs is the library's */
-bool vm_in_try(Vm *vm);     /* whether the program would see an exception that is raised now */
+const Code *vm_current_code(Vm *vm); /* that frame's; NULL: none */
+bool vm_in_prelude(Vm *vm);          /* whether the code that runs is the library's */
+bool vm_in_try(Vm *vm); /* whether the program would see an exception that is raised now */
 /* The innermost frame of any source, the prelude's included. */
 Span vm_innermost_span(Vm *vm);
 /* The dotted attribute path of the innermost call `self.conv1(x)` in user or prelude code, such as

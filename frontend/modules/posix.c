@@ -70,13 +70,16 @@ static Value time_parts(Vm *vm, const struct tm *t) {
     return made;
 }
 
+/* localtime(seconds, utc): its parts, of the local zone or of UTC. */
 MODULE_FUNCTION(posix_localtime) {
-    int64_t given;
+    int64_t given, utc;
     struct tm t;
-    if (!vm_args_simple(vm, "localtime", nargs, kwnames, 1, 1) || !vm_to_index(vm, args[0], &given))
+    if (!vm_args_simple(vm, "localtime", nargs, kwnames, 2, 2) ||
+        !vm_to_index(vm, args[0], &given) || !vm_to_index(vm, args[1], &utc))
         return NULL_VALUE;
     time_t at = (time_t)given;
-    if (!localtime_r(&at, &t)) return vm_raise(vm, EXC_OverflowError, "timestamp out of range");
+    if (!(utc ? gmtime_r(&at, &t) : localtime_r(&at, &t)))
+        return vm_raise(vm, EXC_OverflowError, "timestamp out of range");
     return time_parts(vm, &t);
 }
 

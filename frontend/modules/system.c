@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frontend/bytecode.h"
 #include "frontend/modules/modules.h"
 
 /* ---- time ---- */
@@ -54,14 +55,41 @@ MODULE_FUNCTION(time_sleep) {
     nanosleep(&wait, NULL);
     return NONE;
 }
+/* A struct_time, or a tuple like it. */
+static bool read_moment(Vm *vm, Value moment, struct tm *out) {
+    const Value *items;
+    size_t count;
+    int64_t part[9];
+    if (!is_tuple(moment) || !vm_items(moment, &items, &count) || count != 9) {
+        vm_raise(vm, EXC_TypeError, "Tuple or struct_time argument required");
+        return false;
+    }
+    for (int i = 0; i < 9; i++)
+        if (!vm_to_index(vm, items[i], &part[i])) return false;
+    *out = (struct tm){.tm_year = (int)part[0] - 1900,
+                       .tm_mon = (int)part[1] - 1,
+                       .tm_mday = (int)part[2],
+                       .tm_hour = (int)part[3],
+                       .tm_min = (int)part[4],
+                       .tm_sec = (int)part[5],
+                       .tm_wday = (int)(part[6] + 1) % 7,
+                       .tm_yday = (int)part[7] - 1,
+                       .tm_isdst = (int)part[8]};
+    return true;
+}
+
 MODULE_FUNCTION(time_strftime) {
     if (!vm_args_simple(vm, "strftime", nargs, kwnames, 1, 2)) return NULL_VALUE;
     const char *format = vm_to_text(vm, args[0], "format");
     if (!format) return NULL_VALUE;
-    time_t now = (time_t)read_clock(vm, CLOCK_REALTIME);
     struct tm parts;
     char text[512];
-    localtime_r(&now, &parts);
+    if (nargs > 1) {
+        if (!read_moment(vm, args[1], &parts)) return NULL_VALUE;
+    } else {
+        time_t now = (time_t)read_clock(vm, CLOCK_REALTIME);
+        localtime_r(&now, &parts);
+    }
     return str_new(vm, text, strftime(text, sizeof text, format, &parts));
 }
 
@@ -95,7 +123,9 @@ bool module_time(Vm *vm, ModuleObj *module) {
         {NULL, NULL, 0},
     };
     module_functions(vm, module, functions);
-    return true;
+    return module_lazy_names(vm, module, "_more",
+                             "struct_time localtime gmtime mktime asctime ctime monotonic_ns "
+                             "process_time_ns timezone altzone daylight tzname");
 }
 
 /* ---- sys ---- */
@@ -155,8 +185,25 @@ MODULE_FUNCTION(sys_exc_info) {
     return info;
 }
 
+/* _place(): file, line and function of the program's statement under way. */
+MODULE_FUNCTION(sys_place) {
+    (void)args;
+    if (!vm_args_simple(vm, "_place", nargs, kwnames, 0, 0)) return NULL_VALUE;
+    Span span = vm_current_span(vm);
+    const Source *source = sources_get(vm->sources, span.file);
+    const Code *code = vm_current_code(vm);
+    Value parts[3] = {str_from(vm, source ? source->path : "?"),
+                      from_int(source ? sources_position(vm->sources, span).line : 0),
+                      str_from(vm, code ? code->name->text : "<module>")};
+    Value place = tuple_from(vm, parts, 3);
+    decref(parts[0]);
+    decref(parts[2]);
+    return place;
+}
+
 bool module_sys(Vm *vm, ModuleObj *module) {
     static const Method functions[] = {
+        {"_place", sys_place, 0},
         {"exit", sys_exit, 0},
         {"getrecursionlimit", sys_getrecursionlimit, 0},
         {"setrecursionlimit", sys_setrecursionlimit, 0},

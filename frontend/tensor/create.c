@@ -327,13 +327,13 @@ static Value counted(TensorState *ts, DType dtype, int64_t count, double start, 
     Buffer *buffer = buffer_new(ts, type_bytes(&type));
     size_t size = dtype_size(dtype);
     for (int64_t i = 0; i < count; i++) {
+        int64_t back = count - 1 - i; /* linspace counts from both ends, and rounds once */
         double value = start + (double)i * step;
-        if (from_both_ends && i >= count / 2) value = end - (double)(count - 1 - i) * step;
-        if (dtype == DT_F32 && from_both_ends) {
-            float s = (float)step;
-            value = i < count / 2 ? (double)((float)start + s * (float)i)
-                                  : (double)((float)end - s * (float)(count - 1 - i));
-        }
+        if (from_both_ends && dtype == DT_F32)
+            value = i < count / 2 ? (double)fmaf((float)step, (float)i, (float)start)
+                                  : (double)fmaf(-(float)step, (float)back, (float)end);
+        else if (from_both_ends && i >= count / 2)
+            value = end - (double)back * step;
         element_store(dtype, buffer->bytes + (size_t)i * size, value, (int64_t)value);
     }
     return tensor_from_buffer(ts, type, buffer);
