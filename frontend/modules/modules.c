@@ -9,7 +9,13 @@ bool module_lazy_names(Vm *vm, ModuleObj *module, const char *file, const char *
     return module_set(vm, module, "__lazy__", FROM_OBJ(lazy));
 }
 
+/* What every program sees without an import. */
+static bool module_builtins(Vm *vm, ModuleObj *module) {
+    return dict_update(vm, module->dict, FROM_OBJ(vm->builtins));
+}
+
 void modules_init(Vm *vm) {
+    vm_register_module(vm, "builtins", module_builtins);
     vm_register_module(vm, "math", module_math);
     vm_register_module(vm, "time", module_time);
     vm_register_module(vm, "sys", module_sys);

@@ -18,6 +18,8 @@ typedef struct TraceCompile {
 bool trace_choose_module(TraceCompile *c);
 /* The name that the program gave the module, or its class's. */
 const char *trace_bound_name(Vm *vm, Value module);
+/* Whether it has a name of the program's. */
+bool trace_is_bound(Vm *vm, Value module);
 /* Where its forward is defined; of a module of the library, where it was bound to a name. */
 Span trace_forward_span(TraceCompile *c);
 /* Calls its forward with new placeholders. NULL_VALUE: raised or reported. */

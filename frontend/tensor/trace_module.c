@@ -71,6 +71,14 @@ const char *trace_bound_name(Vm *vm, Value module) {
     return vm_class_name(vm, module);
 }
 
+bool trace_is_bound(Vm *vm, Value module) {
+    size_t pos = 0;
+    Value key, value;
+    while (dict_next(vm_main_dict(vm), &pos, &key, &value))
+        if (value.tag == TAG_OBJ && value.o == module.o) return true;
+    return false;
+}
+
 /* The program's first statement that gives a name its value; its start if there is none. */
 static Span bound_span(TraceCompile *c, const char *name) {
     Vm *vm = c->ts->vm;
@@ -144,8 +152,11 @@ static bool several(TraceCompile *c, const Value *modules, size_t count) {
         else
             report(c->sources, SEVERITY_NOTE, bound_span(c, name), "another one: %s", name);
     }
+    size_t named = 0; /* one that --module can name */
+    while (named + 1 < count && !trace_is_bound(c->ts->vm, modules[named]))
+        named++;
     report(c->sources, SEVERITY_HINT, (Span){0}, "say which one is to be compiled: --module %s",
-           trace_bound_name(c->ts->vm, modules[0]));
+           trace_bound_name(c->ts->vm, modules[named]));
     buf_free(&names);
     return false;
 }
@@ -175,6 +186,57 @@ static bool check_instance(TraceCompile *c, Value value) {
     return false;
 }
 
+/* Of the modules called, the only one that still has a name: others were parts, or its making. */
+static bool bind_bound(TraceCompile *c) {
+    Trace *t = c->ts->trace;
+    Value found = NULL_VALUE;
+    for (size_t i = 0; i < t->called.count; i++) {
+        if (!trace_is_bound(c->ts->vm, t->called.items[i])) continue;
+        if (!is_null(found)) return false;
+        found = t->called.items[i];
+    }
+    return !is_null(found) && found.o == t->module.o;
+}
+
+/* Whether one module is a part of another. */
+static bool is_part(TraceCompile *c, Value whole, Value part) {
+    Vm *vm = c->ts->vm;
+    Value modules = vm_call_method(vm, whole, "modules", NULL, 0), list = NULL_VALUE;
+    if (!is_null(modules)) list = list_from_iterable(vm, modules);
+    if (!is_null(modules)) decref(modules);
+    const Value *items = NULL;
+    size_t count = 0;
+    bool found = false;
+    if (!is_null(list)) vm_items(list, &items, &count);
+    for (size_t i = 0; i < count; i++)
+        found = found || items[i].o == part.o;
+    if (!is_null(list)) decref(list);
+    return found && whole.o != part.o;
+}
+
+/* A network whose own methods call its parts, never it, has no forward that was seen. */
+static bool check_whole(TraceCompile *c) {
+    Trace *t = c->ts->trace;
+    Value modules[16];
+    size_t count = is_none(t->module) || trace_is_bound(c->ts->vm, t->module)
+                       ? 0
+                       : bound_modules(c, modules, 16);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_part(c, modules[i], t->module)) continue;
+        const char *name = trace_bound_name(c->ts->vm, modules[i]);
+        report(c->sources, SEVERITY_ERROR, c->ts->policy.called,
+               "what is compiled is a network's forward, but the program never calls `%s`: here "
+               "it calls a part of it",
+               name);
+        report(c->sources, SEVERITY_HINT, (Span){0},
+               "let forward do this, and call %s(...); or name forward's inputs, --module %s "
+               "--input x=f32[1,1,32,32]",
+               name, name);
+        return false;
+    }
+    return !vm_failed(c->ts->vm);
+}
+
 bool trace_choose_module(TraceCompile *c) {
     Trace *t = c->ts->trace;
     if (c->options->module) {
@@ -185,7 +247,9 @@ bool trace_choose_module(TraceCompile *c) {
         decref(module);
         return ok;
     }
-    if (t->called.count > 1 && !t->stepped) return several(c, t->called.items, t->called.count);
+    if (!check_whole(c)) return false;
+    if (t->called.count > 1 && !t->stepped && !bind_bound(c))
+        return several(c, t->called.items, t->called.count);
     if (!is_none(t->module)) return true;
     Value modules[16];
     size_t count = bound_modules(c, modules, 16);

@@ -268,39 +268,47 @@ static void take_step_inputs(TraceCompile *c, const Outputs *outputs, TraceGraph
     VEC_FREE(leaves);
 }
 
-/* One module is compiled: a step that trains another one too can't be. */
-static bool check_trained(TraceCompile *c) {
+/* Whether the step changed a parameter of another module than the one that is compiled. */
+static bool is_trained(TraceCompile *c, Value other) {
     TensorState *ts = c->ts;
-    Trace *t = ts->trace;
-    for (size_t i = 0; i < t->called.count; i++) {
-        Value other = t->called.items[i], list = NULL_VALUE;
-        if (other.o == t->module.o) continue;
-        Value parameters = vm_call_method(ts->vm, other, "parameters", NULL, 0);
-        if (!is_null(parameters)) list = list_from_iterable(ts->vm, parameters);
-        if (!is_null(parameters)) decref(parameters);
-        const Value *items = NULL;
-        size_t count = 0;
-        bool trained = false;
-        if (!is_null(list)) vm_items(list, &items, &count);
-        for (size_t k = 0; k < count; k++) {
-            LazyNode *value = lazy_data(as_tensor(items[k])->var->storage->value);
-            bool own = value->kind == LAZY_PLACEHOLDER; /* a parameter of both modules */
-            trained = trained || (!own && !is_own_storage(t, as_tensor(items[k])->var->storage) &&
-                                  trace_is_computed(ts, value));
-        }
-        if (!is_null(list)) decref(list);
-        if (!trained) continue;
-        report(c->sources, SEVERITY_ERROR, t->step,
-               "the train step changes parameters of several modules: '%s' and '%s'",
-               arena_strdup(c->arena, trace_bound_name(ts->vm, t->module)),
-               trace_bound_name(ts->vm, other));
-        report(c->sources, SEVERITY_HINT, (Span){0},
-               "nnc compiles one module: call both in the forward of one nn.Module, or leave "
-               "the step out with --no-train --module %s",
-               trace_bound_name(ts->vm, t->module));
-        return false;
+    Value parameters = vm_call_method(ts->vm, other, "parameters", NULL, 0), list = NULL_VALUE;
+    if (!is_null(parameters)) list = list_from_iterable(ts->vm, parameters);
+    if (!is_null(parameters)) decref(parameters);
+    const Value *items = NULL;
+    size_t count = 0;
+    bool trained = false;
+    if (!is_null(list)) vm_items(list, &items, &count);
+    for (size_t k = 0; k < count; k++) {
+        LazyNode *value = lazy_data(as_tensor(items[k])->var->storage->value);
+        bool own = value->kind == LAZY_PLACEHOLDER; /* a parameter of both modules */
+        trained =
+            trained || (!own && !is_own_storage(ts->trace, as_tensor(items[k])->var->storage) &&
+                        trace_is_computed(ts, value));
     }
-    return true;
+    if (!is_null(list)) decref(list);
+    return trained;
+}
+
+/* One module is compiled: of a step that trains another one too, as those of GANs, only forward
+ * can be. */
+static void drop_shared_step(TraceCompile *c) {
+    Trace *t = c->ts->trace;
+    Vm *vm = c->ts->vm;
+    for (size_t i = 0; t->stepped && i < t->called.count; i++) {
+        Value other = t->called.items[i];
+        if (other.o == t->module.o || !is_trained(c, other)) continue;
+        const char *name = trace_bound_name(vm, t->module), *second = trace_bound_name(vm, other);
+        report(c->sources, SEVERITY_WARNING, t->step,
+               "no train step: up to here parameters of several modules change, '%s' and '%s'; "
+               "forward of '%s' is compiled alone",
+               name, second, name);
+        report(c->sources, SEVERITY_HINT, (Span){0},
+               "for one train step call both in the forward of one nn.Module%s%s%s",
+               trace_is_bound(vm, other) ? "; --module " : "",
+               trace_is_bound(vm, other) ? second : "",
+               trace_is_bound(vm, other) ? " compiles the other one" : "");
+        t->stepped = false;
+    }
 }
 
 static void make_train_step(TraceCompile *c) {
@@ -507,9 +515,9 @@ static bool build(TraceCompile *c) {
     warn_of_no_step(c);
     if (c->options->no_train) t->stepped = false;
     if (!trace_choose_module(c)) return false;
+    drop_shared_step(c);
     add_entries(c);
     /* The step first: it is what the storages hold now. */
-    if (t->stepped && !check_trained(c)) return false;
     if (t->stepped) make_train_step(c);
     if (!make_forwards(c) || !check_step_inputs(c) || (t->stepped && !make_backward(c)))
         return false;

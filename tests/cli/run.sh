@@ -126,6 +126,14 @@ says err 'exits.nn:9:5: warning: no train step: the program ends here'
 sed 's/range(3)/range(0)/' early.nn >idle.nn
 try idle 0 idle.nn --input input=f32[2,4] -o early.c
 says err 'idle.nn:11:5: warning: no train step'
+# A step that trains two networks leaves forward of the first one.
+try pair 0 "$here/pair.nn" -o pair.c
+says err "pair.nn:11:1: warning: no train step: up to here parameters of several modules change, 'encoder' and 'decoder'"
+says err '--module decoder compiles the other one'
+there pair.c pair.h
+grep -q train_step pair.h && fail 'has a train step'
+try pair_other 0 "$here/pair.nn" --no-train --module decoder -o pair.c
+silent err
 try levels 0 tiny.nn -O0 -o level.c
 there level.c
 
