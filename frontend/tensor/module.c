@@ -84,32 +84,7 @@ static Value size_numel(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
 
 static const Method SIZE_METHODS[] = {{"numel", size_numel, 0}, {NULL, NULL, 0}};
 
-/* ---- dtype, device ---- */
-
-typedef struct DTypeObj {
-    Obj base;
-    DType dtype;
-} DTypeObj;
-
-static Value dtype_repr(Vm *vm, Value self) {
-    return str_from(vm, dtype_torch_name(((DTypeObj *)(void *)self.o)->dtype));
-}
-
-static Value dtype_is_floating(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)vm, (void)nargs, (void)kwnames;
-    return from_bool(dtype_is_float(((DTypeObj *)(void *)args[0].o)->dtype));
-}
-
-static Value dtype_itemsize(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)vm, (void)nargs, (void)kwnames;
-    return from_int((int64_t)dtype_size(((DTypeObj *)(void *)args[0].o)->dtype));
-}
-
-static const Method DTYPE_METHODS[] = {
-    {"is_floating_point", dtype_is_floating, METHOD_PROPERTY},
-    {"itemsize", dtype_itemsize, METHOD_PROPERTY},
-    {NULL, NULL, 0},
-};
+/* ---- device ---- */
 
 static Value device_repr(Vm *vm, Value self) {
     (void)self;
@@ -444,17 +419,9 @@ bool tensor_is_function(NativeFn function) {
 }
 
 static bool add_types(TensorState *ts, ModuleObj *module) {
-    static const struct {
-        const char *name;
-        DType dtype;
-    } dtypes[] = {{"float32", DT_F32}, {"float", DT_F32}, {"float64", DT_F64}, {"double", DT_F64},
-                  {"int64", DT_I64},   {"long", DT_I64},  {"int32", DT_I32},   {"int", DT_I32},
-                  {"uint8", DT_U8},    {"bool", DT_BOOL}};
     Vm *vm = ts->vm;
-    bool ok = true;
-    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
-        ok = ok && module_set(vm, module, dtypes[i].name, dtype_value(ts, dtypes[i].dtype));
-    return ok && module_set(vm, module, "Tensor", NEW_REF(ts->tensor_class)) &&
+    return dtype_module_init(ts, module) &&
+           module_set(vm, module, "Tensor", NEW_REF(ts->tensor_class)) &&
            module_set(vm, module, "Parameter", NEW_REF(ts->parameter_class)) &&
            module_set(vm, module, "Size", NEW_REF(ts->size_class)) &&
            module_set(vm, module, "dtype", NEW_REF(ts->dtype_class)) &&
@@ -482,12 +449,7 @@ static void make_classes(TensorState *ts) {
                                   .binary = size_binary},
                         .methods = SIZE_METHODS};
     ts->size_class = vm_native_class(vm, &size);
-    NativeClass dtype = {.name = "torch.dtype",
-                         .size = sizeof(DTypeObj),
-                         .flags = CLASS_NO_NEW | CLASS_FINAL | CLASS_UNTRACKED,
-                         .slots = {.repr = dtype_repr},
-                         .methods = DTYPE_METHODS};
-    ts->dtype_class = vm_native_class(vm, &dtype);
+    ts->dtype_class = dtype_class_new(ts);
     NativeClass device = {.name = "torch.device",
                           .size = sizeof(GcObj),
                           .flags = CLASS_FINAL | CLASS_UNTRACKED,

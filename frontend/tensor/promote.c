@@ -156,37 +156,6 @@ bool arg_tensor(TensorState *ts, Value v, const char *function, Tensor **out) {
     return arg_tensor_at(ts, v, function, "input", 1, out);
 }
 
-typedef struct DTypeObj {
-    Obj base;
-    DType dtype;
-} DTypeObj;
-
-Value dtype_value(TensorState *ts, DType dtype) {
-    if (is_null(ts->dtypes[dtype])) {
-        DTypeObj *object = (DTypeObj *)(void *)vm_alloc(ts->vm, ts->dtype_class);
-        object->dtype = dtype;
-        ts->dtypes[dtype] = FROM_OBJ(object);
-    }
-    return incref(ts->dtypes[dtype]);
-}
-
-bool arg_dtype(TensorState *ts, Value v, DType *out) {
-    if (is_null(v) || is_none(v)) return true;
-    if (v.tag == TAG_OBJ && v.o->cls == ts->dtype_class) {
-        *out = ((DTypeObj *)(void *)v.o)->dtype;
-        return true;
-    }
-    if (is_class(v)) {
-        const Class *cls = as_class(v);
-        Vm *vm = ts->vm;
-        if (cls == vm->cls[CLS_FLOAT]) return *out = DT_F64, true;
-        if (cls == vm->cls[CLS_INT]) return *out = DT_I64, true;
-        if (cls == vm->cls[CLS_BOOL]) return *out = DT_BOOL, true;
-    }
-    vm_raise(ts->vm, EXC_TypeError, "dtype must be torch.dtype, not %s", vm_class_name(ts->vm, v));
-    return false;
-}
-
 /* As PyTorch built for the CPU: a device that it knows isn't here; another is a mistake. */
 static void raise_device(TensorState *ts, const char *text) {
     static const char list[] = "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, "

@@ -289,9 +289,11 @@ bool arg_sizes(TensorState *ts, const Value *args, int nargs, const char *functi
 bool arg_dims(TensorState *ts, Value v, int rank, int64_t out[MAX_RANK], int *count);
 Value shape_value(TensorState *ts, const Type *type); /* a torch.Size */
 Value dtype_value(TensorState *ts, DType dtype);
-void shape_text(Buf *out, const int64_t *dims, int rank); /* "[2, 3]" */
-const char *dtype_long_name(DType dtype);                 /* "Float", as errors say */
-const char *dtype_c_name(DType dtype);                    /* "long int", as others say */
+Class *dtype_class_new(TensorState *ts);
+bool dtype_module_init(TensorState *ts, ModuleObj *module); /* torch.float32 and so on */
+void shape_text(Buf *out, const int64_t *dims, int rank);   /* "[2, 3]" */
+const char *dtype_long_name(DType dtype);                   /* "Float", as errors say */
+const char *dtype_c_name(DType dtype);                      /* "long int", as others say */
 
 /* ---- operations ---- */
 Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_name);
