@@ -13,6 +13,7 @@ typedef struct Reading {
     unsigned char *bytes;
     int64_t at;
     DType dtype;
+    bool unknown; /* compiling: an opaque number is among them */
 } Reading;
 
 /* Shape and element type of nested lists; numbers decide among bool, int and float. */
@@ -64,11 +65,12 @@ static bool survey(TensorState *ts, Value v, int depth, Reading *r) {
     return true;
 }
 
-/* An element from an int, a float or (compiling) an opaque number, which stands as 0. */
-static bool store_number(TensorState *ts, const Reading *r, Value item, unsigned char *to) {
+/* An element from an int, a float or (compiling) an opaque number. */
+static bool store_number(TensorState *ts, Reading *r, Value item, unsigned char *to) {
     double f = 0;
     int64_t i = 0;
     bool is_number = is_int(item) || is_float(item);
+    r->unknown = r->unknown || !is_number;
     if (is_number && !vm_to_double(ts->vm, item, &f)) return false;
     if (is_big(item) && r->dtype == DT_I64) {
         vm_raise(ts->vm, EXC_ValueError, "Overflow when unpacking long long");
@@ -138,10 +140,13 @@ Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype)
         r.type.dtype = r.dtype;
         Buffer *buffer = buffer_new(ts, type_bytes(&r.type));
         r.bytes = buffer->bytes;
-        if (fill_from(ts, data, 0, &r))
+        bool ok = fill_from(ts, data, 0, &r);
+        if (ok && !r.unknown) {
             result = tensor_from_buffer(ts, r.type, buffer);
-        else
+        } else {
+            if (ok) result = tensor_wrap(ts, unknown_node(ts, r.type), NULL);
             buffer_unref(ts, buffer);
+        }
     }
     if (!is_null(list)) decref(list);
     return result;

@@ -215,7 +215,7 @@ static bool apply_item(TensorState *ts, Indexed *ix, Value item, int *dim, bool 
     if (!is_tensor(ts, item) && !is_list(item) && !is_tuple(item)) {
         int64_t index;
         if (!vm_to_index(vm, item, &index)) {
-            vm_catch(vm, EXC_TypeError);
+            if (!vm_catch(vm, EXC_TypeError)) return false;
             if (is_str(item)) {
                 vm_raise(vm, EXC_TypeError, "new(): invalid data type 'str'");
                 return false;

@@ -100,10 +100,7 @@ LazyNode *operand_cast(TensorState *ts, Value v, DType dtype) {
         return NULL;
     }
     if (is_int(v) || is_float(v)) return lazy_number(ts, dtype, v);
-    vm_raise(ts->vm, EXC_RuntimeError,
-             "this number depends on a tensor's value, which is known only when the compiled "
-             "network runs; keep it a tensor (without .item())");
-    return NULL;
+    return unknown_node(ts, type_scalar(dtype));
 }
 
 LazyNode *operand_node(TensorState *ts, Value v, Type type) {

@@ -374,6 +374,14 @@ Value function_apply(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
 Value trace_opaque(TensorState *ts, Tensor *x);
 /* Compiling: the operand that stands for the generator's seed (a new reference). */
 LazyNode *trace_seed(TensorState *ts);
+/* Compiling: what becomes of a number of unknown value in a tensor outside of forward. Programs
+ * keep such numbers (losses[i] = loss.item()); a function that hangs on one can't be made. Inside
+ * of forward, which always would, NULL: raised. */
+LazyNode *unknown_node(TensorState *ts, Type type);
+#define UNKNOWN_NUMBER                                                                             \
+    "this number depends on a tensor's value, which is known only when the compiled network "      \
+    "runs; "                                                                                       \
+    "keep it a tensor (without .item())"
 /* Compiling: notes what backward() is called on. */
 void trace_backward(TensorState *ts, LazyNode *loss);
 

@@ -109,7 +109,8 @@ bool trace_is_computed(TensorState *ts, LazyNode *node) {
     lazy_reachable(ts, &node, 1, NULL, NULL, &ops, &leaves);
     bool computed = false;
     for (size_t i = 0; i < leaves.count; i++)
-        computed |= leaves.items[i]->kind == LAZY_PLACEHOLDER && leaves.items[i] != ts->trace->seed;
+        computed |= leaves.items[i]->kind == LAZY_PLACEHOLDER && leaves.items[i]->index >= 0 &&
+                    leaves.items[i] != ts->trace->seed;
     VEC_FREE(ops);
     VEC_FREE(leaves);
     return computed;
@@ -161,7 +162,7 @@ static bool compute_known(TensorState *ts, LazyNode *node) {
 /* "`conv1`, f32[1,6,28,28], computed at lenet.nn:17" */
 static void describe_node(TensorState *ts, const LazyNode *node, Buf *out) {
     if (node->kind == LAZY_PLACEHOLDER) {
-        const char *name = ts->trace->inputs.items[node->index].name;
+        const char *name = node->index < 0 ? NULL : ts->trace->inputs.items[node->index].name;
         buf_printf(out, "`%s` ", name ? name : "an input");
     } else if (node->name) {
         buf_printf(out, "the result of `%s`, ", node->name);
@@ -205,6 +206,17 @@ Value trace_opaque(TensorState *ts, Tensor *x) {
     LazyNode *node = lazy_data(x->var->storage->value);
     if (node->value || is_known(ts, node)) return NULL_VALUE;
     return opaque_new(ts);
+}
+
+LazyNode *unknown_node(TensorState *ts, Type type) {
+    if (ts->trace->depth || ts->trace->tracing) {
+        vm_raise(ts->vm, EXC_RuntimeError, UNKNOWN_NUMBER);
+        return NULL;
+    }
+    LazyNode *node = lazy_link(ts, LAZY_PLACEHOLDER, type, NULL, 0);
+    node->index = -1;
+    node->span = vm_current_span(ts->vm);
+    return node;
 }
 
 static Value opaque_repr(Vm *vm, Value self) {

@@ -101,6 +101,7 @@ typedef struct TraceGraph {
     int first_target;     /* DATA slot of the first of these */
     VEC(Type) targets;    /* result: the types of these inputs */
     Graph *graph;         /* result */
+    Span unknown;         /* result: where a number came in that is known only at run time */
 } TraceGraph;
 
 /* Makes the graph that computes the outputs. */

@@ -12,6 +12,7 @@ typedef struct TraceCompile {
     Arena *arena;
     Program *program;
     int step_inputs; /* how many tensors the train step gives to forward */
+    bool failed;     /* a function can't be made, as was reported */
 } TraceCompile;
 
 /* Settles on the module to compile and binds it. False: raised or reported. */

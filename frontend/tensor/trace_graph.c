@@ -26,9 +26,14 @@ static bool is_op(const LazyNode *node) {
     return node->kind == LAZY_OP && !node->value;
 }
 
+static bool is_input(const LazyNode *node) {
+    return node->kind == LAZY_PLACEHOLDER && node->index >= 0;
+}
+
 /* A tensor of the program's data: not a number, not an input already, not a part of the network. */
 static bool is_data_leaf(const LazyNode *node) {
-    return node->value && node->type.rank > 0 && !node->is_part;
+    bool is_given = node->value || (node->kind == LAZY_PLACEHOLDER && node->index < 0);
+    return is_given && node->type.rank > 0 && !node->is_part;
 }
 
 static bool is_cut(const Making *m, const LazyNode *node, bool data) {
@@ -71,7 +76,7 @@ static void mark(Making *m, const TraceOutput *outputs, int count) {
             const LazyNode *in = lazy_data(node->inputs[k]);
             data = data || (is_op(in) ? m->op_data[in->slot] : is_data_leaf(in));
             late = late || is_late(m, in);
-            bool given = in->kind == LAZY_PLACEHOLDER && in != m->ts->trace->seed;
+            bool given = is_input(in) && in != m->ts->trace->seed;
             fresh = fresh || (is_op(in) ? m->op_fresh[in->slot] : given);
         }
         m->op_fresh[i] = fresh;
@@ -126,7 +131,7 @@ static void make_inputs(Making *m, const TraceOutput *outputs, int count) {
     bool *wanted = ARENA_ARRAY(m->arena, bool, t->inputs.count + 1);
     size_t n = 0;
     for (size_t i = 0; i < m->leaves.count; i++)
-        if (m->leaf_needed[i] && m->leaves.items[i]->kind == LAZY_PLACEHOLDER)
+        if (m->leaf_needed[i] && is_input(m->leaves.items[i]))
             wanted[m->leaves.items[i]->index] = true;
     for (int i = 0; i < count; i++)
         if (outputs[i].updates >= 0) wanted[outputs[i].updates] = true;
@@ -202,7 +207,10 @@ static void make_targets(Making *m) {
 }
 
 static Node *leaf_node(Making *m, const LazyNode *node) {
-    return node->kind == LAZY_PLACEHOLDER ? m->inputs[node->index] : constant(m, node);
+    if (is_input(node)) return m->inputs[node->index];
+    if (node->value) return constant(m, node);
+    m->job->unknown = node->span;
+    return graph_input(m->job->graph, "unknown", node->type, ROLE_DATA, 0);
 }
 
 /* ---- random numbers ---- */

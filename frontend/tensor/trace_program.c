@@ -52,6 +52,10 @@ static void outputs_free(TensorState *ts, Outputs *outputs) {
 static void add_function(TraceCompile *c, FunctionKind kind, const char *name,
                          const Outputs *outputs, TraceGraph *job) {
     trace_graph(c->ts, job, c->arena, name, outputs->items, (int)outputs->count);
+    if (job->unknown.file) {
+        report(c->sources, SEVERITY_ERROR, job->unknown, UNKNOWN_NUMBER);
+        c->failed = true;
+    }
     VEC_PUSH(c->program->functions, (ProgramFunction){kind, job->graph, 0});
 }
 
@@ -522,7 +526,7 @@ static bool build(TraceCompile *c) {
     if (!make_forwards(c) || !check_step_inputs(c) || (t->stepped && !make_backward(c)))
         return false;
     make_init(c);
-    return true;
+    return !c->failed;
 }
 
 static const long long DEFAULT_STEPS = 1000000000;
