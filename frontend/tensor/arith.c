@@ -210,8 +210,29 @@ static bool write_result(TensorState *ts, Tensor *x, LazyNode *node, const char 
     return tensor_write_result(ts, x, node, fn_name);
 }
 
-static Value inplace_result(TensorState *ts, Value self, LazyNode *node, const char *fn_name) {
+Value tensor_inplace_result(TensorState *ts, Value self, LazyNode *node, const char *fn_name) {
     return write_result(ts, as_tensor(self), node, fn_name) ? incref(self) : NULL_VALUE;
+}
+
+/* The remainders' grad_fns tell tensors from numbers. */
+static const char *fn_of(TensorState *ts, const BinarySpec *spec, Value other) {
+    if (!is_tensor(ts, other)) return spec->fn_name;
+    if (spec->op == OP_rem) return "RemainderBackward1";
+    return spec->op == OP_fmod ? "FmodBackward1" : spec->fn_name;
+}
+
+/* In place autograd doesn't know logic; by a comparison x's history gets zeros for its gradient. */
+static Value test_inplace(TensorState *ts, const BinarySpec *spec, Tensor *x, Value b,
+                          LazyNode *node) {
+    node = lazy_cast(ts, node, x->type.dtype);
+    if (spec->typing == TYPED_BOOL)
+        return tensor_inplace_result(ts, FROM_OBJ(x), tensor_unnoticed(ts, x, node),
+                                     tensor_fn_name(x));
+    char name[32];
+    const char *op = op_info(spec->op)->name;
+    snprintf(name, sizeof name, "%c%sBackward%d", op[0] - 'a' + 'A', op + 1, is_tensor(ts, b));
+    node = tensor_overwriting(ts, x, node);
+    return tensor_inplace_result(ts, FROM_OBJ(x), node, fn_name_intern(ts, name));
 }
 
 static Value binary_inplace(TensorState *ts, const BinarySpec *spec, Value a, Value b) {
@@ -219,34 +240,11 @@ static Value binary_inplace(TensorState *ts, const BinarySpec *spec, Value a, Va
     if (!arg_tensor(ts, a, spec->name, &x) || !tensor_check_inplace(ts, x) ||
         (is_tensor(ts, b) && !tensor_check_overlap(ts, x, as_tensor(b))))
         return NULL_VALUE;
-    return inplace_result(ts, a, binary_node(ts, spec, a, b), spec->fn_name);
-}
-
-Value tensor_out(TensorState *ts, const char *name, Value out, Value result) {
-    if (is_null(result) || is_null(out) || is_none(out)) return result;
-    Tensor *from = as_tensor(result);
-    Value written = NULL_VALUE;
-    if (!is_tensor(ts, out)) {
-        vm_raise(ts->vm, EXC_TypeError, "%s(): argument 'out' must be Tensor, not %s", name,
-                 vm_class_name(ts->vm, out));
-    } else if (tensor_requires_grad(from) ||
-               (ts->grad_enabled && tensor_requires_grad(as_tensor(out)))) {
-        vm_raise(ts->vm, EXC_RuntimeError,
-                 "%s(): functions with out=... arguments don't support automatic differentiation, "
-                 "but one of the arguments requires grad.",
-                 name);
-    } else {
-        Tensor *to = as_tensor(out);
-        if (!type_same_shape(&to->type, &from->type)) {
-            Type type = type_make(to->type.dtype, from->type.rank, from->type.dim);
-            Value resized = tensor_wrap(ts, lazy_zeros(ts, type), NULL);
-            tensor_become(ts, to, as_tensor(resized));
-            decref(resized);
-        }
-        written = inplace_result(ts, out, tensor_read(ts, from), NULL);
-    }
-    decref(result);
-    return written;
+    LazyNode *node = binary_node(ts, spec, a, b);
+    bool is_test = node && node->type.dtype == DT_BOOL && x->type.dtype != DT_BOOL;
+    if (is_test && type_same_shape(&x->type, &node->type))
+        return test_inplace(ts, spec, x, b, node);
+    return tensor_inplace_result(ts, a, node, fn_of(ts, spec, b));
 }
 
 /* written(t, result) -> t: t, its elements replaced by the result of an operation on it. */
@@ -258,7 +256,7 @@ static Value written_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
         !arg_tensor(ts, v[0], "written", &x) || !arg_tensor(ts, v[1], "written", &result) ||
         !tensor_check_inplace(ts, x))
         return NULL_VALUE;
-    return inplace_result(ts, v[0], tensor_read(ts, result), tensor_fn_name(result));
+    return tensor_inplace_result(ts, v[0], tensor_read(ts, result), tensor_fn_name(result));
 }
 
 /* original(t) -> t as it is now, in a storage of its own: what an operation in place computes from.
@@ -289,13 +287,6 @@ static bool operand_allowed(TensorState *ts, const BinarySpec *spec, bool inplac
     char name[64];
     snprintf(name, sizeof name, "%s%s", spec->name, inplace ? "_" : "");
     return arg_tensor_at(ts, other, name, "other", 2, &unused);
-}
-
-/* The remainders' grad_fns tell tensors from numbers. */
-static const char *fn_of(TensorState *ts, const BinarySpec *spec, Value other) {
-    if (!is_tensor(ts, other)) return spec->fn_name;
-    if (spec->op == OP_rem) return "RemainderBackward1";
-    return spec->op == OP_fmod ? "FmodBackward1" : spec->fn_name;
 }
 
 /* floor_divide's result (consumed), which has no derivative: the prelude's underived() says so. */
@@ -427,7 +418,7 @@ static Value pow_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     Tensor *x;
     if (!vm_args(vm, "pow_", "self exponent", args, nargs, kwnames, v)) return NULL_VALUE;
     if (!arg_tensor(ts, v[0], "pow_", &x) || !tensor_check_inplace(ts, x)) return NULL_VALUE;
-    return inplace_result(ts, v[0], pow_node(ts, v[0], v[1]), pow_fn_name(ts, v[0], v[1]));
+    return tensor_inplace_result(ts, v[0], pow_node(ts, v[0], v[1]), pow_fn_name(ts, v[0], v[1]));
 }
 
 /* ---- three operands ---- */
@@ -516,8 +507,8 @@ static Value assign(TensorState *ts, Value self, Value result) {
     if (is_null(result)) return result;
     Value out = NULL_VALUE;
     if (tensor_check_inplace(ts, as_tensor(self)))
-        out = inplace_result(ts, self, tensor_read(ts, as_tensor(result)),
-                             tensor_fn_name(as_tensor(result)));
+        out = tensor_inplace_result(ts, self, tensor_read(ts, as_tensor(result)),
+                                    tensor_fn_name(as_tensor(result)));
     decref(result);
     return out;
 }
@@ -629,7 +620,7 @@ static Value tensor_slot_inplace(Vm *vm, BinaryOp op, Value a, Value b) {
     if (!operand(ts, b) || op == BINARY_MATMUL || op == BINARY_DIVMOD) return NOT_IMPLEMENTED;
     if (op != BINARY_POW) return binary_inplace(ts, &SPECS[OPERATORS[op].spec], a, b);
     if (!tensor_check_inplace(ts, as_tensor(a))) return NULL_VALUE;
-    return inplace_result(ts, a, pow_node(ts, a, b), pow_fn_name(ts, a, b));
+    return tensor_inplace_result(ts, a, pow_node(ts, a, b), pow_fn_name(ts, a, b));
 }
 
 static Value tensor_slot_compare(Vm *vm, CompareOp op, Value a, Value b, bool reflected) {

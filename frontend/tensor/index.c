@@ -427,9 +427,7 @@ static bool shape_unlike(TensorState *ts, const Type *target, const Type *got) {
     return false;
 }
 
-/* What a whole tensor with a history is overwritten with: as in PyTorch that history gets zeros for
- * its gradient, not nothing. Consumes the node. */
-static LazyNode *overwriting(TensorState *ts, Tensor *to, LazyNode *node) {
+LazyNode *tensor_overwriting(TensorState *ts, Tensor *to, LazyNode *node) {
     if (!node || to->view || !ts->grad_enabled || !tensor_requires_grad(to)) return node;
     Type type = to->type;
     type.dtype = DT_BOOL;
@@ -453,14 +451,14 @@ bool tensor_copy(TensorState *ts, Tensor *to, Value from, const char *fn_name) {
         LazyNode *node = lazy_cast(ts, tensor_read(ts, t), to->type.dtype);
         node = lazy_reshape(ts, node, rest.rank, rest.dim);
         node = lazy_broadcast(ts, node, type.rank, type.dim);
-        return tensor_write(ts, to, overwriting(ts, to, node), fn_name);
+        return tensor_write(ts, to, tensor_overwriting(ts, to, node), fn_name);
     }
     if (!is_number(ts, from)) {
         vm_raise(ts->vm, EXC_TypeError, "can't assign a %s to a torch.%sTensor",
                  vm_class_name(ts->vm, from), dtype_long_name(to->type.dtype));
         return false;
     }
-    return tensor_write(ts, to, overwriting(ts, to, filler_node(ts, from, type)), fn_name);
+    return tensor_write(ts, to, tensor_overwriting(ts, to, filler_node(ts, from, type)), fn_name);
 }
 
 /* The view with the elements under the mask replaced by one number. */
@@ -728,6 +726,9 @@ static Value masked_scatter_any(Vm *vm, bool inplace, const Value *args, int nar
     Value used[] = {wide, row, part};
     for (int i = 0; i < 3; i++)
         if (!is_null(used[i])) decref(used[i]);
+    if (ok && !inplace && as_tensor(target)->var->node)
+        as_tensor(target)->var->fn_name = as_tensor(target)->var->node->fn_name =
+            "MaskedScatterBackward0";
     if (ok) return target;
     if (!is_null(target)) decref(target);
     return NULL_VALUE;

@@ -6,6 +6,33 @@
 #include "frontend/interp.h"
 #include "frontend/tensor/tensor.h"
 
+Value tensor_out(TensorState *ts, const char *name, Value out, Value result) {
+    if (is_null(result) || is_null(out) || is_none(out)) return result;
+    Tensor *from = as_tensor(result);
+    Value written = NULL_VALUE;
+    if (!is_tensor(ts, out)) {
+        vm_raise(ts->vm, EXC_TypeError, "%s(): argument 'out' must be Tensor, not %s", name,
+                 vm_class_name(ts->vm, out));
+    } else if (tensor_requires_grad(from) ||
+               (ts->grad_enabled && tensor_requires_grad(as_tensor(out)))) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "%s(): functions with out=... arguments don't support automatic differentiation, "
+                 "but one of the arguments requires grad.",
+                 name);
+    } else {
+        Tensor *to = as_tensor(out);
+        if (!type_same_shape(&to->type, &from->type)) {
+            Type type = type_make(to->type.dtype, from->type.rank, from->type.dim);
+            Value resized = tensor_wrap(ts, lazy_zeros(ts, type), NULL);
+            tensor_become(ts, to, as_tensor(resized));
+            decref(resized);
+        }
+        written = tensor_inplace_result(ts, out, tensor_read(ts, from), NULL);
+    }
+    decref(result);
+    return written;
+}
+
 /* Where torch, torch.linalg and torch.special are written; the others' functions take no out=. */
 static bool takes_out(Vm *vm, const Function *f) {
     const char *module = f->module->name->data;

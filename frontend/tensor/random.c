@@ -383,6 +383,7 @@ static Value normal_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
         if (!type_valid(&type)) return vm_raise(vm, EXC_RuntimeError, "normal: invalid size");
         return finish(ts, draw_node(ts, g, DIST_NORMAL, type, mean, std), v[6]);
     }
+    type.dtype = as_tensor(mean_tensor ? v[0] : v[1])->type.dtype;
     Type a = operand_type(ts, mean_tensor ? v[0] : NONE, type.dtype);
     Type b = operand_type(ts, std_tensor ? v[1] : NONE, type.dtype);
     if (!broadcast_shapes(ts, &a, &b, &type)) return NULL_VALUE;

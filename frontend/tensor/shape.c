@@ -284,8 +284,9 @@ static Value squeeze_any(Vm *vm, bool inplace, const Value *args, int nargs, con
         if (chosen) p++;
         if (!chosen || x->type.dim[i] != 1) dims[rank++] = x->type.dim[i];
     }
-    return with_dims(ts, v[0], rank, dims, inplace,
-                     is_null(v[1]) ? "SqueezeBackward0" : "SqueezeBackward1");
+    static const char *const names[2][2] = {{"SqueezeBackward0", "SqueezeBackward1"},
+                                            {"SqueezeBackward3", "SqueezeBackward4"}};
+    return with_dims(ts, v[0], rank, dims, inplace, names[inplace][!is_null(v[1])]);
 }
 static Value squeeze_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return squeeze_any(vm, false, args, nargs, kwnames);
@@ -602,7 +603,8 @@ static Value parts_of(TensorState *ts, Tensor *x, int dim, const int64_t *sizes,
     int64_t at = 0, total = x->type.dim[dim];
     for (int64_t i = 0; i < count; i++) {
         int64_t length = sizes ? sizes[i] : at + size > total ? total - at : size;
-        Value part = tensor_narrow(ts, x, dim, at, length, 1, "SplitBackward0");
+        Value part = tensor_narrow(ts, x, dim, at, length, 1,
+                                   sizes ? "SplitWithSizesBackward0" : "SplitBackward0");
         if (is_null(part)) {
             decref(parts);
             return part;

@@ -609,6 +609,16 @@ bool tensor_write_result(TensorState *ts, Tensor *tensor, LazyNode *node, const 
     return ok;
 }
 
+LazyNode *tensor_unnoticed(TensorState *ts, Tensor *tensor, LazyNode *node) {
+    if (!node || !tensor_requires_grad(tensor)) return node;
+    LazyNode *inputs[2] = {node, tensor_read(ts, tensor)};
+    LazyNode *graft = inputs[1] ? lazy_link(ts, LAZY_GRAFT, node->type, inputs, 2) : NULL;
+    if (graft) graft->requires_grad = true;
+    if (inputs[1]) lazy_unref(ts, inputs[1]);
+    lazy_unref(ts, node);
+    return graft;
+}
+
 /* ---- values ---- */
 
 static void gather_bytes(const Tensor *tensor, const unsigned char *from, unsigned char *to) {

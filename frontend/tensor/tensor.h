@@ -297,6 +297,9 @@ const char *dtype_c_name(DType dtype);                      /* "long int", as ot
 
 /* ---- operations ---- */
 Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_name);
+/* The tensor `self` (a new reference) with the result of an operation, whose shape and kind of
+ * number must fit, in place. Consumes the node. */
+Value tensor_inplace_result(TensorState *ts, Value self, LazyNode *node, const char *fn_name);
 /* What an operation called with `out` returns: the result (consumed) where out is missing, or out,
  * written (and resized where its shape differs). */
 Value tensor_out(TensorState *ts, const char *name, Value out, Value result);
@@ -323,6 +326,12 @@ Value tensor_nonzero(TensorState *ts, Tensor *x, bool as_tuple);
 bool nonzero_nodes(TensorState *ts, Tensor *x, LazyNode **out, int64_t *found);
 Value tensor_contiguous(TensorState *ts, Tensor *x);
 Value tensor_where(TensorState *ts, Value c, Value a, Value b);
+/* What a whole tensor with a history is overwritten with: as in PyTorch that history gets zeros for
+ * its gradient, not nothing. Consumes the node. */
+LazyNode *tensor_overwriting(TensorState *ts, Tensor *to, LazyNode *node);
+/* The node (consumed) with the tensor's history: what an operation in place that autograd doesn't
+ * know writes. */
+LazyNode *tensor_unnoticed(TensorState *ts, Tensor *tensor, LazyNode *node);
 bool tensor_copy(TensorState *ts, Tensor *to, Value from, const char *fn_name);
 Value tensor_item(TensorState *ts, Tensor *x);
 Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype);

@@ -203,6 +203,10 @@ static Value recorded_call(Vm *vm, const char *name, Record *record, bool to_flo
     LazyNode *node = tensor_read(ts, x);
     if (to_float && !dtype_is_float(x->type.dtype)) node = lazy_cast(ts, node, ts->default_dtype);
     node = node ? record(ts, node) : NULL;
+    if (inplace && node && node->type.dtype == DT_BOOL) {
+        fn_name = tensor_fn_name(x);
+        node = tensor_unnoticed(ts, x, lazy_cast(ts, node, x->type.dtype));
+    }
     return inplace ? write_back(ts, v[0], node, fn_name)
                    : tensor_wrap_like(ts, node, fn_name, &x, 1);
 }

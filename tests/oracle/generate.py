@@ -21,14 +21,14 @@ from draft import Draft
 import judge
 import scenes
 
-ATTEMPTS = 40
+ATTEMPTS = 15
 
 
 def program(index):
     """The program of that number, and what PyTorch prints for it."""
     for attempt in range(ATTEMPTS):
         draft = Draft(index, f"{index}.{attempt}")
-        if not scenes.program(draft, index):
+        if not scenes.program(draft, index, attempt):
             continue
         text = draft.text()
         try:

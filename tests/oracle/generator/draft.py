@@ -81,7 +81,7 @@ class Draft:
                      f"torch.empty({size}).uniform_(-2, 2)", f"torch.randn({size}) * {self.rng.randint(2, 5)}"]
             if shape:
                 forms.append(f"(torch.arange({count}) * {self.rng.randint(3, 7)} % {count + 2}).reshape({size}) / {count}")
-                forms.append(f"torch.linspace(-1.5, {self.rng.randint(1, 4)}, {count}).reshape({size})")
+                forms.append(f"torch.linspace(-1.37, {self.rng.randint(1, 4)}, {count}).reshape({size})")
             if shape == [3]:
                 forms += ["torch.tensor([0.25, -1.5, 2.0])"] * 4
             code = self.rng.choice(forms) if shape else "torch.randn(())"
@@ -113,6 +113,8 @@ class Draft:
         if same and self.chance(0.5):
             return self.rng.choice(same)
         made = self.make(shape, kind)
+        if kind == "float" and self.space[made].dtype != self.space[name].dtype:
+            self.do(f"{made} = {made}.to({name}.dtype)")
         return made
 
     def broadcast(self, name):

@@ -6,7 +6,7 @@ A template is used as torch.NAME(operand, arguments), operand.NAME(arguments) or
 FUNCTIONS = """
 abs|absolute|neg|negative|sign|sgn|square|exp2|frac|positive|sinc|expm1|erf|erfc|atan|arctan|sinh|arcsinh|asinh x
 sin|cos|tanh|sigmoid|floor|ceil|trunc|fix|exp|cosh|i0|deg2rad|rad2deg|isnan|isinf|isfinite|isreal|signbit|logical_not x
-conj|conj_physical|resolve_conj|resolve_neg|angle|isposinf|isneginf x
+conj|resolve_conj|resolve_neg|angle|isposinf|isneginf x
 round x [, decimals=<1|2|-1>]
 acos|arccos|asin|arcsin|atanh|arctanh|erfinv|tan unit
 log|log2|log10|log1p|sqrt|rsqrt|reciprocal|digamma|lgamma pos
@@ -163,7 +163,6 @@ baddbmm x3 {x}, torch.eye({x}.shape[2], dtype={x}.dtype)[, beta=0.5]
 matrix_power sq <2|3|0>
 matrix_exp sq
 det|inverse|logdet|slogdet|pinverse spd
-cholesky_inverse spd
 bincount xi.abs().flatten() [, minlength=6]
 histc x [, bins={c}, min=-2, max=2]
 histogram x {c}[, range=(-2.0, 2.0)]
@@ -178,7 +177,6 @@ stride x
 size x
 is_contiguous x
 is_floating_point|is_signed|element_size x
-numpy x
 double|float|long|int|bool|byte pos
 to x <torch.float64|torch.int64|torch.float32|torch.bool>
 type_as xi {x}
@@ -186,7 +184,6 @@ new_full x <(2,)|(2, 3)>, {f}
 new_ones|new_zeros x <(2,)|(2, 3)>
 new_tensor x [1.0, 2.5]
 clone|contiguous|detach|cpu x
-as_strided x1 (2, 1), (1, 1)
 expand_as x {z}
 view_as|reshape_as x {y}
 view x <-1|{numel}|{size}|1, -1>
@@ -212,6 +209,9 @@ combinations x1
 
 # Expressions of their own.
 EXPRESSIONS = """
+torch.cholesky_inverse(torch.linalg.cholesky({spd}))
+torch.conj_physical({x})
+{x1}.as_strided((2, 1), (1, 1))
 torch.polygamma(<1|2>, {pos})
 torch.addmv({x2:=x}[:, 0], {x}, {x}[0][, beta=0.5])
 torch.cat([{x}, {y}], <{d}|dim={d}>)
@@ -228,7 +228,7 @@ torch.einsum("<ij,ij->i|ij,ij->|ij,kj->ik|ij,ij->ji>", {x2:=x}, {y})
 torch.einsum("<bij,bkj->bik|bij,bij->b|bij->bji|bij,bij->ij>", {x3:=x}, {y})
 torch.arange({c}<|, dtype=torch.float32>) * {f}
 torch.arange(0, {c}, 0.5)
-torch.linspace(-1, {f}, {c})
+torch.linspace(-1.3, {f}, {c})
 torch.logspace(-1, 1, {c})
 torch.full(({n}, {c}), <{f}|3|True>)
 torch.full_like({x}, {f})
@@ -321,9 +321,9 @@ torch.linalg.eigh({spd}).eigenvalues
 torch.linalg.svd({x2}).S
 torch.linalg.qr({spd}).R
 torch.linalg.lu({spd})
-torch.linalg.solve({spd:=x}, {x}[:, 0])
-torch.linalg.lstsq({spd:=x}, {x}[:, :1]).solution
-torch.linalg.solve_triangular(torch.tril({spd:=x}), {x}, upper=False)
+torch.linalg.solve({spd:=x}, {x}[:, 0] + 1)
+torch.linalg.lstsq({spd:=x}, {x}[:, :1] + 1).solution
+torch.linalg.solve_triangular(torch.tril({spd:=x}), {x} + 1, upper=False)
 torch.linalg.matrix_norm({x2}[, ord=<"fro"|1|-1>])
 torch.linalg.vector_norm({x}[, ord=<1|2|3>][, dim={d}])
 torch.linalg.norm({x2}<|, ord=1|, ord=2>)
@@ -336,7 +336,7 @@ torch.linalg.vander({x1})
 torch.linalg.matmul({x2}, {x2}.T)
 torch.linalg.tensorinv(torch.eye(4).reshape(2, 2, 4) * {p})
 torch.linalg.tensorsolve(torch.eye(4).reshape(2, 2, 4) * {p}, torch.rand(2, 2))
-torch.cholesky_solve({spd:=x}[:, :1], torch.linalg.cholesky({x}))
+torch.cholesky_solve({spd:=x}[:, :1] + 1, torch.linalg.cholesky({x}))
 torch.func.vmap(lambda row: (row * row).sum())({x2})
 torch.func.grad(lambda v: (v ** 3).sum())({x})
 torch.nn.utils.parameters_to_vector([nn.Parameter({x}), nn.Parameter({y})])
@@ -407,8 +407,8 @@ F.embedding_bag({i2}.abs(), torch.randn(9, {n}), mode=<"sum"|"mean"|"max">)
 F.scaled_dot_product_attention({x3:=x}, {y}, {z}[, is_causal=True])
 F.scaled_dot_product_attention({x4:=x}, {y}, {y}[, scale={p}])
 F.<mse_loss|l1_loss|smooth_l1_loss|huber_loss>({x}, {y}[, reduction=<"sum"|"none">])
-F.cross_entropy({x2:=x}, torch.zeros({x}.shape[0], dtype=torch.int64)[, label_smoothing=0.1])
-F.cross_entropy({x2:=x}, torch.softmax({y}, 1))
+F.cross_entropy(torch.cat([{x2:=x}, {y}], 1), torch.zeros({x}.shape[0], dtype=torch.int64)[, label_smoothing=0.1])
+F.cross_entropy(torch.cat([{x2:=x}, {x}], 1), torch.softmax(torch.cat([{y}, {x}], 1), 1))
 F.nll_loss(F.log_softmax({x2:=x}, 1), torch.zeros({x}.shape[0], dtype=torch.int64))
 F.kl_div(F.log_softmax({x2:=x}, 1), torch.softmax({y}, 1), reduction=<"batchmean"|"sum"|"none">)
 F.binary_cross_entropy(torch.sigmoid({x:=x}), torch.sigmoid({y}))

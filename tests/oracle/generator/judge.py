@@ -2,6 +2,7 @@
 import contextlib
 import io
 import random
+import re
 import sys
 import warnings
 
@@ -54,7 +55,9 @@ class Rounding(TorchDispatchMode):
 
 
 def is_stable(text, out):
-    """Whether rounding leaves the printed text as it is."""
+    """Whether rounding leaves the printed text as it is. The sign of a zero that a clamp makes isn't compared."""
+    if re.search(r"(?i)relu6|hardtanh", text) and re.search(r"-0\.0*(?![0-9])", out):
+        return False
     with Rounding():
         try:
             disturbed = run(text)

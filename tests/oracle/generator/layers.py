@@ -115,13 +115,13 @@ LAYERS = """
 2 nn.CosineSimilarity(<dim=1|dim=0>) -> {m}({x}, {x}.flip(0) + 1).unsqueeze(0)
 2 nn.PairwiseDistance(<p=2|p=1|keepdim=True>) -> {m}({x}, {x} * 0.5 + 1).reshape(1, -1)
 2 nn.Embedding({c}, {c2}[, padding_idx=0][, max_norm=1.0]) -> {m}(({x}.abs() * 10).long() % 2)
-2 nn.Embedding({c}, {c2}[, scale_grad_by_freq=True]) -> {x}.unsqueeze(-1) + {m}(torch.zeros({x}.shape, dtype=torch.long))
+2 nn.Embedding({c}, {c2}) -> {x}.unsqueeze(-1) + {m}(torch.zeros({x}.shape, dtype=torch.long))
 2 nn.EmbeddingBag({c}, {c2}[, mode=<"sum"|"max">]) -> {m}(({x}.abs() * 10).long() % 2)
 3 nn.RNN({L}, {c}[, nonlinearity="relu"][, num_layers=2][, bidirectional=True]) -> {m}({x})[0]
 3 nn.RNN({L}, {c}, batch_first=True[, bias=False]) -> {m}({x})[0]
-3 nn.LSTM({L}, {c}[, num_layers=2][, bidirectional=True][, bias=False]) -> {m}({x})[0]
-3 nn.LSTM({L}, {c}, batch_first=True[, proj_size=1]) -> {m}({x})[<0|1][0>]
-3 nn.LSTM({L}, {c}, num_layers=2, dropout={q}) -> {m}({x})[0]
+3 nn.LSTM({L}, {c}[, num_layers=2][, bidirectional=True][, bias=False]) -> {m}({x})[0] * 1.0
+3 nn.LSTM({L}, {c}, batch_first=True[, proj_size=1]) -> {m}({x})[<0|1][0>] * 1.0
+3 nn.LSTM({L}, {c}, num_layers=2, dropout={q}) -> {m}({x})[0] * 1.0
 3 nn.GRU({L}, {c}[, num_layers=2][, bidirectional=True][, batch_first=True]) -> {m}({x})[<0|1>]
 2 nn.RNNCell({L}, {c}[, nonlinearity="relu"]) -> {m}({x}[, torch.ones({x}.shape[0], {c})])
 2 nn.LSTMCell({L}, {c}[, bias=False]) -> {m}({x})[<0|1>]
@@ -147,7 +147,6 @@ LAYERS = """
 * nn.utils.spectral_norm(nn.Linear({L}, {c}))
 * nn.utils.parametrizations.weight_norm(nn.Linear({L}, {c}))
 4 nn.utils.spectral_norm(nn.Conv2d({C}, {c}, {k}))
-* nn.utils.skip_init(nn.Linear, {L}, {c}) -> {x} + 0 * {m}.bias.nan_to_num().sum()
 """
 
 # What a forward does between layers; h is an earlier x.
