@@ -388,15 +388,18 @@ static void pack_ahead(const Nest *nest, int operand, LowerContext *context) {
     VEC_PUSH(context->ahead, kernel_end(&b));
 }
 
+/* The request, and the best schedule for it. */
 static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue, const Target *target,
-                                    const LowerContext *context) {
+                                    const LowerContext *context, Schedule *best) {
     ScheduleRequest request = {.target = target};
     for (int operand = 0; operand < 2; operand++)
         request.prepared[operand] = context->known && context->known[c->operand[operand].node->id];
     epilogue_windows(epilogue, c, request.window);
-    if (!epilogue->group->pool || schedule_candidates(c, &request, NULL, 0) > 0) return request;
+    if (schedule_choose(c, &request, best)) return request;
     epilogue->pool_later = true;
     epilogue_windows(epilogue, c, request.window);
+    bool found = schedule_choose(c, &request, best);
+    NNC_CHECK(found, "no schedule for a contraction");
     return request;
 }
 
@@ -404,8 +407,9 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
                             const Schedule *schedule) {
     Contraction c = contract_describe(group);
     Epilogue epilogue = epilogue_make(context, group);
-    ScheduleRequest request = make_request(&c, &epilogue, target, context);
-    Schedule chosen = schedule ? *schedule : schedule_choose(&c, &request);
+    Schedule chosen;
+    ScheduleRequest request = make_request(&c, &epilogue, target, context, &chosen);
+    if (schedule) chosen = *schedule;
     KBuilder b = kernel_begin(context->arena, target, group->name, group->span);
     Nest nest = {.b = &b,
                  .values = context->values,
@@ -430,7 +434,8 @@ int contract_schedules(const Group *group, const Target *target, LowerContext *c
                        Schedule *out, int limit) {
     Contraction c = contract_describe(group);
     Epilogue epilogue = epilogue_make(context, group);
-    ScheduleRequest request = make_request(&c, &epilogue, target, context);
+    Schedule best;
+    ScheduleRequest request = make_request(&c, &epilogue, target, context, &best);
     return schedule_candidates(&c, &request, out, limit);
 }
 

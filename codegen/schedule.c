@@ -5,6 +5,8 @@
  * of vectors, and tiles over one or two more result dims, with sizes that split the dim evenly. */
 #include "codegen/schedule.h"
 
+#include <float.h>
+
 #include "support/checked.h"
 
 static const double COST_LOAD = 1.0;      /* an aligned vector */
@@ -83,43 +85,6 @@ static double steps_of_tile(const Contraction *c, const Schedule *s) {
     return steps;
 }
 
-/* What the cost of a tile depends on besides its size. */
-typedef struct NestCost {
-    const Contraction *c;
-    const ScheduleRequest *request;
-    const Schedule *s;
-    double steps;
-} NestCost;
-
-/* One tile: all its steps, and what surrounds them. */
-static double tile_cost(const NestCost *nest, TileCounts tile) {
-    const Schedule *s = nest->s;
-    double products = (double)tile.products;
-    bool summed = schedule_sums_lanes(nest->c, s);
-    double loads =
-        (double)tile.loads[s->vector_operand] * vector_load_cost(s) +
-        (double)tile.loads[1 - s->vector_operand] * (summed ? vector_load_cost(s) : COST_BROADCAST);
-    if (!nest->request->target->fma) products *= 2;
-    double step = products > loads ? products : loads;
-    if (step < COST_LATENCY) step = COST_LATENCY;
-    step += 0.1 * loads + COST_STEP / s->unroll;
-    double fold = summed && s->lanes > 1 ? COST_FOLD * products : 0;
-    return nest->steps * step + fold + COST_TILE + 2 * products;
-}
-
-/* The sum over all tiles; each dim has whole tiles and perhaps a smaller last one. */
-static double nest_cost(const NestCost *nest, int dim, TileCounts tile) {
-    const Contraction *c = nest->c;
-    if (dim == c->out_count) return tile_cost(nest, tile);
-    int64_t extent = c->dims[dim].extent, size = nest->s->tile[dim];
-    int64_t whole = extent / size, rest = extent - whole * size;
-    double cost = 0;
-    if (whole > 0)
-        cost += (double)whole * nest_cost(nest, dim + 1, tile_extend(c, nest->s, tile, dim, size));
-    if (rest > 0) cost += nest_cost(nest, dim + 1, tile_extend(c, nest->s, tile, dim, rest));
-    return cost;
-}
-
 static double operand_elements(const Contraction *c, int operand) {
     double count = 1;
     for (int d = 0; d < c->out_count + c->sum_count; d++)
@@ -137,24 +102,82 @@ static double store_cost(const Contraction *c, const ScheduleRequest *request, c
     return last ? count / s->lanes : count * COST_SCATTER;
 }
 
-/* Tiles of different sizes: each is code of its own. */
-static int tile_shapes(const Contraction *c, const Schedule *s) {
-    int shapes = 1;
-    for (int d = 0; d < c->out_count; d++)
-        if (c->dims[d].extent > s->tile[d] && c->dims[d].extent % s->tile[d] != 0) shapes *= 2;
-    return shapes;
+/* Schedules that differ in tiles only, and what they cost alike. */
+typedef struct Nests {
+    const Contraction *c;
+    const ScheduleRequest *request;
+    const Schedule *s;
+    double steps;   /* of a tile */
+    double stores;  /* of all results */
+    double packing; /* an operand without padding */
+} Nests;
+
+static Nests nests_of(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
+    bool packs = s->pack && !request->prepared[s->vector_operand];
+    return (Nests){.c = c,
+                   .request = request,
+                   .s = s,
+                   .steps = steps_of_tile(c, s),
+                   .stores = store_cost(c, request, s),
+                   .packing = packs ? COST_PACK * operand_elements(c, s->vector_operand) : 0};
 }
 
-double schedule_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
-    NestCost nest = {c, request, s, steps_of_tile(c, s)};
-    double cost = nest_cost(&nest, 0, one_element) + store_cost(c, request, s);
-    cost *= 1 + COST_SHAPE * (tile_shapes(c, s) - 1);
-    if (s->pack && !request->prepared[s->vector_operand]) {
-        double rounding = (double)round_up(c->dims[s->lane].extent, s->vectors * s->lanes) /
-                          (double)c->dims[s->lane].extent;
-        cost += COST_PACK * rounding * operand_elements(c, s->vector_operand);
+/* One tile: all its steps, and what surrounds them. */
+static double tile_cost(const Nests *nests, TileCounts tile) {
+    const Schedule *s = nests->s;
+    double products = (double)tile.products;
+    bool summed = schedule_sums_lanes(nests->c, s);
+    double loads =
+        (double)tile.loads[s->vector_operand] * vector_load_cost(s) +
+        (double)tile.loads[1 - s->vector_operand] * (summed ? vector_load_cost(s) : COST_BROADCAST);
+    if (!nests->request->target->fma) products *= 2;
+    double step = products > loads ? products : loads;
+    if (step < COST_LATENCY) step = COST_LATENCY;
+    step += 0.1 * loads + COST_STEP / s->unroll;
+    double fold = summed && s->lanes > 1 ? COST_FOLD * products : 0;
+    return nests->steps * step + fold + COST_TILE + 2 * products;
+}
+
+/* The sum over all tiles; each dim has whole tiles and perhaps a smaller last one. */
+static double tiles_cost(const Nests *nests, int dim, TileCounts tile) {
+    const Contraction *c = nests->c;
+    double times = 1;
+    for (; dim < c->out_count; dim++) {
+        int64_t extent = c->dims[dim].extent, size = nests->s->tile[dim];
+        int64_t whole = extent / size, rest = extent - whole * size;
+        TileCounts full = tile_extend(c, nests->s, tile, dim, size);
+        if (rest > 0) {
+            double cost = tiles_cost(nests, dim + 1, tile_extend(c, nests->s, tile, dim, rest));
+            if (whole > 0) cost += (double)whole * tiles_cost(nests, dim + 1, full);
+            return times * cost;
+        }
+        times *= (double)whole;
+        tile = full;
     }
-    return cost;
+    return times * tile_cost(nests, tile);
+}
+
+/* The cost of the nest with these whole tiles; or, where it is more than `limit`, of less than all
+ * of it. */
+static double cost_within(const Nests *nests, TileCounts tile, double limit) {
+    const Contraction *c = nests->c;
+    const Schedule *s = nests->s;
+    const double margin = 1 - 1e-9; /* the two ways to add up are rounded differently */
+    double whole_tiles = tile_cost(nests, tile);
+    int shapes = 1; /* tiles of different sizes: each is code of its own */
+    for (int d = 0; d < c->out_count; d++) {
+        int64_t extent = c->dims[d].extent, whole = extent / s->tile[d];
+        whole_tiles *= (double)whole;
+        if (whole > 0 && whole * s->tile[d] != extent) shapes *= 2;
+    }
+    double more = 1 + COST_SHAPE * (shapes - 1), packing = 0;
+    if (nests->packing > 0) {
+        int64_t extent = c->dims[s->lane].extent;
+        packing = nests->packing * (double)round_up(extent, s->vectors * s->lanes) / (double)extent;
+    }
+    double least = ((whole_tiles + nests->stores) * more + packing) * margin;
+    if (least > limit) return least;
+    return (tiles_cost(nests, 0, one_element) + nests->stores) * more + packing;
 }
 
 /* Leading summed dims that go outside: for accuracy, and so that a chunk's operands stay in cache
@@ -230,28 +253,30 @@ typedef struct Search {
     double best_cost;
 } Search;
 
-static void consider(Search *search, Schedule *s) {
+/* False when the tile is too large for the registers: then larger ones are, too. */
+static bool consider(Search *search, const Nests *nests, Schedule *s) {
     const Contraction *c = search->c;
     TileCounts tile = one_element;
     for (int d = 0; d < c->out_count; d++)
         tile = tile_extend(c, s, tile, d, s->tile[d]);
     int64_t held = at_most(tile.loads[0], tile.loads[1]);
     int64_t registers = search->request->target->registers;
-    if (tile.products > SCHEDULE_MAX_ACCUMULATORS) return;
-    if (tile.products > 1 && tile.products + held + 1 > registers) return;
+    if (tile.products > SCHEDULE_MAX_ACCUMULATORS) return false;
+    if (tile.products > 1 && tile.products + held + 1 > registers) return false;
     choose_unroll(c, s);
     if (search->out) {
         choose_chunks(c, search->request, s);
         choose_order(c, s);
         if (search->count < search->limit) search->out[search->count] = *s;
         search->count++;
-        return;
+        return true;
     }
-    search->count++;
-    double cost = schedule_cost(c, search->request, s);
-    if (search->count > 1 && cost >= search->best_cost) return;
+    double limit = search->count++ > 0 ? search->best_cost : DBL_MAX;
+    double cost = cost_within(nests, tile, limit);
+    if (cost >= limit) return true;
     search->best = *s;
     search->best_cost = cost;
+    return true;
 }
 
 /* The next tile size worth trying after `size`: sizes that split the dim into fewer, equal parts,
@@ -265,11 +290,11 @@ static int64_t next_size(int64_t extent, int64_t window, int64_t size) {
     return 0;
 }
 
-/* Tiles over up to two more result dims. */
-static void try_tiles(Search *search, Schedule *s, int first, int left) {
+/* Tiles over up to two more result dims. False when the first is too large. */
+static bool try_tiles(Search *search, const Nests *nests, Schedule *s, int first, int left) {
     const Contraction *c = search->c;
-    consider(search, s);
-    if (left == 0) return;
+    if (!consider(search, nests, s)) return false;
+    if (left == 0) return true;
     for (int d = first; d < c->out_count; d++) {
         bool shared = c->dims[d].axis[0] >= 0 && c->dims[d].axis[1] >= 0;
         if (d == s->lane || shared || d < c->outer_count) continue;
@@ -277,10 +302,11 @@ static void try_tiles(Search *search, Schedule *s, int first, int left) {
         for (int64_t size = next_size(c->dims[d].extent, window, start); size;
              size = next_size(c->dims[d].extent, window, size)) {
             s->tile[d] = size;
-            try_tiles(search, s, d + 1, left - 1);
+            if (!try_tiles(search, nests, s, d + 1, left - 1)) break;
         }
         s->tile[d] = start;
     }
+    return true;
 }
 
 static void try_lane(Search *search, int lane, int vector_operand, bool pack, int lanes) {
@@ -293,11 +319,11 @@ static void try_lane(Search *search, int lane, int vector_operand, bool pack, in
     int64_t most = summed ? 1 : (extent + lanes - 1) / lanes;
     int64_t window = summed ? 1 : search->request->window[lane];
     int64_t step = window;
+    Nests nests = nests_of(c, search->request, &s);
     for (int64_t vectors = step; vectors <= 8; vectors += step) {
         s.vectors = (int)vectors;
         if (!summed) s.tile[lane] = vectors * lanes;
-        try_tiles(search, &s, 0, 2);
-        if (vectors >= most) break;
+        if (!try_tiles(search, &nests, &s, 0, 2) || vectors >= most) break;
     }
 }
 
@@ -322,13 +348,14 @@ static void search_all(Search *search) {
     if (search->count == 0) try_lane(search, -1, CONTRACT_A, false, 1);
 }
 
-Schedule schedule_choose(const Contraction *c, const ScheduleRequest *request) {
+bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Schedule *best) {
     Search search = {.c = c, .request = request};
     search_all(&search);
-    NNC_CHECK(search.count > 0, "no schedule for a contraction");
+    if (search.count == 0) return false;
     choose_chunks(c, request, &search.best);
     choose_order(c, &search.best);
-    return search.best;
+    *best = search.best;
+    return true;
 }
 
 int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Schedule *out,

@@ -41,14 +41,12 @@ typedef struct ScheduleRequest {
                                           else 1 */
 } ScheduleRequest;
 
-/* The best schedule by the model, and its estimated cost. */
-Schedule schedule_choose(const Contraction *c, const ScheduleRequest *request);
+/* The best schedule by the model. False when there is none: windows too large for registers. */
+bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Schedule *best);
 /* Every candidate that the model compares, for tests and tuning; returns how many there are and
  * writes the first `limit`. */
 int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Schedule *out,
                         int limit);
-/* Half cycles, for comparison between schedules of one contraction. */
-double schedule_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s);
 /* "lanes oc 16x1, tile oh 2 ow 10, pack w". */
 void schedule_print(Buf *out, const Contraction *c, const Schedule *s);
 /* Distance in elements between neighbours of the dim in the operand, before any packing. */
