@@ -177,9 +177,21 @@ bool emit_can_include(const char *name) {
     return true;
 }
 
+/* Characters that nothing can be wrong with in a comment, whatever is beside them. */
+static size_t harmless_length(const char *text) {
+    size_t size = 0;
+    while (is_word(text[size]) || text[size] == ' ' || text[size] == ',' || text[size] == '.')
+        size++;
+    return size;
+}
+
 /* The text with what could end or break a comment replaced. */
 static void clean_comment(Buf *out, const char *text) {
     for (const char *c = text; *c; c++) {
+        size_t harmless = harmless_length(c);
+        buf_add(out, c, harmless);
+        c += harmless;
+        if (!*c) return;
         if ((unsigned char)*c >= 128) {
             int length = utf8_length(c);
             buf_add(out, length ? c : ".", length ? (size_t)length : 1);
@@ -247,23 +259,29 @@ void emit_integer(Emitter *e, DType dtype, int64_t value) {
     }
 }
 
-/* The fewest digits that give back the float. More digits than enough are enough, too, so that a
- * few of the nine lengths need to be tried. */
+/* The fewest digits that give back the float, as far as double precision tells. */
+static int fewest_digits(float value) {
+    double size = fabs((double)value);
+    int exponent = size > 0 ? (int)floor(log10(size)) : 0;
+    for (int digits = 1; digits < 9; digits++) {
+        int places = digits - 1 - exponent;
+        double unit = pow(10, abs(places));
+        double rounded = places > 0 ? round(size * unit) / unit : round(size / unit) * unit;
+        if ((float)rounded == (float)size) return digits;
+    }
+    return 9; /* are always enough */
+}
+
 static void put_float(Buf *out, float value) {
     if (!signbit(value) && value < 10 && value == truncf(value)) {
         buf_putc(out, (char)('0' + (int)value));
         return;
     }
     char text[320]; /* of any double, for the compiler */
-    int least = 1, most = 9;
-    for (int digits = 1; least < most; digits = (least + most) / 2) {
+    int digits = fewest_digits(value);
+    do
         snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
-            most = digits;
-        else
-            least = digits + 1;
-    }
-    snprintf(text, sizeof text, "%.*g", most, (double)value);
+    while (strtof(text, NULL) != value && digits++ < 9);
     buf_puts(out, text);
 }
 

@@ -9,17 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Makes room for `more` bytes and the NUL. */
-static void reserve(Buf *buf, size_t more) {
-    size_t needed;
+static void grow(Buf *buf, size_t more) {
+    size_t needed, capacity;
     if (!add_size(buf->size, more, &needed) || !add_size(needed, 1, &needed)) fatal_memory();
-    if (needed <= buf->capacity) return;
-    size_t capacity;
     if (!mul_size(buf->capacity, 2, &capacity)) fatal_memory();
     if (capacity < needed) capacity = needed;
     if (capacity < 64) capacity = 64;
     buf->data = xrealloc(buf->data, capacity);
     buf->capacity = capacity;
+}
+
+/* Makes room for `more` bytes and the NUL. */
+static inline void reserve(Buf *buf, size_t more) {
+    if (more >= buf->capacity - buf->size) grow(buf, more);
 }
 
 void buf_add_more(Buf *buf, const void *bytes, size_t size) {
@@ -40,14 +42,22 @@ void buf_printf(Buf *buf, const char *format, ...) {
     va_end(args);
 }
 
-void buf_put_decimal(Buf *buf, long long value) {
-    char digits[24], *at = digits + sizeof digits;
-    unsigned long long rest = value < 0 ? -(unsigned long long)value : (unsigned long long)value;
+static void put_unsigned(Buf *buf, unsigned long long value) {
+    reserve(buf, 20);
+    size_t digits = 1;
+    for (unsigned long long more = value; more >= 10; more /= 10)
+        digits++;
+    buf->size += digits;
+    char *at = buf->data + buf->size;
+    *at = '\0';
     do
-        *--at = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (value < 0) *--at = '-';
-    buf_add(buf, at, (size_t)(digits + sizeof digits - at));
+        *--at = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+}
+
+void buf_put_decimal(Buf *buf, long long value) {
+    if (value < 0) buf_putc(buf, '-');
+    put_unsigned(buf, value < 0 ? -(unsigned long long)value : (unsigned long long)value);
 }
 
 void buf_put_c_char(Buf *buf, char byte) {
@@ -87,7 +97,9 @@ static void print_text(Buf *buf, const char *text) {
 /* Much text is made: the usual conversions do without printf's cost. */
 void buf_vprintf(Buf *buf, const char *format, va_list args) {
     for (;;) {
-        const char *end = format + strcspn(format, "%");
+        const char *end = format;
+        while (*end && *end != '%')
+            end++;
         buf_add(buf, format, (size_t)(end - format));
         if (!*end) return;
         switch (end[1]) {
@@ -107,6 +119,14 @@ void buf_vprintf(Buf *buf, const char *format, va_list args) {
             if (end[2] == 'l' && end[3] == 'd') {
                 buf_put_decimal(buf, va_arg(args, long long));
                 end += 2;
+                break;
+            }
+            print_rest(buf, end, args);
+            return;
+        case 'z':
+            if (end[2] == 'u') {
+                put_unsigned(buf, va_arg(args, size_t));
+                end++;
                 break;
             }
             print_rest(buf, end, args);

@@ -8,6 +8,7 @@
  *   } */
 #include "codegen/c/print.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +27,12 @@ static void end_statement(Emitter *e) {
 }
 
 static void print_tail_name(Printer *p, KKind kind, int lanes, bool store) {
-    bool x86 = tail_variant(p->kernel->target, kind, lanes, store) == MACRO_X86;
-    emit_text(p->e, "%s%s_TAIL_", x86 ? "X86_" : "", store ? "STORE" : "LOAD");
+    if (tail_variant(p->kernel->target, kind, lanes, store) == MACRO_X86)
+        emit_literal(p->e, "X86_");
+    if (store)
+        emit_literal(p->e, "STORE_TAIL_");
+    else
+        emit_literal(p->e, "LOAD_TAIL_");
     print_macro_suffix(p->e, kind, lanes);
 }
 
@@ -37,11 +42,16 @@ static void print_load_tail(Printer *p, const KVal *v) {
     if (!dtype_is_narrow(v->buf->dtype)) {
         emit_literal(e, "const ");
         print_type(e, v->kind, v->lanes);
-        emit_text(e, " v%d = ", v->id);
+        emit_literal(e, " ");
+        emit_numbered(e, 'v', v->id);
+        emit_literal(e, " = ");
         print_tail_name(p, v->kind, v->lanes, false);
         emit_literal(e, "(");
         print_address(p, v->buf, v->a, v->imm);
-        emit_text(e, ", %d);\n", v->active);
+        emit_literal(e, ", ");
+        emit_decimal(e, v->active);
+        emit_literal(e, ")");
+        end_statement(e);
         return;
     }
     print_memory_type(e, v->buf->dtype, v->lanes);
@@ -84,9 +94,13 @@ static void print_store_lanes(Printer *p, const KStmt *s) {
         print_buffer_name(p->e, s->buf);
         emit_literal(p->e, "[");
         print_index(p, s->index, s->imm + l * s->stride);
-        emit_text(p->e, "] = %s", dtype_is_narrow(s->buf->dtype) ? "(uint8_t)" : "");
+        emit_literal(p->e, "] = ");
+        if (dtype_is_narrow(s->buf->dtype)) emit_literal(p->e, "(uint8_t)");
         print_value(p, s->value, PREC_ATOM);
-        emit_text(p->e, "[%d];\n", l);
+        emit_literal(p->e, "[");
+        emit_decimal(p->e, l);
+        emit_literal(p->e, "]");
+        end_statement(p->e);
     }
 }
 
@@ -96,9 +110,12 @@ static void print_store_tail(Printer *p, const KStmt *s) {
         print_tail_name(p, s->value->kind, s->value->lanes, true);
         emit_literal(e, "(");
         print_address(p, s->buf, s->index, s->imm);
-        emit_text(e, ", %d, ", s->active);
+        emit_literal(e, ", ");
+        emit_decimal(e, s->active);
+        emit_literal(e, ", ");
         print_value(p, s->value, PREC_ANY);
-        emit_text(e, ");\n");
+        emit_literal(e, ")");
+        end_statement(e);
         return;
     }
     emit_line(e, "{");
@@ -157,15 +174,23 @@ static void print_for(Printer *p, const KStmt *s) {
         use_unroll(p);
         emit_line(e, "UNROLL_LOOP");
     }
-    emit_text(e, "for (int64_t i%d = ", s->var->id);
+    emit_literal(e, "for (int64_t ");
+    emit_numbered(e, 'i', s->var->id);
+    emit_literal(e, " = ");
     print_value(p, s->lo, PREC_ANY);
-    emit_text(e, "; i%d < ", s->var->id);
+    emit_literal(e, "; ");
+    emit_numbered(e, 'i', s->var->id);
+    emit_literal(e, " < ");
     print_value(p, s->hi, PREC_ADD);
     emit_literal(e, "; ");
-    if (s->imm == 1)
-        emit_line(e, "i%d++) {", s->var->id);
-    else
-        emit_line(e, "i%d += %lld) {", s->var->id, (long long)s->imm);
+    emit_numbered(e, 'i', s->var->id);
+    if (s->imm == 1) {
+        emit_literal(e, "++");
+    } else {
+        emit_literal(e, " += ");
+        emit_decimal(e, s->imm);
+    }
+    emit_line(e, ") {");
     print_block(p, s->body);
     emit_line(e, "}");
 }
@@ -267,8 +292,12 @@ static void print_parameters(Emitter *e, const Kernel *kernel) {
     for (size_t i = 0; i < kernel->buffers.count; i++) {
         const KBuf *buf = kernel->buffers.items[i];
         if (buf->role == KBUF_LOCAL || buf->role == KBUF_TABLE) continue;
-        emit_text(e, "%s%s%s *%s", first ? "" : ", ", buf->role == KBUF_IN ? "const " : "",
-                  c_type_name(buf->dtype), buf->aliased ? "" : "restrict ");
+        if (!first) emit_literal(e, ", ");
+        if (buf->role == KBUF_IN) emit_literal(e, "const ");
+        const char *type = c_type_name(buf->dtype);
+        emit_piece(e, type, strlen(type));
+        emit_literal(e, " *");
+        if (!buf->aliased) emit_literal(e, "restrict ");
         print_buffer_name(e, buf);
         first = false;
     }
@@ -329,8 +358,8 @@ void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix) {
     if (kernel->target->vector_bytes > 16) {
         emit_literal(e, "TARGET_");
         for (const char *c = kernel->target->name; *c; c++)
-            emit_text(e, "%c", *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
-        emit_text(e, "\n");
+            buf_putc(e->out, (char)toupper((unsigned char)*c));
+        emit_newline(e);
     }
     emit_text(e, "static %s ", kernel->faults ? "int" : "void");
     emit_ident(e, kernel->name);

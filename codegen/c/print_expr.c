@@ -518,6 +518,18 @@ static void print_scalar_only(Printer *p, const KVal *v) {
     }
 }
 
+static void print_shuffle(Printer *p, const KVal *v) {
+    emit_literal(p->e, "__builtin_shufflevector(");
+    print_value(p, v->a, PREC_ANY);
+    emit_literal(p->e, ", ");
+    print_value(p, v->b, PREC_ANY);
+    for (int l = 0; l < v->lanes; l++) {
+        emit_literal(p->e, ", ");
+        emit_decimal(p->e, v->shuffle[l]);
+    }
+    emit_literal(p->e, ")");
+}
+
 void print_computation(Printer *p, const KVal *v, int prec) {
     bool is_float = kkind_is_float(v->kind);
     use_value(p, v);
@@ -541,17 +553,13 @@ void print_computation(Printer *p, const KVal *v, int prec) {
     case KOP_EXTRACT:
         if (kkind_is_mask(v->kind)) emit_literal(p->e, "(");
         print_value(p, v->a, PREC_ATOM);
-        emit_text(p->e, "[%lld]", (long long)v->imm);
+        emit_literal(p->e, "[");
+        emit_decimal(p->e, v->imm);
+        emit_literal(p->e, "]");
         if (kkind_is_mask(v->kind)) emit_literal(p->e, " & 1)");
         return;
     case KOP_SHUFFLE:
-        emit_literal(p->e, "__builtin_shufflevector(");
-        print_value(p, v->a, PREC_ANY);
-        emit_literal(p->e, ", ");
-        print_value(p, v->b, PREC_ANY);
-        for (int l = 0; l < v->lanes; l++)
-            emit_text(p->e, ", %d", v->shuffle[l]);
-        emit_literal(p->e, ")");
+        print_shuffle(p, v);
         return;
     case KOP_LT:
     case KOP_LE:
