@@ -1,14 +1,15 @@
 /* Arena allocation: a list of blocks, filled in turn.
  *
  * A request larger than a quarter of a block gets a block of its own behind the one being filled,
- * so that large tensors do not waste the rest of the current block. Fresh memory is zeroed by
- * calloc, which gets large blocks zeroed from the system for nothing. */
+ * so that large tensors do not waste the rest of the current block. calloc zeroes that one, which
+ * gets much memory zeroed from the system for nothing; small requests are zeroed as they come, when
+ * they are about to be filled anyway. */
 #include "support/arena.h"
 
+#include "support/buf.h"
 #include "support/checked.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,19 +21,22 @@ struct ArenaBlock {
     alignas(max_align_t) char data[];
 };
 
-static ArenaBlock *new_block(size_t size) {
+static size_t bytes_of_block(size_t size) {
     size_t bytes;
     if (!add_size(size, sizeof(ArenaBlock), &bytes)) fatal_memory();
-    ArenaBlock *block = xcalloc(1, bytes);
-    block->size = size;
-    return block;
+    return bytes;
 }
 
-static void fill_next(Arena *arena, ArenaBlock *block) {
-    block->next = arena->head;
-    arena->head = block;
+static void fill(Arena *arena, ArenaBlock *block) {
     arena->at = block->data;
     arena->end = block->data + block->size;
+}
+
+static void fill_next(Arena *arena, size_t size) {
+    ArenaBlock *block = xmalloc(bytes_of_block(size));
+    *block = (ArenaBlock){.next = arena->head, .size = size};
+    arena->head = block;
+    fill(arena, block);
 }
 
 /* Blocks double in size up to BLOCK_MAX, so small arenas stay small. */
@@ -49,15 +53,15 @@ void *arena_alloc_more(Arena *arena, size_t size) {
     if (!add_size(size, align - 1, &padded)) fatal_memory();
     padded &= ~(align - 1);
     size_t block_size = next_block_size(arena);
-    if (arena->head && padded > block_size / 4) {
-        ArenaBlock *own = new_block(padded);
-        own->next = arena->head->next;
-        arena->head->next = own;
+    if (padded > block_size / 4) {
+        ArenaBlock *own = xcalloc(1, bytes_of_block(padded));
+        ArenaBlock **place = arena->head ? &arena->head->next : &arena->head;
+        *own = (ArenaBlock){.next = *place, .size = padded};
+        *place = own;
         return own->data;
     }
-    fill_next(arena, new_block(padded > block_size ? padded : block_size));
-    arena->at += padded;
-    return arena->head->data;
+    fill_next(arena, block_size);
+    return arena_alloc(arena, padded);
 }
 
 void *arena_array(Arena *arena, size_t count, size_t size) {
@@ -68,16 +72,17 @@ void *arena_array(Arena *arena, size_t count, size_t size) {
 
 void *arena_copy(Arena *arena, const void *items, size_t count, size_t size) {
     if (count == 0) return NULL;
-    void *copy = arena_array(arena, count, size);
-    memcpy(copy, items, count * size);
-    return copy;
+    size_t bytes;
+    if (!mul_size(count, size, &bytes)) fatal_memory();
+    return memcpy(arena_take(arena, bytes), items, bytes);
 }
 
 char *arena_strndup(Arena *arena, const char *text, size_t length) {
     size_t bytes;
     if (!add_size(length, 1, &bytes)) fatal_memory();
-    char *copy = arena_alloc(arena, bytes);
+    char *copy = arena_take(arena, bytes);
     if (length) memcpy(copy, text, length);
+    copy[length] = '\0';
     return copy;
 }
 
@@ -86,20 +91,14 @@ char *arena_strdup(Arena *arena, const char *text) {
 }
 
 char *arena_printf(Arena *arena, const char *format, ...) {
-    va_list args, again;
+    Buf text = {0};
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
-    char small[128]; /* room for most, which are printed once then */
-    int length = vsnprintf(small, sizeof small, format, args);
+    buf_vprintf(&text, format, args);
     va_end(args);
-    NNC_CHECK(length >= 0, "bad format: %s", format);
-    char *text = arena_alloc(arena, (size_t)length + 1);
-    if ((size_t)length < sizeof small)
-        memcpy(text, small, (size_t)length + 1);
-    else
-        vsnprintf(text, (size_t)length + 1, format, again);
-    va_end(again);
-    return text;
+    char *copy = arena_strndup(arena, buf_text(&text), text.size);
+    buf_free(&text);
+    return copy;
 }
 
 void arena_free(Arena *arena) {
@@ -116,15 +115,14 @@ void arena_reset(Arena *arena) {
     ArenaBlock *head = arena->head;
     if (!head) return;
     if (!head->next) {
-        memset(head->data, 0, (size_t)(arena->at - head->data));
-        arena->at = head->data;
+        fill(arena, head);
         return;
     }
     size_t total = 0;
     for (const ArenaBlock *block = head; block; block = block->next)
         total += block->size;
     arena_free(arena);
-    fill_next(arena, new_block(total));
+    fill_next(arena, total);
 }
 
 void arena_adopt(Arena *arena, Arena *from) {

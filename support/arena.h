@@ -8,6 +8,7 @@
 #include <stdalign.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct ArenaBlock ArenaBlock;
 
@@ -16,15 +17,22 @@ typedef struct Arena {
     char *at, *end;   /* what is left of it */
 } Arena;
 
+/* Zeroed memory that the block being filled has no room for. */
 void *arena_alloc_more(Arena *arena, size_t size);
 
-/* `size` zeroed bytes aligned for any type. */
-static inline void *arena_alloc(Arena *arena, size_t size) {
+/* `size` bytes aligned for any type, that are about to be written. */
+static inline void *arena_take(Arena *arena, size_t size) {
     /* What is left is a multiple of the alignment, so that a size that fits does so rounded up. */
     if (size - 1 >= (size_t)(arena->end - arena->at)) return arena_alloc_more(arena, size);
     char *result = arena->at;
     arena->at += (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     return result;
+}
+
+/* The same, zeroed. */
+static inline void *arena_alloc(Arena *arena, size_t size) {
+    if (size - 1 >= (size_t)(arena->end - arena->at)) return arena_alloc_more(arena, size);
+    return memset(arena_take(arena, size), 0, size);
 }
 
 /* `count` zeroed items of `size` bytes; the product is checked. */
