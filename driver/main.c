@@ -1,9 +1,24 @@
 /* nnc's main: parses the command line and starts the command. */
 #include <stdio.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "driver/driver.h"
 
+/* Memory comes in large steps and stays: the many small ones, and giving back what the next pass
+ * asks for again, would hold up all threads, which share one address space. */
+static void keep_memory(void) {
+#ifdef __GLIBC__
+    enum { STEP = 1 << 20, MOST = 1 << 25 };
+    (void)mallopt(M_TOP_PAD, STEP);
+    (void)mallopt(M_TRIM_THRESHOLD, MOST);
+    (void)mallopt(M_MMAP_THRESHOLD, MOST);
+#endif
+}
+
 int main(int argc, char **argv) {
+    keep_memory();
     Arena arena = {0};
     Options options;
     int status;
