@@ -376,6 +376,7 @@ static void pack_ahead(const Nest *nest, int operand, LowerContext *context) {
     const Kernel *kernel = nest->b->kernel;
     const char *name = arena_printf(context->arena, "%s_pack", kernel->name);
     KBuilder b = kernel_begin(context->arena, nest->request->target, name, kernel->span);
+    b.group = nest->b->group;
     Nest packing = *nest;
     packing.b = &b;
     packing.packing = true;
@@ -411,6 +412,7 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
     ScheduleRequest request = make_request(&c, &epilogue, target, context, &chosen);
     if (schedule) chosen = *schedule;
     KBuilder b = kernel_begin(context->arena, target, group->name, group->span);
+    b.group = group;
     Nest nest = {.b = &b,
                  .values = context->values,
                  .c = &c,

@@ -37,17 +37,28 @@ Executable *executable_new(const Graph *graph, const CodegenOptions *options, Bu
     return executable;
 }
 
+/* Twins share a program. */
 static void decode_kernels(Executable *executable) {
     const PlanSteps *steps = &executable->plan->run;
     Arena *arena = &executable->arena;
-    executable->programs = ARENA_ARRAY(arena, KProgram *, (size_t)steps->count);
-    KProgram **decoded = ARENA_ARRAY(arena, KProgram *, (size_t)steps->count);
-    int count = 0;
+    size_t count = (size_t)steps->count;
+    executable->programs = ARENA_ARRAY(arena, KProgram *, count);
+    const Kernel **codes = ARENA_ARRAY(arena, const Kernel *, count);
+    KProgram **decoded = ARENA_ARRAY(arena, KProgram *, count);
+    int known = 0;
     for (int s = 0; s < steps->count; s++) {
         if (!steps->items[s].kernel) continue;
-        executable->programs[s] = decoded[count++] = kernel_decode(steps->items[s].kernel, arena);
+        const Kernel *code = kernel_code(steps->items[s].kernel);
+        int i = 0;
+        while (i < known && codes[i] != code)
+            i++;
+        if (i == known) {
+            codes[known] = code;
+            decoded[known++] = kernel_decode(code, arena);
+        }
+        executable->programs[s] = decoded[i];
     }
-    executable->translation = jit_translate(decoded, count, 0);
+    executable->translation = jit_translate(decoded, known, 0);
 }
 
 static void *place_address(const Executable *executable, const Place *place,
@@ -73,7 +84,7 @@ static void *place_address(const Executable *executable, const Place *place,
     case PLACE_PREPARED:
         NNC_BUG("an executable prepares nothing");
     }
-    return address.write;
+    return (unsigned char *)address.write + place->skip;
 }
 
 enum { MAX_ARGUMENTS = 512 };

@@ -10,10 +10,20 @@
 #include "codegen/executable_internal.h"
 #include "support/checked.h"
 
-static const char **numbered(Arena *arena, const char *array, size_t count) {
-    const char **names = ARENA_ARRAY(arena, const char *, count);
-    for (size_t i = 0; i < count; i++)
-        names[i] = arena_printf(arena, "%s[%zu]", array, i);
+/* "(const float *)inputs[0]"... */
+static const char **input_names(Arena *arena, const Graph *graph) {
+    const char **names = ARENA_ARRAY(arena, const char *, graph->inputs.count);
+    for (size_t i = 0; i < graph->inputs.count; i++)
+        names[i] = arena_printf(arena, "(const %s *)inputs[%zu]",
+                                c_type_name(graph->inputs.items[i].node->type.dtype), i);
+    return names;
+}
+
+static const char **output_names(Arena *arena, const Graph *graph) {
+    const char **names = ARENA_ARRAY(arena, const char *, graph->outputs.count);
+    for (size_t i = 0; i < graph->outputs.count; i++)
+        names[i] = arena_printf(arena, "(%s *)outputs[%zu]",
+                                c_type_name(graph->outputs.items[i].value->type.dtype), i);
     return names;
 }
 
@@ -21,8 +31,8 @@ static const char **numbered(Arena *arena, const char *array, size_t count) {
 static void print_entry(Emitter *e, Executable *executable, int number, FileParts *parts) {
     Arena *arena = parts->arena;
     const Graph *graph = executable->graph;
-    FilePlaces places = {.inputs = numbered(arena, "inputs", graph->inputs.count),
-                         .outputs = numbered(arena, "outputs", graph->outputs.count),
+    FilePlaces places = {.inputs = input_names(arena, graph),
+                         .outputs = output_names(arena, graph),
                          .arena = "arena",
                          .constants = "constants",
                          .parts = parts};

@@ -94,6 +94,18 @@ Kernel *kernel_outline(const Kernel *kernel, Arena *arena) {
     return outline;
 }
 
+Kernel *kernel_twin(const Kernel *kernel, const char *name, Span span, Arena *arena) {
+    Kernel *twin = kernel_outline(kernel, arena);
+    twin->name = name;
+    twin->span = span;
+    twin->twin = kernel_code(kernel);
+    return twin;
+}
+
+const Kernel *kernel_code(const Kernel *kernel) {
+    return kernel->twin ? kernel->twin : kernel;
+}
+
 KStmt *kernel_new_stmt(KBuilder *b, KStmtKind kind) {
     KStmt *stmt = ARENA_NEW(b->arena, KStmt);
     stmt->kind = kind;
@@ -139,8 +151,10 @@ static KBuf *node_buffer(KBuilder *b, KBufRole role, const Node *node) {
         KBuf *buf = b->kernel->buffers.items[i];
         if (buf->node == node && buf->role == role) return buf;
     }
-    KBuf *buf = new_buffer(b, role, node->type.dtype, type_numel(&node->type));
+    int64_t base = b->group ? group_base(b->group, node) : 0;
+    KBuf *buf = new_buffer(b, role, node->type.dtype, type_numel(&node->type) - base);
     buf->node = node;
+    buf->base = base;
     Buf text = {0};
     if (node->name) buf_printf(&text, "%s ", node->name);
     type_print(&text, &node->type);

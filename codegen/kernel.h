@@ -18,7 +18,7 @@
 #define NNC_CODEGEN_KERNEL_H
 
 #include "codegen/target.h"
-#include "ir/graph.h"
+#include "passes/fuse.h"
 
 /* Register kinds. Masks are results of comparisons; M32 goes with 32-bit lanes, M64 with 64. */
 typedef enum __attribute__((packed)) KKind {
@@ -47,6 +47,7 @@ typedef struct KBuf {
     DType dtype;
     int64_t count;       /* elements */
     const Node *node;    /* KBUF_IN, KBUF_OUT; else NULL */
+    int64_t base;        /* of the value's elements, the one that is passed as the first */
     const void *table;   /* KBUF_TABLE: `count` elements */
     const char *comment; /* "x f32[1,1,32,32]"; may be NULL */
     bool inplace;        /* KBUF_IN: may share memory with any KBUF_OUT of the same size in bytes */
@@ -218,6 +219,7 @@ typedef struct Kernel {
     double flops;         /* multiplications and additions of a run, for reports */
     const char *schedule; /* how it was tiled, for reports; may be NULL */
     const struct KernelText *text; /* the body as C (codegen/c/print.h), once it is printed */
+    const struct Kernel *twin; /* an earlier kernel with this very body, its own first; or NULL */
 } Kernel;
 
 /* The builder: appends to the innermost open block. Pure operations are shared and placed in the
@@ -225,6 +227,7 @@ typedef struct Kernel {
 typedef struct KBuilder {
     Arena *arena;
     Kernel *kernel;
+    const Group *group; /* says from where its inputs are read; NULL: from their start */
     const Target *target;
     KBlock *block;
     struct KTable *shared; /* pure values by operation and operands */
@@ -237,11 +240,17 @@ KBuilder kernel_begin(Arena *arena, const Target *target, const char *name, Span
 Kernel *kernel_end(KBuilder *b);
 /* A copy without the body: what calls of the kernel and reports need. */
 Kernel *kernel_outline(const Kernel *kernel, Arena *arena);
+/* A kernel of the same code whose buffers stand for other values: those that the caller puts in. */
+Kernel *kernel_twin(const Kernel *kernel, const char *name, Span span, Arena *arena);
+/* The kernel that has the body: itself, or the one that it is a twin of. */
+const Kernel *kernel_code(const Kernel *kernel);
 /* Types, scopes, and ranges: false with a message. An index whose interval can't be bounded is an
  * error: bound it with k_assume after having checked or clamped it. */
 bool kernel_verify(const Kernel *kernel, Buf *error);
 /* The kernel as text for dumps and golden files. */
 void kernel_dump(Buf *out, const Kernel *kernel);
+/* Its statements alone: they say what it does, whatever its name is and its buffers stand for. */
+void kernel_dump_body(Buf *out, const Kernel *kernel);
 
 /* Kinds. */
 KKind kkind_of(DType dtype); /* in registers: bool and u8 are I32 */

@@ -136,6 +136,11 @@ static void dump_table(Emitter *e, const KBuf *buf) {
         emit_text(e, "%c%c", "0123456789abcdef"[bytes[i] >> 4], "0123456789abcdef"[bytes[i] & 15]);
 }
 
+void kernel_dump_body(Buf *out, const Kernel *kernel) {
+    Emitter emitter = {.out = out};
+    dump_block(&emitter, kernel->body);
+}
+
 void kernel_dump(Buf *out, const Kernel *kernel) {
     static const char *const roles[] = {"in", "out", "scratch", "local", "table"};
     Emitter emitter = {.out = out}, *e = &emitter;
@@ -148,5 +153,5 @@ void kernel_dump(Buf *out, const Kernel *kernel) {
         if (buf->comment) emit_text(e, " # %s", buf->comment);
         emit_text(e, "\n");
     }
-    dump_block(e, kernel->body);
+    kernel_dump_body(out, kernel);
 }

@@ -4,10 +4,12 @@
 #include "support/checked.h"
 
 Lower lower_begin(const Group *group, const Target *target, LowerContext *context) {
-    return (Lower){.b = kernel_begin(context->arena, target, group->name, group->span),
+    Lower lower = {.b = kernel_begin(context->arena, target, group->name, group->span),
                    .group = group,
                    .context = context,
                    .arena = context->arena};
+    lower.b.group = group;
+    return lower;
 }
 
 Epilogue lower_epilogue(Lower *lower, const Node *anchor) {

@@ -74,9 +74,13 @@ Kernel *lower_joining(const Group *group, const Target *target, LowerContext *co
     int64_t axis = node_int(anchor, ATTR_axis), at = 0;
     for (int i = 0; i < anchor->input_count; i++) {
         const Type *type = &anchor->inputs[i]->type;
+        if (!group_has_operand(group, anchor, i)) {
+            at += type->dim[axis];
+            continue;
+        }
         Part part = {lower_operand(&lower, i), anchor, index_map_identity(&anchor->type)};
         Space space = space_of(type);
-        part.map.offset = at * part.map.stride[axis];
+        part.map.offset = at * part.map.stride[axis] - group_base(group, anchor);
         for (int d = 0; d < type->rank; d++)
             part.map.dim[d] = type->dim[d];
         at += type->dim[axis];

@@ -129,18 +129,21 @@ static void *place_bytes(const Module *module, const Graph *graph, const Place *
     } address = {.write = NULL};
     switch (place->kind) {
     case PLACE_INPUT:
-        return weight_bytes(module, &graph->inputs.items[place->index]);
+        address.write = weight_bytes(module, &graph->inputs.items[place->index]);
+        break;
     case PLACE_CONST:
         address.read = node_attr(place->node, ATTR_data)->data.bytes;
         break;
     case PLACE_ARENA:
-        return arena + place->offset;
+        address.write = arena + place->offset;
+        break;
     case PLACE_PREPARED:
-        return prepared + place->offset;
+        address.write = prepared + place->offset;
+        break;
     case PLACE_OUTPUT:
         NNC_BUG("a prepare step writes an output");
     }
-    return address.write;
+    return (unsigned char *)address.write + place->skip;
 }
 
 static void run_prepare(Module *module, ModuleFunction *function, int variant) {
@@ -154,7 +157,7 @@ static void run_prepare(Module *module, ModuleFunction *function, int variant) {
         for (int i = 0; i < step->argument_count; i++) {
             arguments[i] = place_bytes(module, plan->graph, &step->arguments[i], arena, prepared);
         }
-        bool good = kernel_run(kernel_decode(step->kernel, module->arena), arguments);
+        bool good = kernel_run(kernel_decode(kernel_code(step->kernel), module->arena), arguments);
         NNC_CHECK(good, "a prepare step faults");
     }
     free(arena);

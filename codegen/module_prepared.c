@@ -58,7 +58,7 @@ static void add_read(const Sharing *sharing, const Graph *graph, const Place *pl
     int argument = 0;
     if (place->kind == PLACE_INPUT) {
         const GraphInput *input = &graph->inputs.items[place->index];
-        buf_printf(key, "input %d %d\n", (int)input->role, input->slot);
+        buf_printf(key, "input %d %d %zu\n", (int)input->role, input->slot, place->skip);
     } else if (place->kind == PLACE_CONST) {
         const Attr *data = node_attr(place->node, ATTR_data);
         buf_printf(key, "constant %zu ", data->data.size);
@@ -67,7 +67,7 @@ static void add_read(const Sharing *sharing, const Graph *graph, const Place *pl
         const Made *made = sharing->made.items;
         NNC_CHECK(made, "the first prepare step reads another");
         size_t from = writer(sharing, place, sharing->made.count, &argument);
-        buf_printf(key, "step %d %d\n", made[from].number, argument);
+        buf_printf(key, "step %d %d %zu\n", made[from].number, argument, place->skip);
     }
 }
 

@@ -37,16 +37,24 @@ void module_report(const Module *module, CodegenReport *report) {
     }
 }
 
+static void comment_step(Emitter *e, const char *indent, const Kernel *kernel) {
+    emit_text(e, " *   %s", indent);
+    emit_ident(e, kernel ? kernel->name : "copy");
+    if (kernel) emit_text(e, " %.3f", kernel->flops * 1e-6);
+    emit_text(e, "\n");
+}
+
 static void comment_function(Emitter *e, const Module *module, const ModuleFunction *function) {
     bool init = function->kind == FUNCTION_INIT;
     const Plan *plan = function->plans[init ? 0 : module->variant_count - 1];
     emit_text(e, " *\n * %s (%.3f MFLOP):\n", function->name, plan->flops * 1e-6);
-    for (int s = 0; s < plan->run.count; s++) {
-        const Kernel *kernel = plan->run.items[s].kernel;
-        emit_text(e, " *   ");
-        emit_ident(e, kernel ? kernel->name : "copy");
-        if (kernel) emit_text(e, " %.3f", kernel->flops * 1e-6);
-        emit_text(e, "\n");
+    for (int s = 0, next = 0; s < plan->run.count;) {
+        const PlanLoop *loop = plan_loop_at(&plan->run, s, &next);
+        int length = loop ? loop->length : 1;
+        if (loop) emit_text(e, " *   %d times:\n", loop->times);
+        for (int i = 0; i < length; i++)
+            comment_step(e, loop ? "  " : "", plan->run.items[s + i].kernel);
+        s += loop ? length * loop->times : 1;
     }
 }
 

@@ -3,35 +3,10 @@
  * Steps are numbered in order; copies to outputs that could not be written directly come after the
  * last kernel, first those into the arena (old values of inputs that are about to be replaced),
  * then those to outputs. Lifetimes are whole steps. Places of values are kept by node id. */
-#include "codegen/plan.h"
+#include "codegen/plan_internal.h"
 
-#include "codegen/lower.h"
 #include "passes/analyze.h"
-#include "passes/memplan.h"
 #include "support/checked.h"
-
-enum { PLAN_MAX_AHEAD = 2 }; /* kernels that one group adds to the prepare steps, at most */
-
-typedef struct Value {
-    bool placed;
-    Place place;
-    int item;     /* arena: index of its plan item, or -1 */
-    int last_use; /* step, or -1 */
-} Value;
-
-/* One of the two step lists while it is being planned. */
-typedef struct Planner {
-    Plan *plan;
-    const Graph *graph;
-    const PlanReader *reader;
-    Arena *arena;
-    PlanSteps *steps;
-    Value *values; /* by node id; values that lowering made come after the graph's */
-    size_t value_count;
-    Kernel **kernels;
-    int kernel_count;
-    VEC(PlanItem) items;
-} Planner;
 
 bool kbuf_is_parameter(const KBuf *buf) {
     return buf->role == KBUF_IN || buf->role == KBUF_OUT || buf->role == KBUF_SCRATCH;
@@ -41,6 +16,11 @@ static size_t kbuf_bytes(const KBuf *buf) {
     size_t bytes;
     NNC_CHECK(mul_size((size_t)buf->count, dtype_size(buf->dtype), &bytes), "buffer too large");
     return bytes;
+}
+
+/* Of the whole value, whatever part of it the kernel is passed. */
+static size_t value_bytes(const KBuf *buf) {
+    return type_bytes(&buf->node->type);
 }
 
 static int kernel_parameters(const Kernel *kernel) {
@@ -115,7 +95,7 @@ static bool output_is_free(Planner *planner, int index, int s, KBuf *buf) {
     int last = value_of(planner, old)->last_use;
     if (last < s) return true;
     KBuf *reads = last == s ? kernel_input(planner->kernels[s], old) : NULL;
-    if (!reads || !reads->inplace || kbuf_bytes(reads) != kbuf_bytes(buf)) return false;
+    if (!reads || !reads->inplace || value_bytes(reads) != value_bytes(buf)) return false;
     reads->aliased = true;
     buf->aliased = true;
     return true;
@@ -129,7 +109,7 @@ static bool place_in_dying_input(Planner *planner, int s, KBuf *out) {
         if (in->role != KBUF_IN || !in->inplace || in->aliased) continue;
         Value *value = value_of(planner, in->node);
         if (value->place.kind != PLACE_ARENA || value->last_use != s) continue;
-        if (kbuf_bytes(in) != kbuf_bytes(out)) continue;
+        if (value_bytes(in) != value_bytes(out)) continue;
         in->aliased = true;
         out->aliased = true;
         place_value(planner, out->node, value->place);
@@ -158,7 +138,7 @@ static void place_output(Planner *planner, int s, KBuf *buf, bool outputs) {
     if (place_in_dying_input(planner, s, buf)) return;
     int last = value_of(planner, buf->node)->last_use;
     place_value(planner, buf->node,
-                arena_place(planner, buf->node, kbuf_bytes(buf), s, last < s ? s : last));
+                arena_place(planner, buf->node, value_bytes(buf), s, last < s ? s : last));
 }
 
 static PlanStep *push_step(Planner *planner, Kernel *kernel, int argument_count) {
@@ -187,6 +167,7 @@ static void plan_step(Planner *planner, int s, bool outputs) {
             Value *value = value_of(planner, buf->node);
             NNC_CHECK(value->placed, "%s reads a value that nobody stores", kernel->name);
             *place = value->place;
+            place->skip = (size_t)buf->base * dtype_size(buf->dtype);
         }
     }
 }
@@ -263,23 +244,8 @@ static void plan_steps(Planner *planner, PlanSteps *steps, Kernel **kernels, int
         plan_step(planner, s, outputs);
     if (outputs) plan_output_copies(planner);
     assign_offsets(planner);
+    plan_roll(steps, planner->arena);
     VEC_FREE(planner->items);
-}
-
-/* Whether everything that the group reads is known when the prepare steps run. */
-static bool group_is_prepared(const Planner *planner, const Group *group, const Kernel *kernel,
-                              const bool *param_only, const bool *prepared) {
-    if (kernel->faults) return false;
-    for (int i = 0; i < group->output_count; i++) {
-        if (!param_only[group->outputs[i]->id]) return false;
-    }
-    for (size_t i = 0; i < kernel->buffers.count; i++) {
-        const KBuf *buf = kernel->buffers.items[i];
-        if (buf->role != KBUF_IN) continue;
-        bool leaf = planner->values[buf->node->id].placed; /* inputs and constants only, so far */
-        if (leaf ? !param_only[buf->node->id] : !prepared[buf->node->id]) return false;
-    }
-    return true;
 }
 
 /* A value of the prepare steps that the run reads has a place of its own. */
@@ -303,77 +269,6 @@ static void keep_all_prepared(Planner *planner, Kernel *const *run, int run_coun
     }
 }
 
-/* The kernels of both step lists while groups are lowered. */
-typedef struct Lists {
-    Kernel **first, **run;
-    int first_count, run_count;
-    bool *prepared; /* by value id: a prepare step computes it */
-} Lists;
-
-static void mark_outputs(bool *set, const Kernel *kernel) {
-    for (size_t i = 0; i < kernel->buffers.count; i++) {
-        const KBuf *buf = kernel->buffers.items[i];
-        if (buf->role == KBUF_OUT) set[buf->node->id] = true;
-    }
-}
-
-/* Shows a group's kernels to the reader, who may have done with their bodies. */
-static void read_kernels(const Planner *planner, Kernel **ahead, int ahead_count, Kernel **kernel,
-                         bool prepares) {
-    const PlanReader *reader = planner->reader;
-    if (!reader) return;
-    bool needed = false;
-    for (int i = 0; i <= ahead_count; i++) {
-        Kernel **place = i < ahead_count ? &ahead[i] : kernel;
-        bool first = i < ahead_count || prepares;
-        if (reader->read(reader->context, *place, first, planner->arena))
-            *place = kernel_outline(*place, planner->arena);
-        else
-            needed = true;
-    }
-    if (needed)
-        arena_adopt(planner->arena, reader->scratch);
-    else
-        arena_reset(reader->scratch);
-}
-
-/* Lowers all groups. With `param_only`, those that depend on nothing else, and what lowering made
- * to be run ahead, go to the prepare steps. */
-static void lower_groups(Planner *planner, const Fusion *fusion, const bool *param_only,
-                         Lists *lists) {
-    Plan *plan = planner->plan;
-    LowerContext context = {.arena = planner->reader ? planner->reader->scratch : planner->arena,
-                            .values = planner->arena};
-    context.next_value = (uint32_t)planner->graph->nodes.count;
-    bool *known = ARENA_ARRAY(planner->arena, bool, planner->value_count);
-    for (size_t id = 0; param_only && id < planner->graph->nodes.count; id++) {
-        known[id] = param_only[id] && planner->values[id].placed;
-    }
-    if (param_only) context.known = known;
-    for (int g = 0; g < fusion->group_count; g++) {
-        const Group *group = fusion->groups[g];
-        Kernel *kernel = lower_group(group, plan->target, &context), **ahead = context.ahead.items;
-        int ahead_count = (int)context.ahead.count;
-        for (int i = 0; i < ahead_count; i++)
-            mark_outputs(lists->prepared, ahead[i]);
-        bool prepares =
-            param_only && group_is_prepared(planner, group, kernel, param_only, lists->prepared);
-        read_kernels(planner, ahead, ahead_count, &kernel, prepares);
-        for (int i = 0; i < ahead_count; i++)
-            lists->first[lists->first_count++] = ahead[i];
-        context.ahead.count = 0;
-        if (prepares) {
-            lists->first[lists->first_count++] = kernel;
-            mark_outputs(lists->prepared, kernel);
-            mark_outputs(known, kernel);
-        } else {
-            lists->run[lists->run_count++] = kernel;
-            plan->flops += kernel->flops;
-        }
-    }
-    VEC_FREE(context.ahead);
-}
-
 Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, const PlanReader *reader,
                  Arena *arena) {
     const Graph *graph = fusion->graph;
@@ -387,7 +282,7 @@ Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, const
     Lists lists = {.first = ARENA_ARRAY(arena, Kernel *, (1 + PLAN_MAX_AHEAD) * groups),
                    .run = ARENA_ARRAY(arena, Kernel *, groups),
                    .prepared = ARENA_ARRAY(arena, bool, planner.value_count)};
-    lower_groups(&planner, fusion, prepare ? graph_param_only(graph, arena) : NULL, &lists);
+    plan_lower(&planner, fusion, prepare ? graph_param_only(graph, arena) : NULL, &lists);
     keep_all_prepared(&planner, lists.run, lists.run_count, lists.prepared);
     plan_steps(&planner, &plan->prepare, lists.first, lists.first_count, false);
     plan_steps(&planner, &plan->run, lists.run, lists.run_count, true);

@@ -20,8 +20,9 @@ typedef enum PlaceKind {
 typedef struct Place {
     PlaceKind kind;
     int index;
-    size_t offset, bytes;
-    const Node *node; /* NULL for scratch */
+    size_t offset, bytes; /* of the whole value */
+    size_t skip;          /* bytes of the value before those that the kernel is passed */
+    const Node *node;     /* NULL for scratch */
 } Place;
 
 /* One call of a kernel, or a copy of arguments[0]'s bytes to arguments[1] when `kernel` is NULL. */
@@ -31,9 +32,17 @@ typedef struct PlanStep {
     int argument_count;
 } PlanStep;
 
+/* Steps that are the same but for the offsets of their places: from step `first` on, `length` of
+ * them, `times` times. */
+typedef struct PlanLoop {
+    int first, length, times;
+} PlanLoop;
+
 typedef struct PlanSteps {
-    PlanStep *items;
+    PlanStep *items; /* all of them: whoever runs them needn't know of loops */
     int count;
+    PlanLoop *loops; /* in order; who writes steps down writes each loop's body once */
+    int loop_count;
     size_t arena_bytes, arena_lower_bound;
 } PlanSteps;
 
@@ -62,6 +71,10 @@ typedef struct PlanReader {
  * else at the end. `reader` may be NULL. */
 Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, const PlanReader *reader,
                  Arena *arena);
+
+/* The loop that begins at the step, or NULL. `next` is the number of the loop to look at, and is
+ * moved on when it is found: 0 before the first step. */
+const PlanLoop *plan_loop_at(const PlanSteps *steps, int step, int *next);
 
 /* The steps with the places of their arguments, and the arena beside the least that could do. */
 void plan_print(Buf *out, const Plan *plan);

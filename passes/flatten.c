@@ -34,8 +34,11 @@ static bool is_held(const FlattenRequest *request, const Node *node) {
 
 /* An iota that is a member is computed from the index; one that is an input lies in memory. */
 static IndexMap base_map(const Group *group, const Node *node) {
-    bool computed = node->op == OP_iota && group_has(group, node);
-    return computed ? index_map_iota(node) : index_map_identity(&node->type);
+    if (node->op == OP_iota && group_has(group, node)) return index_map_iota(node);
+    IndexMap map = index_map_identity(&node->type);
+    int input = group->bases ? group_input(group, node) : -1;
+    if (input >= 0) map.offset = -group->bases[input];
+    return map;
 }
 
 /* Looks through views; then `node` is a load, a leaf, held, or an op. */

@@ -55,4 +55,17 @@ const Node *group_read(const Group *group, const Node *value, IndexMap *map);
 /* False when a movement on the way is not affine (never for groups made by fuse()). */
 bool flatten(const FlattenRequest *request, Flat *out, Arena *arena);
 
+/* Everything that a kernel of the group evaluates: its outputs, and the operands of the members
+ * that are not elementwise. What these compute is held. */
+typedef struct GroupRoots {
+    const Node **items;
+    int count;
+    const Node **held;
+    int held_count;
+} GroupRoots;
+
+GroupRoots group_roots(const Group *group, Arena *arena);
+bool group_flatten_root(const Group *group, const GroupRoots *roots, int root, Flat *flat,
+                        Arena *arena);
+
 #endif

@@ -116,6 +116,29 @@ static bool has_prepare_step(const Graph *graph) {
     return reads;
 }
 
+/* A sum over many values, such as the gradients of a loop's steps, is added up as they come, not in
+ * one kernel: that would keep them all alive, and be as long as they are many. */
+static void mark_long_sums(Fuser *fuser) {
+    const Graph *graph = fuser->graph;
+    uint32_t *uses = graph_use_counts(graph, fuser->scratch);
+    int *adds = ARENA_ARRAY(fuser->scratch, int, graph->nodes.count);
+    for (size_t id = 0; id < graph->nodes.count; id++) {
+        const Node *node = graph->nodes.items[id];
+        if (node->op != OP_add || !fuser->live[id]) continue;
+        adds[id] = 1;
+        for (int i = 0; i < 2; i++)
+            if (uses[node->inputs[i]->id] == 1) adds[id] += adds[node->inputs[i]->id];
+    }
+    for (size_t id = graph->nodes.count; id-- > 0;) {
+        const Node *node = graph->nodes.items[id];
+        if (adds[id] > LONGEST_SUM) fuser->long_sum[id] = true;
+        for (int i = 0; i < 2 && fuser->long_sum[id]; i++) {
+            const Node *operand = node->inputs[i];
+            if (uses[operand->id] == 1 && adds[operand->id]) fuser->long_sum[operand->id] = true;
+        }
+    }
+}
+
 /* Values that are read by another group, or by the caller. */
 static void mark_stored(Fuser *fuser) {
     const Graph *graph = fuser->graph;
@@ -141,6 +164,7 @@ static Fusion *make_fusion(const Graph *graph, Arena *arena, bool alone) {
     fuser.copied = ARENA_ARRAY(&scratch, bool, count);
     fuser.stored = ARENA_ARRAY(&scratch, bool, count);
     fuser.stamp = ARENA_ARRAY(&scratch, uint32_t, count);
+    fuser.long_sum = ARENA_ARRAY(&scratch, bool, count);
     fuser.home = ARENA_ARRAY(&scratch, Draft *, count);
     if (has_prepare_step(graph)) fuser.param_only = graph_param_only(graph, &scratch);
 
@@ -149,6 +173,7 @@ static Fusion *make_fusion(const Graph *graph, Arena *arena, bool alone) {
         if (fuser.live[id] && is_computed(&fuser, graph->nodes.items[id]))
             place(&fuser, graph->nodes.items[id], alone);
     mark_stored(&fuser);
+    mark_long_sums(&fuser);
     if (!alone) {
         fuse_inline(&fuser);
         fuse_merge(&fuser);

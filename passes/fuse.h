@@ -47,7 +47,8 @@
  *   dynamic_slice and random take an epilogue: elementwise over the anchor's shape, flattens with
  *   the anchor held. Of an op with several results the outputs are those `result` nodes that
  *   someone reads. All random_mt nodes of one seed are one group (its anchor is one of them): one
- *   pass over the stream serves them.
+ *   pass over the stream serves them. A concat of many parts has a group for each, which stores
+ *   that part: they stand in order, and stretch a lifetime, but look alike.
  *
  * Order: groups stand after what they read; a group that stores an input's update stands after the
  * other readers of that input where that makes no circle. */
@@ -59,6 +60,7 @@
 enum {
     FUSE_SMALL_CONST = 1,   /* elements up to which a const is printed into the kernel */
     FUSE_MAX_MEMBERS = 256, /* of one group: bounds kernels and the recursion in lowering */
+    FUSE_MAX_PARTS = 8,     /* of a concat in one group; of a longer one each part is a group */
 };
 
 typedef enum GroupKind {
@@ -76,10 +78,12 @@ typedef struct Group {
     Node *anchor;     /* NULL: elementwise only */
     Node *pool;       /* pooling in a contraction's epilogue (or a paired anchor), or NULL */
     Node *pool_index; /* positions of that pooling's maxima, or NULL */
+    int part;         /* of a concat with a group for each operand, which one, from 1; 0: all */
     Node **nodes;     /* members */
     int node_count;
     Node **inputs; /* values of other groups, graph inputs and large constants that it reads */
     int input_count;
+    int64_t *bases; /* by input: the first element that is read; all maps count from there */
     Node **outputs; /* members that others read: materialized in memory */
     int output_count;
     Span span;
@@ -98,6 +102,17 @@ void fusion_print(Buf *out, const Fusion *fusion);
 /* Checks the invariants; false with a message naming the group. */
 bool fusion_verify(const Fusion *fusion, Buf *error);
 bool group_has(const Group *group, const Node *node);
+/* Whether the group computes the member from that operand: not if it stores another part. */
+bool group_has_operand(const Group *group, const Node *node, int operand);
+/* Its number among the group's inputs, or -1. */
+int group_input(const Group *group, const Node *node);
+/* The element from which on the group reads or stores the value: of inputs that views cut, of a
+ * part. */
+int64_t group_base(const Group *group, const Node *node);
+/* What the group computes, as bytes: groups of equal keys are lowered to equal kernels, whose
+ * buffers are the groups' inputs and outputs in order. Where inputs are read from is no part of it,
+ * so that time steps of a network look the same. */
+void group_key(const Group *group, Buf *key);
 /* "elementwise", "contraction"... */
 const char *group_kind_name(GroupKind kind);
 

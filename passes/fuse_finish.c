@@ -32,7 +32,7 @@ static Node **list_copy(Arena *arena, NodeList *list) {
     return items;
 }
 
-Collection fuse_collect(Fuser *fuser, const Draft *draft, Arena *arena) {
+Collection fuse_collect(Fuser *fuser, const Draft *draft, int part, Arena *arena) {
     NodeList nodes = {0}, inputs = {0};
     fuser->stamps++;
     for (size_t i = 0; i < draft->members.count; i++)
@@ -42,6 +42,7 @@ Collection fuse_collect(Fuser *fuser, const Draft *draft, Arena *arena) {
         Node *node = nodes.items[at];
         bool through = op_is_view(node->op) && !is_here(fuser, draft, node);
         for (int i = 0; i < node->input_count && !through; i++) {
+            if (part > 0 && node == draft->anchor && i != part - 1) continue;
             IndexMap map;
             Node *base = fuse_operand(fuser, node, i, &map);
             for (Node *view = node->inputs[i]; view != base; view = view->inputs[0])
@@ -61,11 +62,12 @@ Collection fuse_collect(Fuser *fuser, const Draft *draft, Arena *arena) {
     return all;
 }
 
-static Group *make_group(Fuser *fuser, const Draft *draft) {
-    Collection all = fuse_collect(fuser, draft, fuser->arena);
+static Group *make_group(Fuser *fuser, const Draft *draft, int part) {
+    Collection all = fuse_collect(fuser, draft, part, fuser->arena);
     if (all.node_count == 0) return NULL;
     Group *group = ARENA_NEW(fuser->arena, Group);
     group->kind = draft->kind;
+    group->part = part;
     group->anchor = draft->anchor;
     group->nodes = all.nodes;
     group->node_count = all.node_count;
@@ -83,7 +85,16 @@ static Group *make_group(Fuser *fuser, const Draft *draft) {
     }
     const Node *first = group->anchor != NULL ? group->anchor : group->outputs[0];
     group->span = first->span;
+    group_find_bases(group, fuser->arena);
     return group;
+}
+
+/* Groups that a concat is split into; 0: it is one. */
+static int part_count(const Fuser *fuser, const Draft *draft) {
+    const Node *anchor = draft->anchor;
+    bool parts = anchor != NULL && anchor->op == OP_concat && fuser->stored[anchor->id] &&
+                 anchor->input_count > FUSE_MAX_PARTS && type_numel(&anchor->type) > 0;
+    return parts ? anchor->input_count : 0;
 }
 
 /* An open-addressing set of names. */
@@ -122,26 +133,21 @@ static void name_groups(Fuser *fuser, Group **groups, int count) {
 Fusion *fuse_finish(Fuser *fuser) {
     Fusion *fusion = ARENA_NEW(fuser->arena, Fusion);
     fusion->graph = fuser->graph;
-    fusion->groups = ARENA_ARRAY(fuser->arena, Group *, fuser->drafts.count);
+    VEC(Group *) groups = {0};
     for (size_t d = 0; d < fuser->drafts.count; d++) {
-        Group *group = make_group(fuser, fuser->drafts.items[d]);
-        if (group != NULL) fusion->groups[fusion->group_count++] = group;
+        const Draft *draft = fuser->drafts.items[d];
+        int parts = part_count(fuser, draft);
+        for (int part = parts > 0; part <= parts; part++) {
+            Group *group = make_group(fuser, draft, part);
+            if (group != NULL) VEC_PUSH(groups, group);
+        }
     }
+    fusion->group_count = (int)groups.count;
+    fusion->groups = arena_copy(fuser->arena, groups.items, groups.count, sizeof(Group *));
+    VEC_FREE(groups);
     fuse_order(fuser->graph, fusion->groups, fusion->group_count, fuser->scratch);
     name_groups(fuser, fusion->groups, fusion->group_count);
     return fusion;
-}
-
-bool group_has(const Group *group, const Node *node) {
-    int low = 0, high = group->node_count;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        if (group->nodes[middle]->id < node->id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < group->node_count && group->nodes[low] == node;
 }
 
 const char *group_kind_name(GroupKind kind) {

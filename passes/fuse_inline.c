@@ -74,17 +74,19 @@ static void list_readers(Inliner *inliner) {
 }
 
 static void pin_outputs(Inliner *inliner) {
-    const Graph *graph = inliner->fuser->graph;
+    const Fuser *fuser = inliner->fuser;
+    const Graph *graph = fuser->graph;
     for (size_t i = 0; i < graph->outputs.count; i++)
         inliner->pinned[graph->outputs.items[i].value->id] = true;
-    for (size_t id = 0; id < graph->nodes.count; id++)
+    for (size_t id = 0; id < graph->nodes.count; id++) {
+        inliner->pinned[id] = inliner->pinned[id] || fuser->long_sum[id];
         for (uint32_t r = inliner->first[id]; r < inliner->first[id + 1]; r++) {
             const Reader *reader = &inliner->readers[r];
-            const Fuser *fuser = inliner->fuser;
             if (fuser->home[reader->node->id] != fuser->home[id] &&
                 !computes_operand(fuser, reader->node, reader->operand))
                 inliner->pinned[id] = true;
         }
+    }
 }
 
 static bool contains(Node *const *nodes, int count, const Node *node) {

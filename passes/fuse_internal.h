@@ -31,11 +31,15 @@ typedef struct Fuser {
     Draft **home;     /* by id: the group that computes the node */
     VEC(Draft *) drafts;
     bool *stored;    /* by id: others read it from memory */
+    bool *long_sum;  /* by id: an add on the way of a sum over many values */
     uint32_t *stamp; /* by id: last collection that met the node */
     uint32_t stamps;
 } Fuser;
 
-enum { DRAFT_LIMIT = 96 }; /* computed members of one group */
+enum {
+    DRAFT_LIMIT = 96, /* computed members of one group */
+    LONGEST_SUM = 24, /* additions that merge into one group */
+};
 
 /* What a group computes and reads, found by walking back from what it stores. */
 typedef struct Collection {
@@ -73,9 +77,12 @@ void fuse_inline(Fuser *fuser);
 void fuse_merge(Fuser *fuser);
 
 /* fuse_finish.c */
-Collection fuse_collect(Fuser *fuser, const Draft *draft, Arena *arena);
+/* With `part`, of the anchor's operands only that one, from 1. */
+Collection fuse_collect(Fuser *fuser, const Draft *draft, int part, Arena *arena);
 Fusion *fuse_finish(Fuser *fuser);
 
+/* fuse_reads.c */
+void group_find_bases(Group *group, Arena *arena);
 /* fuse_order.c: sorts the groups, which stand in the order of their first nodes. */
 void fuse_order(const Graph *graph, Group **groups, int count, Arena *scratch);
 /* fuse_name.c: an identifier; others may have it too. */

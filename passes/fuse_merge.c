@@ -14,7 +14,7 @@ static void find_readers(Merger *merger) {
     for (size_t d = 0; d < fuser->drafts.count; d++) {
         Draft *draft = fuser->drafts.items[d];
         Arena scratch = {0};
-        Collection all = fuse_collect(fuser, draft, &scratch);
+        Collection all = fuse_collect(fuser, draft, 0, &scratch);
         for (int i = 0; i < all.input_count; i++) {
             const Draft *from = fuser->home[all.inputs[i]->id];
             if (from == NULL) continue;
@@ -78,6 +78,12 @@ static void merge(Fuser *fuser, Draft *from, Draft *to) {
     from->members.count = from->inlined.count = 0;
 }
 
+static bool sums_on(const Fuser *fuser, const Draft *draft) {
+    for (size_t i = 0; i < draft->members.count; i++)
+        if (fuser->long_sum[draft->members.items[i]->id]) return true;
+    return false;
+}
+
 static bool may_merge(const Draft *draft) {
     return draft->kind == GROUP_ELEMENTWISE || draft->kind == GROUP_REDUCTION;
 }
@@ -94,6 +100,7 @@ void fuse_merge(Fuser *fuser) {
             to = merger.sole[to->id];
         if (to == NULL || to == from || merger.several[d]) continue;
         if (!may_merge(from) || !may_merge(to) || from->param_only != to->param_only) continue;
+        if (sums_on(fuser, from)) continue;
         if (from->members.count + to->members.count > DRAFT_LIMIT) continue;
         if (try_merge(fuser, from, to)) merge(fuser, from, to);
     }

@@ -97,8 +97,11 @@ void fuse_order(const Graph *graph, Group **groups, int count, Arena *scratch) {
         group_of[id] = -1;
     for (int g = 0; g < count; g++) {
         order.first[g] = -1;
-        for (int i = 0; i < groups[g]->output_count; i++)
-            group_of[groups[g]->outputs[i]->id] = g;
+        for (int i = 0; i < groups[g]->output_count; i++) {
+            int *of = &group_of[groups[g]->outputs[i]->id];
+            if (*of >= 0) add_link(&order, *of, g); /* the part before this one */
+            *of = g;
+        }
     }
     for (int g = 0; g < count; g++)
         for (int i = 0; i < groups[g]->input_count; i++) {

@@ -8,50 +8,23 @@ static bool fail(Buf *error, const Group *group, const char *what, const Node *n
     return false;
 }
 
-static bool is_elementwise(const Node *node) {
-    return op_info(node->op)->traits & TRAIT_ELEMENTWISE;
-}
-
-static bool is_input(const Group *group, const Node *node) {
-    for (int i = 0; i < group->input_count; i++)
-        if (group->inputs[i] == node) return true;
-    return false;
-}
-
-/* Whether `root` flattens with loads of inputs only. `held` are the values that a kernel has. */
-static bool flattens(const Group *group, const Node *root, Node *const *held, int held_count,
-                     Buf *error) {
+/* Whether the root flattens with loads of inputs only. */
+static bool flattens(const Group *group, const GroupRoots *roots, int root, Buf *error) {
     Arena scratch = {0};
-    FlattenRequest request = {.group = group,
-                              .roots = (const Node *const *)&root,
-                              .root_count = 1,
-                              .held = (const Node *const *)held,
-                              .held_count = held_count};
     Flat flat;
-    bool ok = flatten(&request, &flat, &scratch) || fail(error, group, "no index map", root);
+    bool ok = group_flatten_root(group, roots, root, &flat, &scratch) ||
+              fail(error, group, "no index map", roots->items[root]);
     for (int i = 0; ok && i < flat.count; i++) {
         if (flat.values[i].kind != FLAT_LOAD) continue;
-        if (!is_input(group, flat.values[i].node))
+        if (group_input(group, flat.values[i].node) < 0)
             ok = fail(error, group, "reads what it does not list", flat.values[i].node);
     }
     arena_free(&scratch);
     return ok;
 }
 
-/* What members may refer to without computing it: anchors, poolings, reductions, results. */
-static int held_values(const Group *group, Node **held) {
-    int count = 0;
-    for (int i = 0; i < group->node_count; i++) {
-        Node *node = group->nodes[i];
-        bool moved = op_is_view(node->op) || node->op == OP_const || node->op == OP_iota;
-        if (!moved && !is_elementwise(node)) held[count++] = node;
-    }
-    return count;
-}
-
 static bool check_group(const Group *group, Arena *scratch, Buf *error) {
-    Node **held = ARENA_ARRAY(scratch, Node *, (size_t)group->node_count);
-    int held_count = held_values(group, held);
+    GroupRoots roots = group_roots(group, scratch);
     if (group->output_count == 0) return fail(error, group, "stores nothing", group->nodes[0]);
     for (int i = 0; i < group->output_count; i++) {
         const Node *output = group->outputs[i];
@@ -59,23 +32,20 @@ static bool check_group(const Group *group, Arena *scratch, Buf *error) {
         if (group->kind == GROUP_ELEMENTWISE &&
             !type_same_shape(&output->type, &group->outputs[0]->type))
             return fail(error, group, "outputs differ in shape", output);
-        if (!flattens(group, output, held, held_count, error)) return false;
     }
-    for (int i = 0; i < held_count; i++) {
-        bool reduction = op_info(held[i]->op)->traits & TRAIT_REDUCTION;
-        if (group->kind == GROUP_REDUCTION && !reduction)
-            return fail(error, group, "not a reduction", held[i]);
-        for (int k = 0; k < held[i]->input_count; k++)
-            if (!flattens(group, held[i]->inputs[k], held, held_count, error)) return false;
-    }
+    for (int r = 0; r < roots.count; r++)
+        if (!flattens(group, &roots, r, error)) return false;
+    for (int i = 0; group->kind == GROUP_REDUCTION && i < roots.held_count; i++)
+        if (!(op_info(roots.held[i]->op)->traits & TRAIT_REDUCTION))
+            return fail(error, group, "not a reduction", roots.held[i]);
     for (int k = 0; group->kind == GROUP_CONTRACTION && k < group->anchor->input_count; k++) {
         IndexMap map;
         const Node *base = group_read(group, group->anchor->inputs[k], &map);
-        if (base->op != OP_const && !is_input(group, base))
+        if (base->op != OP_const && group_input(group, base) < 0)
             return fail(error, group, "an operand is not in memory", base);
     }
-    if (group->kind == GROUP_ELEMENTWISE && held_count > 0)
-        return fail(error, group, "computes across elements", held[0]);
+    if (group->kind == GROUP_ELEMENTWISE && roots.held_count > 0)
+        return fail(error, group, "computes across elements", roots.held[0]);
     return true;
 }
 
@@ -91,7 +61,7 @@ bool fusion_verify(const Fusion *fusion, Buf *error) {
                 ok = fail(error, group, "reads what is not there yet", input);
         }
         for (int i = 0; i < group->output_count && ok; i++) {
-            if (stored[group->outputs[i]->id])
+            if (stored[group->outputs[i]->id] && group->part <= 1)
                 ok = fail(error, group, "stores again", group->outputs[i]);
             stored[group->outputs[i]->id] = true;
         }

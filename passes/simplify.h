@@ -13,6 +13,9 @@ Node *simplify_node(Graph *graph, Node *node);
 Node *simplify_elementwise(Graph *graph, Node *node);
 Node *simplify_movement(Graph *graph, Node *node);
 Node *simplify_other(Graph *graph, Node *node);
+/* simplify_join.c: an add of pads or concats, a concat of at least two parts. */
+Node *simplify_sum_of_pieces(Graph *graph, Node *add);
+Node *simplify_concat_of_cuts(Graph *graph, Node *concat);
 /* Evaluates a small node whose operands are all constants, if its op rounds the same everywhere. */
 Node *fold_constant(Graph *graph, Node *node);
 

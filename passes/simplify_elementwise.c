@@ -199,9 +199,11 @@ static Node *simplify_one(Graph *graph, Node *node, Node *x) {
 }
 
 static Node *simplify_two(Graph *graph, Node *node, Node *a, Node *b) {
+    Node *better;
     switch (node->op) {
     case OP_add:
-        return simplify_add(graph, a, b);
+        better = simplify_add(graph, a, b);
+        return better ? better : simplify_sum_of_pieces(graph, node);
     case OP_sub:
         return simplify_sub(graph, a, b);
     case OP_mul:

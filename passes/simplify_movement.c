@@ -144,12 +144,49 @@ static Node *slice_of_concat(Graph *graph, const Node *node, const Node *concat)
     return NULL;
 }
 
+/* A slice that misses what is padded, or takes from nothing else. */
+static Node *slice_of_pad(Graph *graph, const Node *node, const Node *pad) {
+    const Node *x = pad->inputs[0];
+    const int64_t *lo = node_ints(pad, ATTR_lo, NULL);
+    const int64_t *start = node_ints(node, ATTR_start, NULL);
+    const int64_t *step = node_ints(node, ATTR_step, NULL);
+    int64_t inner[MAX_RANK];
+    bool within = true;
+    if (type_numel(&node->type) == 0) return NULL;
+    for (int d = 0; d < node->type.rank; d++) {
+        if (node_ints(pad, ATTR_interior, NULL)[d] != 0) return NULL;
+        int64_t first = start[d] - lo[d], last = first + (node->type.dim[d] - 1) * step[d];
+        if (last < 0 || first >= x->type.dim[d])
+            return simplified_full(graph, node->type, node_float(pad, ATTR_value));
+        within = within && first >= 0 && last < x->type.dim[d];
+        inner[d] = first;
+    }
+    if (!within) return NULL;
+    return simplified_slice(graph, pad->inputs[0], inner, node->type.dim, step);
+}
+
+/* Past a permute, to what may be sliced for less. */
+static Node *slice_of_permute(Graph *graph, const Node *node, const Node *permute) {
+    Node *x = permute->inputs[0];
+    if (x->op != OP_concat && x->op != OP_pad) return NULL;
+    const int64_t *perm = node_ints(permute, ATTR_perm, NULL);
+    int64_t start[MAX_RANK], size[MAX_RANK], step[MAX_RANK];
+    for (int d = 0; d < node->type.rank; d++) {
+        start[perm[d]] = node_ints(node, ATTR_start, NULL)[d];
+        step[perm[d]] = node_ints(node, ATTR_step, NULL)[d];
+        size[perm[d]] = node->type.dim[d];
+    }
+    return simplified_permute(graph, simplified_slice(graph, x, start, size, step), perm);
+}
+
 static Node *simplify_slice(Graph *graph, Node *node) {
     Node *x = node->inputs[0];
     if (type_equal(&x->type, &node->type)) return x;
     if (x->op == OP_slice) return slice_of_slice(graph, node, x);
     if (x->op == OP_expand) return slice_of_expand(graph, node, x);
     if (x->op == OP_concat) return slice_of_concat(graph, node, x);
+    if (x->op == OP_pad) return slice_of_pad(graph, node, x);
+    if (x->op == OP_permute) return slice_of_permute(graph, node, x);
     return NULL;
 }
 
@@ -195,7 +232,7 @@ static Node *simplify_concat(Graph *graph, Node *node) {
         if (node->inputs[i]->type.dim[axis] > 0) parts[kept++] = node->inputs[i];
     if (kept == 0) parts[kept++] = node->inputs[0];
     if (kept == 1) return parts[0];
-    if (kept == node->input_count) return NULL;
+    if (kept == node->input_count) return simplify_concat_of_cuts(graph, node);
     return build_op(graph, OP_concat, parts, kept, node->attrs, node->attr_count);
 }
 

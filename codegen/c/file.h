@@ -16,11 +16,18 @@ typedef struct FileConstant {
     Type type;
 } FileConstant;
 
+/* A kernel as it was given, and as the file has it. */
+typedef struct FileKernel {
+    const Kernel *code; /* of the kernel and its twins */
+    const Kernel *kernel;
+} FileKernel;
+
 typedef struct FileParts {
     Arena *arena;
     bool attributes;             /* kernels of several targets: each states its own */
     VEC(const Kernel *) kernels; /* renamed: the name is the C function's */
-    Uses *uses;                  /* of the kernels' texts */
+    VEC(FileKernel) added;
+    Uses *uses; /* of the kernels' texts */
     Buf scratch;
     VEC(FileConstant) constants;
 } FileParts;
@@ -39,7 +46,7 @@ void file_print_kernels(Emitter *e, const FileParts *parts);
 /* The constants as static arrays. */
 void file_print_constants(Emitter *e, const FileParts *parts);
 
-/* C expressions for the places of a plan. Pointers convert to any parameter's type, or have it. */
+/* C expressions for the places of a plan. Those of inputs and outputs have their elements' type. */
 typedef struct FilePlaces {
     const char *const *inputs;  /* by graph input */
     const char *const *outputs; /* by graph output */
@@ -52,8 +59,6 @@ typedef struct FilePlaces {
 
 /* Our own text as a whole line, broken after commas where it is too long. */
 void file_print_wrapped(Emitter *e, const char *text);
-/* An expression for a place; from the arena. */
-const char *file_place(const FilePlaces *places, const Place *place);
 /* The calls and copies in order. A fault returns `fault`, or the step's number from 1 when it is
  * NULL. */
 void file_print_steps(Emitter *e, const PlanSteps *steps, const FilePlaces *places,

@@ -7,6 +7,7 @@
 
 void file_parts_free(FileParts *parts) {
     VEC_FREE(parts->kernels);
+    VEC_FREE(parts->added);
     VEC_FREE(parts->constants);
     buf_free(&parts->scratch);
 }
@@ -18,32 +19,56 @@ static bool name_is_taken(const FileParts *parts, const char *name) {
     return false;
 }
 
+static bool same_aliases(const Kernel *a, const Kernel *b) {
+    for (size_t i = 0; i < a->buffers.count; i++)
+        if (a->buffers.items[i]->aliased != b->buffers.items[i]->aliased) return false;
+    return true;
+}
+
 bool file_kernels_equal(const Kernel *a, const Kernel *b) {
     if (a->text->body_size != b->text->body_size || a->buffers.count != b->buffers.count)
         return false;
     if (a->target != b->target || a->faults != b->faults) return false;
     for (size_t i = 0; i < a->buffers.count; i++) {
         const KBuf *x = a->buffers.items[i], *y = b->buffers.items[i];
-        if (x->role != y->role || x->dtype != y->dtype || x->count != y->count) return false;
-        if (x->aliased != y->aliased) return false;
+        if (x->role != y->role || x->dtype != y->dtype) return false;
     }
-    return memcmp(a->text->body, b->text->body, a->text->body_size) == 0;
+    return same_aliases(a, b) && memcmp(a->text->body, b->text->body, a->text->body_size) == 0;
 }
 
-const Kernel *file_add_kernel(FileParts *parts, const Kernel *kernel) {
-    Kernel *added = arena_copy(parts->arena, kernel, 1, sizeof *kernel);
-    if (!parts->uses) parts->uses = uses_new(parts->arena);
-    if (!added->text)
-        added->text = print_kernel_text(kernel, NULL, parts->uses, &parts->scratch, parts->arena);
+/* The text of the kernel, which a twin may have had printed before. */
+static const KernelText *kernel_text(FileParts *parts, const Kernel *kernel) {
+    if (kernel->text) return kernel->text;
+    const Kernel *code = kernel_code(kernel);
+    for (size_t i = 0; i < parts->added.count; i++)
+        if (parts->added.items[i].code == code) return parts->added.items[i].kernel->text;
+    return print_kernel_text(code, NULL, parts->uses, &parts->scratch, parts->arena);
+}
+
+static const Kernel *add_named(FileParts *parts, Kernel *added) {
     for (size_t i = 0; i < parts->kernels.count; i++)
         if (file_kernels_equal(parts->kernels.items[i], added)) return parts->kernels.items[i];
-    const char *base = c_identifier(parts->arena, kernel->name);
-    if (parts->attributes) base = arena_printf(parts->arena, "%s_%s", base, kernel->target->name);
+    const char *base = c_identifier(parts->arena, added->name);
+    if (parts->attributes) base = arena_printf(parts->arena, "%s_%s", base, added->target->name);
     added->name = arena_printf(parts->arena, "kernel_%s", base);
     for (int copy = 2; name_is_taken(parts, added->name); copy++)
         added->name = arena_printf(parts->arena, "kernel_%s_%d", base, copy);
     VEC_PUSH(parts->kernels, added);
     return added;
+}
+
+const Kernel *file_add_kernel(FileParts *parts, const Kernel *kernel) {
+    const Kernel *code = kernel_code(kernel);
+    for (size_t i = 0; i < parts->added.count; i++) {
+        const FileKernel *other = &parts->added.items[i];
+        if (other->code == code && same_aliases(other->kernel, kernel)) return other->kernel;
+    }
+    Kernel *added = arena_copy(parts->arena, kernel, 1, sizeof *kernel);
+    if (!parts->uses) parts->uses = uses_new(parts->arena);
+    added->text = kernel_text(parts, kernel);
+    const Kernel *named = add_named(parts, added);
+    VEC_PUSH(parts->added, (FileKernel){code, named});
+    return named;
 }
 
 size_t file_add_constant(FileParts *parts, const Type *type, const void *bytes) {

@@ -1,44 +1,105 @@
-/* The body of a function: a plan's steps as calls. */
+/* The body of a function: a plan's steps as calls, its loops as loops.
+ *
+ * Within a loop what a place's offset is depends on the iteration: t * stride where that is all
+ * there is to it, else read from a table. */
 #include <string.h>
 
 #include "codegen/c/file.h"
 #include "codegen/c/print.h"
 #include "support/checked.h"
 
-static const char *offset_expression(const FilePlaces *places, const char *base, size_t offset) {
-    if (offset == 0) return arena_printf(places->parts->arena, "(void *)%s", base);
-    return arena_printf(places->parts->arena, "(void *)(%s + %zu)", base, offset);
+/* Where the steps are printed: in a loop, or not. */
+typedef struct Scope {
+    const FilePlaces *places;
+    const PlanSteps *steps;
+    const PlanLoop *loop; /* NULL: none */
+    VEC(size_t) table;    /* of the loop: column after column, an offset for each iteration */
+} Scope;
+
+/* The place's offset in iteration t from where its pointer points: in bytes, or in elements. */
+static size_t offset_in(const Scope *scope, int step, int argument, int t) {
+    int length = scope->loop ? scope->loop->length : 0;
+    const Place *place = &scope->steps->items[step + t * length].arguments[argument];
+    bool bytes = place->kind == PLACE_ARENA ||
+                 (place->kind == PLACE_PREPARED && scope->places->prepared != NULL);
+    if (bytes) return place->offset + place->skip;
+    return place->skip == 0 ? 0 : place->skip / dtype_size(place->node->type.dtype);
+}
+
+/* The column of the table with these offsets, which may be new. */
+static size_t table_column(Scope *scope, const size_t *offsets) {
+    size_t times = (size_t)scope->loop->times, columns = scope->table.count / times;
+    for (size_t c = 0; c < columns; c++)
+        if (memcmp(scope->table.items + c * times, offsets, times * sizeof *offsets) == 0) return c;
+    for (size_t t = 0; t < times; t++)
+        VEC_PUSH(scope->table, offsets[t]);
+    return columns;
+}
+
+/* An expression for the offset; NULL: none. */
+static const char *offset_expression(Scope *scope, int step, int argument) {
+    Arena *arena = scope->places->parts->arena;
+    size_t first = offset_in(scope, step, argument, 0);
+    const char *constant = first ? arena_printf(arena, "%zu", first) : NULL;
+    if (!scope->loop) return constant;
+    size_t times = (size_t)scope->loop->times, *offsets = ARENA_ARRAY(arena, size_t, times);
+    for (size_t t = 0; t < times; t++)
+        offsets[t] = offset_in(scope, step, argument, (int)t);
+    size_t stride = offsets[1] - first; /* wraps where it is negative */
+    for (size_t t = 2; t < times; t++)
+        if (offsets[t] != first + t * stride)
+            return arena_printf(arena, "at[%zu][t]", table_column(scope, offsets));
+    if (stride == 0) return constant;
+    if (offsets[1] < first)
+        return arena_printf(arena, "(%zu - t * %zu)", first, first - offsets[1]);
+    if (first == 0) return arena_printf(arena, "t * %zu", stride);
+    return arena_printf(arena, "(%zu + t * %zu)", first, stride);
 }
 
 static const char *constant_expression(const FilePlaces *places, const Node *node,
                                        const void *bytes) {
     size_t number = file_add_constant(places->parts, &node->type, bytes);
     if (!places->constants) return arena_printf(places->parts->arena, "constant_%zu", number);
-    return arena_printf(places->parts->arena, "%s[%zu]", places->constants, number);
+    return arena_printf(places->parts->arena, "(const %s *)%s[%zu]", c_type_name(node->type.dtype),
+                        places->constants, number);
 }
 
-const char *file_place(const FilePlaces *places, const Place *place) {
+/* What the offsets count from; in bytes if `void_pointer`. */
+static const char *place_base(const FilePlaces *places, const Place *place, bool *void_pointer) {
+    *void_pointer =
+        place->kind == PLACE_ARENA || (place->kind == PLACE_PREPARED && places->prepared);
     switch (place->kind) {
     case PLACE_INPUT:
         return places->inputs[place->index];
     case PLACE_OUTPUT:
         return places->outputs[place->index];
     case PLACE_ARENA:
-        return offset_expression(places, places->arena, place->offset);
+        return places->arena;
     case PLACE_CONST:
         return constant_expression(places, place->node,
                                    node_attr(place->node, ATTR_data)->data.bytes);
     case PLACE_PREPARED:
-        if (places->prepared) return offset_expression(places, places->prepared, place->offset);
+        if (places->prepared) return places->prepared;
         return constant_expression(places, place->node,
                                    (const char *)places->prepared_bytes + place->offset);
     }
     NNC_BUG("a place of kind %d", (int)place->kind);
 }
 
-static void print_copy(Emitter *e, const PlanStep *step, const FilePlaces *places) {
-    const char *from = file_place(places, &step->arguments[0]);
-    const char *to = file_place(places, &step->arguments[1]);
+static const char *place_expression(Scope *scope, int step, int argument) {
+    Arena *arena = scope->places->parts->arena;
+    bool void_pointer;
+    const char *base =
+        place_base(scope->places, &scope->steps->items[step].arguments[argument], &void_pointer);
+    const char *offset = offset_expression(scope, step, argument);
+    if (offset) base = arena_printf(arena, "%s + %s", base, offset);
+    if (!void_pointer) return base;
+    return arena_printf(arena, offset ? "(void *)(%s)" : "(void *)%s", base);
+}
+
+static void print_copy(Emitter *e, Scope *scope, int s) {
+    const PlanStep *step = &scope->steps->items[s];
+    const char *from = place_expression(scope, s, 0), *to = place_expression(scope, s, 1);
     if (strcmp(from, to) == 0 || step->arguments[0].bytes == 0) return;
     emit_line(e, "memmove(%s, %s, %zu);", to, from, step->arguments[0].bytes);
 }
@@ -60,33 +121,80 @@ void file_print_wrapped(Emitter *e, const char *text) {
     if (opens) e->indent++;
 }
 
-static void print_call(Emitter *e, const PlanStep *step, const FilePlaces *places, int number,
-                       const char *fault) {
-    const Kernel *kernel = file_add_kernel(places->parts, step->kernel);
+static void print_call(Emitter *e, Scope *scope, int s, const char *fault) {
+    const PlanStep *step = &scope->steps->items[s];
+    const Kernel *kernel = file_add_kernel(scope->places->parts, step->kernel);
     Buf call = {0};
     buf_printf(&call, "%s%s(", kernel->faults ? "if (" : "", kernel->name);
-    for (int i = 0; i < step->argument_count; i++) {
-        buf_printf(&call, "%s%s", i ? ", " : "", file_place(places, &step->arguments[i]));
-    }
+    for (int i = 0; i < step->argument_count; i++)
+        buf_printf(&call, "%s%s", i ? ", " : "", place_expression(scope, s, i));
     if (!kernel->faults) {
         buf_puts(&call, ");");
     } else if (fault) {
         buf_printf(&call, ")) return %s;", fault);
+    } else if (scope->loop) {
+        buf_printf(&call, ")) return %d + (int)t * %d;", s + 1, scope->loop->length);
     } else {
-        buf_printf(&call, ")) return %d;", number);
+        buf_printf(&call, ")) return %d;", s + 1);
     }
     file_print_wrapped(e, buf_text(&call));
     buf_free(&call);
 }
 
+static void print_step(Emitter *e, Scope *scope, int s, const char *fault) {
+    if (scope->steps->items[s].kernel)
+        print_call(e, scope, s, fault);
+    else
+        print_copy(e, scope, s);
+}
+
+static void print_table(Emitter *e, const Scope *scope) {
+    size_t times = (size_t)scope->loop->times, largest = 0;
+    for (size_t i = 0; i < scope->table.count; i++)
+        if (scope->table.items[i] > largest) largest = scope->table.items[i];
+    emit_line(e, "static const uint%d_t at[%zu][%zu] = {", largest > UINT32_MAX ? 64 : 32,
+              scope->table.count / times, times);
+    Buf row = {0};
+    for (size_t i = 0; i < scope->table.count; i++) {
+        buf_printf(&row, "%s%zu%s", i % times == 0 ? "{" : ", ", scope->table.items[i],
+                   (i + 1) % times == 0 ? "}," : "");
+        if ((i + 1) % times != 0) continue;
+        file_print_wrapped(e, buf_text(&row));
+        buf_clear(&row);
+    }
+    buf_free(&row);
+    emit_line(e, "};");
+}
+
+/* The body is printed first: it says which columns the table has. */
+static void print_loop(Emitter *e, Scope *scope, const char *fault) {
+    const PlanLoop *loop = scope->loop;
+    Buf body = {0};
+    Emitter inner = {.out = &body, .indent = e->indent + 1};
+    for (int i = 0; i < loop->length; i++)
+        print_step(&inner, scope, loop->first + i, fault);
+    if (scope->table.count) {
+        emit_line(e, "{");
+        print_table(e, scope);
+    }
+    emit_line(e, "for (size_t t = 0; t < %d; t++) {", loop->times);
+    buf_add(e->out, body.data, body.size);
+    emit_line(e, "}");
+    if (scope->table.count) emit_line(e, "}");
+    VEC_FREE(scope->table);
+    buf_free(&body);
+}
+
 void file_print_steps(Emitter *e, const PlanSteps *steps, const FilePlaces *places,
                       const char *fault) {
-    for (int s = 0; s < steps->count; s++) {
-        const PlanStep *step = &steps->items[s];
-        if (step->kernel) {
-            print_call(e, step, places, s + 1, fault);
+    Scope scope = {.places = places, .steps = steps};
+    for (int s = 0, next = 0; s < steps->count;) {
+        scope.loop = plan_loop_at(steps, s, &next);
+        if (scope.loop) {
+            print_loop(e, &scope, fault);
+            s += scope.loop->length * scope.loop->times;
         } else {
-            print_copy(e, step, places);
+            print_step(e, &scope, s++, fault);
         }
     }
 }
