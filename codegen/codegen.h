@@ -1,8 +1,8 @@
 /* What codegen offers: a Program as C text, and a Graph as something that runs now.
  *
  * Both go the same way: passes -> fuse -> lower each group to a Kernel (kernel IR) under a Schedule
- * -> plan memory -> print as C, or translate or interpret the kernels, or compile the printed C. The
- * tiers give the same bits because they execute the same kernels. */
+ * -> plan memory -> print as C, or translate or interpret the kernels, or compile the printed C.
+ * The tiers give the same bits because they execute the same kernels. */
 #ifndef NNC_CODEGEN_CODEGEN_H
 #define NNC_CODEGEN_CODEGEN_H
 

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/random_blocks.h"
 #include "support/checked.h"
 
 enum { MT_SIZE = 624, MT_SHIFT = 397 };
@@ -64,11 +65,7 @@ static void refill(Mt19937 *mt) {
 
 uint32_t mt_next32(Mt19937 *mt) {
     if (mt->next == MT_SIZE) refill(mt);
-    uint32_t y = mt->state[mt->next++];
-    y ^= y >> 11;
-    y ^= (y << 7) & 0x9D2C5680u;
-    y ^= (y << 15) & 0xEFC60000u;
-    return y ^ (y >> 18);
+    return mt_temper(mt->state[mt->next++]);
 }
 
 uint64_t mt_next64(Mt19937 *mt) {
@@ -92,71 +89,29 @@ static double uniform_f64(Mt19937 *mt, double low, double high) {
     return fma(unit, high - low, low);
 }
 
+static void uniforms_f32(Mt19937 *mt, float *out, int64_t count, float low, float high) {
+    while (count > 0) {
+        if (mt->next == MT_SIZE) refill(mt);
+        int64_t part = MT_SIZE - mt->next < count ? MT_SIZE - mt->next : count;
+        random_uniforms(mt->state + mt->next, out, part, low, high);
+        mt->next += (int)part;
+        out += part;
+        count -= part;
+    }
+}
+
 void mt_uniform(Mt19937 *mt, DType dtype, void *out, int64_t count, double low, double high) {
     NNC_CHECK(dtype_is_float(dtype), "uniform numbers are floats");
-    for (int64_t i = 0; i < count; i++) {
-        if (dtype == DT_F32)
-            ((float *)out)[i] = uniform_f32(mt, (float)low, (float)high);
-        else
-            ((double *)out)[i] = uniform_f64(mt, low, high);
+    if (dtype == DT_F32) {
+        uniforms_f32(mt, out, count, (float)low, (float)high);
+        return;
     }
+    for (int64_t i = 0; i < count; i++)
+        ((double *)out)[i] = uniform_f64(mt, low, high);
 }
 
 uint64_t mt_uniform_draws(DType dtype, int64_t count) {
     return (uint64_t)count * (dtype == DT_F32 ? 1 : 2);
-}
-
-/* Logarithm of 2^-24 .. 1 as PyTorch's vectorized Box-Muller computes it: Cephes's polynomial for
- * the mantissa in [sqrt(1/2), sqrt(2)), sums and products fused. */
-static float cephes_log(float x) {
-    static const float coefficients[] = {7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,
-                                         -1.2420140846e-1f, 1.4249322787e-1f,  -1.6668057665e-1f,
-                                         2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f};
-    int binary;
-    x = frexpf(x, &binary);
-    float exponent = (float)binary;
-    if (x < 0.707106781f) {
-        exponent -= 1;
-        x += x;
-    }
-    x -= 1;
-    float square = x * x, y = coefficients[0];
-    for (int i = 1; i < 9; i++)
-        y = fmaf(y, x, coefficients[i]);
-    y = fmaf(y * x, square, exponent * -2.12194440e-4f);
-    y = fmaf(square, -0.5f, y);
-    return fmaf(exponent, 0.693359375f, x + y);
-}
-
-/* Sine and cosine of an angle in [0, 2 pi), likewise. */
-static void cephes_sincos(float x, float *sine, float *cosine) {
-    int octant = ((int)(x * 1.27323954f) + 1) & ~1;
-    float y = (float)octant;
-    x = fmaf(y, -0.78515625f, x);
-    x = fmaf(y, -2.4187564849853515625e-4f, x);
-    x = fmaf(y, -3.77489497744594108e-8f, x);
-    float z = x * x, c = 2.443315711809948e-5f, s = -1.9515295891e-4f;
-    c = fmaf(c, z, -1.388731625493765e-3f);
-    c = fmaf(c, z, 4.166664568298827e-2f) * z;
-    c = fmaf(c, z, -0.5f * z) + 1;
-    s = fmaf(s, z, 8.3321608736e-3f);
-    s = fmaf(s, z, -1.6666654611e-1f) * z;
-    s = fmaf(s, x, x);
-    bool swapped = (octant & 2) != 0;
-    *sine = swapped ? c : s;
-    *cosine = swapped ? s : c;
-    if (octant & 4) *sine = -*sine;
-    if ((octant + 2) & 4) *cosine = -*cosine;
-}
-
-/* Sixteen uniform numbers become sixteen normal ones. */
-static void normal_block_f32(float *block, float mean, float std) {
-    for (int i = 0; i < 8; i++) {
-        float sine, cosine, radius = sqrtf(-2 * cephes_log(1 - block[i]));
-        cephes_sincos((float)TWO_PI * block[i + 8], &sine, &cosine);
-        block[i] = fmaf(radius * cosine, std, mean);
-        block[i + 8] = fmaf(radius * sine, std, mean);
-    }
 }
 
 static void normal_block_f64(double *block, double mean, double std) {
@@ -172,16 +127,13 @@ static void normal_blocks(Mt19937 *mt, DType dtype, void *out, int64_t count, do
     float *singles = out;
     double *doubles = out;
     mt_uniform(mt, dtype, out, count, 0, 1);
-    for (int64_t start = 0; start + 16 <= count; start += 16) {
-        if (dtype == DT_F32)
-            normal_block_f32(singles + start, (float)mean, (float)std);
-        else
-            normal_block_f64(doubles + start, mean, std);
-    }
+    if (dtype == DT_F32) random_normals(singles, count / 16 * 16, (float)mean, (float)std);
+    for (int64_t start = 0; dtype == DT_F64 && start + 16 <= count; start += 16)
+        normal_block_f64(doubles + start, mean, std);
     if (count % 16 == 0) return;
     if (dtype == DT_F32) {
         mt_uniform(mt, dtype, singles + count - 16, 16, 0, 1);
-        normal_block_f32(singles + count - 16, (float)mean, (float)std);
+        random_normals(singles + count - 16, 16, (float)mean, (float)std);
     } else {
         mt_uniform(mt, dtype, doubles + count - 16, 16, 0, 1);
         normal_block_f64(doubles + count - 16, mean, std);
