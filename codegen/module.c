@@ -196,12 +196,15 @@ static void count_memory(Module *module, const Plan *plan) {
     module->prepared_bytes = larger(module->prepared_bytes, plan->prepared_bytes);
 }
 
+enum { DRAFT = -1 };
+
 /* What there is to do: a function's graph to optimize, or a variant of it to plan. */
 typedef struct Job {
     const Module *module;
     ModuleFunction *function;
-    int variant;
-    Uses *uses; /* of the kernels' texts */
+    Gate *drafted; /* of the function */
+    int variant;   /* or DRAFT */
+    Uses *uses;    /* of the kernels' texts */
 } Job;
 
 /* What a worker uses for one kernel after the other. */
@@ -216,17 +219,14 @@ typedef struct Jobs {
 } Jobs;
 
 /* Optimizes and fuses a function's graph. */
-static void draft_job(void *context, int index, int worker) {
-    (void)worker;
-    const Job *job = &((const Jobs *)context)->list.items[index];
-    const CodegenOptions *options = job->module->options;
-    ModuleFunction *function = job->function;
+static void draft(const Module *module, ModuleFunction *function) {
+    const CodegenOptions *options = module->options;
     PassContext pass_context = {.arena = &function->arena,
                                 .inference = function->kind == FUNCTION_FORWARD,
                                 .verify = VERIFY_PASSES,
                                 .dump = options->dump,
                                 .dump_out = options->dump_out,
-                                .sources = job->module->program->sources};
+                                .sources = module->program->sources};
     function->graph = passes_run(function->traced, options->level, options->passes, &pass_context);
     function->fusion = passes_include(options->level, options->passes, "fuse")
                            ? fuse(function->graph, &function->arena)
@@ -253,43 +253,57 @@ static bool print_at_once(void *context, Kernel *kernel, bool prepares, Arena *a
     return true;
 }
 
-static void plan_job(void *context, int index, int worker) {
-    Jobs *jobs = context;
-    Job *job = &jobs->list.items[index];
+static void plan(Job *job, Worker *worker) {
     ModuleFunction *function = job->function;
     Arena *arena = &function->arenas[job->variant];
-    Reading reading = {job, &jobs->workers[worker]};
-    PlanReader reader = {print_at_once, &reading, &reading.worker->arena};
+    Reading reading = {job, worker};
+    PlanReader reader = {print_at_once, &reading, &worker->arena};
     job->uses = uses_new(arena);
     function->plans[job->variant] =
         plan_graph(function->fusion, job->module->variants[job->variant],
                    function->kind == FUNCTION_FORWARD, &reader, arena);
 }
 
-static void draft_functions(Module *module) {
-    Jobs jobs = {0};
-    for (int i = module->function_count; i-- > 0;) /* the train step takes longest: it is first */
-        VEC_PUSH(jobs.list, (Job){.module = module, .function = &module->functions[i]});
-    int count = module->function_count;
-    for (int i = count; module->options->dump && i-- > 0;)
-        draft_job(&jobs, i, 0); /* into one text: in the functions' order */
-    if (!module->options->dump) parallel_for(count, draft_job, &jobs);
-    VEC_FREE(jobs.list);
+static void do_job(void *context, int index, int worker) {
+    Jobs *jobs = context;
+    Job *job = &jobs->list.items[index];
+    if (job->variant == DRAFT) {
+        draft(job->module, job->function);
+        gate_open(job->drafted);
+    } else {
+        gate_wait(job->drafted);
+        plan(job, &jobs->workers[worker]);
+    }
 }
 
-static void plan_functions(Module *module) {
-    const CodegenOptions *options = module->options;
-    Jobs jobs = {0};
-    for (int i = module->function_count; i-- > 0;) {
+static void list_jobs(Module *module, Jobs *jobs) {
+    int count = module->function_count;
+    Gate *drafted = ARENA_ARRAY(module->arena, Gate, (size_t)count);
+    for (int i = count; i-- > 0;) { /* the train step takes longest: it is first */
+        drafted[i] = gate_shut();
+        VEC_PUSH(jobs->list, (Job){module, &module->functions[i], &drafted[i], DRAFT, NULL});
+    }
+    for (int i = count; i-- > 0;) {
         ModuleFunction *function = &module->functions[i];
         int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
         for (int variant = variants; variant-- > 0;) /* the ablest has most text */
-            VEC_PUSH(jobs.list, (Job){module, function, variant, NULL});
+            VEC_PUSH(jobs->list, (Job){module, function, &drafted[i], variant, NULL});
     }
-    parallel_for((int)jobs.list.count, plan_job, &jobs);
+}
+
+static void make_functions(Module *module) {
+    const CodegenOptions *options = module->options;
+    Jobs jobs = {0};
+    list_jobs(module, &jobs);
+    int drafts = module->function_count, count = (int)jobs.list.count;
+    for (int i = drafts; options->dump && i-- > 0;)
+        do_job(&jobs, i, 0); /* into one text: in the functions' order */
+    for (int i = drafts; options->dump && i < count; i++)
+        do_job(&jobs, i, 0);
+    if (!options->dump) parallel_for(count, do_job, &jobs);
     module->parts.uses = uses_new(module->arena);
-    for (size_t i = 0; i < jobs.list.count; i++)
-        uses_add(module->parts.uses, jobs.list.items[i].uses);
+    for (int i = 0; i < count; i++)
+        if (jobs.list.items[i].uses) uses_add(module->parts.uses, jobs.list.items[i].uses);
     for (int i = 0; i < PARALLEL_MAX; i++) {
         arena_free(&jobs.workers[i].arena);
         buf_free(&jobs.workers[i].text);
@@ -402,8 +416,7 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
 bool module_init(Module *module, const Program *program, const CodegenOptions *options,
                  Arena *arena, Buf *error) {
     if (!module_lay_out(module, program, options, arena, error)) return false;
-    draft_functions(module);
-    plan_functions(module);
+    make_functions(module);
     if (!options->embed_weights) module_share_prepared(module);
     count_all_memory(module);
     if (options->embed_weights) module_embed(module);

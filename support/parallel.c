@@ -2,9 +2,7 @@
  * take milliseconds. Each takes the next piece that nobody has taken. */
 #include "support/parallel.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 typedef struct Pieces {
@@ -37,4 +35,22 @@ void parallel_for(int count, void (*work)(void *context, int index, int worker),
     take_pieces(&pieces);
     for (int i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
+}
+
+Gate gate_shut(void) {
+    return (Gate){PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+}
+
+void gate_open(Gate *gate) {
+    pthread_mutex_lock(&gate->mutex);
+    gate->open = true;
+    pthread_cond_broadcast(&gate->opened);
+    pthread_mutex_unlock(&gate->mutex);
+}
+
+void gate_wait(Gate *gate) {
+    pthread_mutex_lock(&gate->mutex);
+    while (!gate->open)
+        pthread_cond_wait(&gate->opened, &gate->mutex);
+    pthread_mutex_unlock(&gate->mutex);
 }

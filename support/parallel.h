@@ -2,6 +2,9 @@
 #ifndef NNC_SUPPORT_PARALLEL_H
 #define NNC_SUPPORT_PARALLEL_H
 
+#include <pthread.h>
+#include <stdbool.h>
+
 enum { PARALLEL_MAX = 16 }; /* workers */
 
 /* Calls work(context, i, worker) once for every i in [0, count), started in that order, and returns
@@ -9,5 +12,16 @@ enum { PARALLEL_MAX = 16 }; /* workers */
  * writes, so each has an arena of its own, or shares it with those that the same worker does. On
  * one processor, or when no thread can be made, they run here one after the other. */
 void parallel_for(int count, void (*work)(void *context, int index, int worker), void *context);
+
+/* What a piece made that later pieces build on: they wait until it is open. */
+typedef struct Gate {
+    pthread_mutex_t mutex;
+    pthread_cond_t opened;
+    bool open;
+} Gate;
+
+Gate gate_shut(void);
+void gate_open(Gate *gate);
+void gate_wait(Gate *gate);
 
 #endif
