@@ -19,13 +19,12 @@ static void grow(Buf *buf, size_t more) {
     buf->capacity = capacity;
 }
 
-/* Makes room for `more` bytes and the NUL. */
-static inline void reserve(Buf *buf, size_t more) {
+void buf_reserve(Buf *buf, size_t more) {
     if (more >= buf->capacity - buf->size) grow(buf, more);
 }
 
 void buf_add_more(Buf *buf, const void *bytes, size_t size) {
-    reserve(buf, size);
+    buf_reserve(buf, size);
     if (size) memcpy(buf->data + buf->size, bytes, size);
     buf->size += size;
     buf->data[buf->size] = '\0';
@@ -43,7 +42,7 @@ void buf_printf(Buf *buf, const char *format, ...) {
 }
 
 static void put_unsigned(Buf *buf, unsigned long long value) {
-    reserve(buf, 20);
+    buf_reserve(buf, 20);
     size_t digits = 1;
     for (unsigned long long more = value; more >= 10; more /= 10)
         digits++;
@@ -77,12 +76,12 @@ void buf_put_c_char(Buf *buf, char byte) {
 static void print_rest(Buf *buf, const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
-    reserve(buf, 64); /* most texts fit at once */
+    buf_reserve(buf, 64); /* most texts fit at once */
     size_t room = buf->capacity - buf->size;
     int length = vsnprintf(buf->data + buf->size, room, format, args);
     NNC_CHECK(length >= 0, "bad format: %s", format);
     if ((size_t)length >= room) {
-        reserve(buf, (size_t)length);
+        buf_reserve(buf, (size_t)length);
         vsnprintf(buf->data + buf->size, (size_t)length + 1, format, again);
     }
     va_end(again);

@@ -83,7 +83,19 @@ size_t file_add_constant(FileParts *parts, const Type *type, const void *bytes) 
     return parts->constants.count - 1;
 }
 
+/* The texts are most of a file: room for them, and for what stands around each, is made at once. */
+static size_t size_of_kernels(const FileParts *parts) {
+    enum { AROUND = 512 };
+    size_t size = 0;
+    for (size_t i = 0; i < parts->kernels.count; i++) {
+        const KernelText *text = parts->kernels.items[i]->text;
+        size += text->heading_size + text->body_size + AROUND;
+    }
+    return size;
+}
+
 void file_print_kernels(Emitter *e, const FileParts *parts) {
+    buf_reserve(e->out, size_of_kernels(parts));
     if (parts->uses) print_prelude(e, parts->uses);
     const char *guard = NULL;
     for (size_t i = 0; i < parts->kernels.count; i++) {
