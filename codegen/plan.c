@@ -218,7 +218,7 @@ static void plan_output_copies(Planner *planner) {
 
 static void assign_offsets(Planner *planner) {
     PlanReport report =
-        memplan(planner->items.items, (int)planner->items.count, PLAN_ALIGNMENT, planner->arena);
+        plan_places(planner->steps, planner->items.items, (int)planner->items.count);
     planner->steps->arena_bytes = report.peak;
     planner->steps->arena_lower_bound = report.lower_bound;
     for (int s = 0; s < planner->steps->count; s++) {
@@ -243,8 +243,8 @@ static void plan_steps(Planner *planner, PlanSteps *steps, Kernel **kernels, int
     for (int s = 0; s < count; s++)
         plan_step(planner, s, outputs);
     if (outputs) plan_output_copies(planner);
-    assign_offsets(planner);
     plan_roll(steps, planner->arena);
+    assign_offsets(planner);
     VEC_FREE(planner->items);
 }
 

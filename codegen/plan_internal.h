@@ -38,7 +38,9 @@ typedef struct Lists {
 /* plan_lower.c: lowers all groups. With `param_only` (by node id; NULL: no prepare steps), those
  * that depend on nothing else, and what lowering made to be run ahead, go to the prepare steps. */
 void plan_lower(Planner *planner, const Fusion *fusion, const bool *param_only, Lists *lists);
-/* plan_roll.c: finds the loops among the steps, whose places are known. */
+/* plan_roll.c: finds the loops among the steps. Offsets are of no account. */
 void plan_roll(PlanSteps *steps, Arena *arena);
+/* plan_places.c: gives the items offsets. Places in the arena hold the numbers of their items. */
+PlanReport plan_places(const PlanSteps *steps, PlanItem *items, int count);
 
 #endif

@@ -13,7 +13,9 @@ enum {
 };
 
 static bool same_places(const Place *a, const Place *b) {
-    if (a->kind != b->kind || a->index != b->index || a->bytes != b->bytes) return false;
+    if (a->kind != b->kind || a->bytes != b->bytes) return false;
+    if (a->kind == PLACE_ARENA) return true;
+    if (a->index != b->index) return false;
     return a->kind != PLACE_CONST || a->node == b->node;
 }
 

@@ -97,22 +97,27 @@ static int part_count(const Fuser *fuser, const Draft *draft) {
     return parts ? anchor->input_count : 0;
 }
 
+/* A name, and the number that the next group of this stem may try first. */
+typedef struct Name {
+    const char *text;
+    int next;
+} Name;
+
 /* An open-addressing set of names. */
 typedef struct NameSet {
-    const char **slots;
+    Name *slots;
     size_t mask;
 } NameSet;
 
-/* False when the name is there already. */
-static bool name_set_add(NameSet *set, const char *name) {
+/* The name's slot, or the free one where it belongs. */
+static Name *name_set_find(NameSet *set, const char *name) {
     size_t hash = 5381;
     for (const char *c = name; *c != '\0'; c++)
         hash = hash * 33 + (unsigned char)*c;
     size_t at = hash & set->mask;
-    for (; set->slots[at] != NULL; at = (at + 1) & set->mask)
-        if (strcmp(set->slots[at], name) == 0) return false;
-    set->slots[at] = name;
-    return true;
+    while (set->slots[at].text != NULL && strcmp(set->slots[at].text, name) != 0)
+        at = (at + 1) & set->mask;
+    return &set->slots[at];
 }
 
 /* Several groups may have the same stem: later ones get a number. */
@@ -120,13 +125,17 @@ static void name_groups(Fuser *fuser, Group **groups, int count) {
     NameSet set = {.mask = 15};
     while (set.mask < 2 * (size_t)count)
         set.mask = 2 * set.mask + 1;
-    set.slots = ARENA_ARRAY(fuser->scratch, const char *, set.mask + 1);
+    set.slots = ARENA_ARRAY(fuser->scratch, Name, set.mask + 1);
     for (int g = 0; g < count; g++) {
         groups[g]->id = g;
-        const char *stem = fuse_name(fuser->graph, groups[g], fuser->arena);
-        groups[g]->name = stem;
-        for (int number = 2; !name_set_add(&set, groups[g]->name); number++)
-            groups[g]->name = arena_printf(fuser->arena, "%s_%d", stem, number);
+        const char *name = fuse_name(fuser->graph, groups[g], fuser->arena);
+        Name *stem = name_set_find(&set, name), *slot = stem;
+        while (slot->text != NULL) {
+            name = arena_printf(fuser->arena, "%s_%d", stem->text, stem->next++);
+            slot = name_set_find(&set, name);
+        }
+        *slot = (Name){name, 2};
+        groups[g]->name = name;
     }
 }
 

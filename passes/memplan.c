@@ -130,6 +130,10 @@ static size_t lower_bound(const PlanItem *items, int count, size_t alignment, Ar
     return bound;
 }
 
+size_t memplan_bound(const PlanItem *items, int count, Arena *scratch) {
+    return lower_bound(items, count, 1, scratch);
+}
+
 static Planner planner_new(PlanItem *items, int count, size_t alignment, SortKey *keys,
                            Arena *scratch) {
     Planner planner = {.items = items, .count = count, .alignment = alignment, .leaves = 1};

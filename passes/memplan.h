@@ -21,4 +21,7 @@ typedef struct PlanReport {
 /* Greedy by size into the lowest gap, then improved by re-insertion; deterministic. */
 PlanReport memplan(PlanItem *items, int count, size_t alignment, Arena *scratch);
 
+/* The report's lower bound alone. */
+size_t memplan_bound(const PlanItem *items, int count, Arena *scratch);
+
 #endif

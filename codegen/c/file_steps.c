@@ -36,24 +36,45 @@ static size_t table_column(Scope *scope, const size_t *offsets) {
     return columns;
 }
 
+/* Whether the offsets grow evenly from iteration `from` on. The stride wraps where it is negative.
+ */
+static bool are_even(const size_t *offsets, size_t times, size_t from) {
+    for (size_t t = from + 2; t < times; t++)
+        if (offsets[t] - offsets[t - 1] != offsets[from + 1] - offsets[from]) return false;
+    return true;
+}
+
+static bool alternate(const size_t *offsets, size_t times) {
+    for (size_t t = 2; t < times; t++)
+        if (offsets[t] != offsets[t - 2]) return false;
+    return true;
+}
+
+/* The offset of iteration `count`, which counts from 0 where the offset is `first`. */
+static const char *even_expression(Arena *arena, const char *count, size_t first, size_t second) {
+    if (first == second) return arena_printf(arena, "%zu", first);
+    if (second < first)
+        return arena_printf(arena, "(%zu - %s * %zu)", first, count, first - second);
+    if (first == 0) return arena_printf(arena, "%s * %zu", count, second);
+    return arena_printf(arena, "(%zu + %s * %zu)", first, count, second - first);
+}
+
 /* An expression for the offset; NULL: none. */
 static const char *offset_expression(Scope *scope, int step, int argument) {
     Arena *arena = scope->places->parts->arena;
     size_t first = offset_in(scope, step, argument, 0);
     const char *constant = first ? arena_printf(arena, "%zu", first) : NULL;
     if (!scope->loop) return constant;
-    size_t times = (size_t)scope->loop->times, *offsets = ARENA_ARRAY(arena, size_t, times);
+    size_t times = (size_t)scope->loop->times, *at = ARENA_ARRAY(arena, size_t, times);
     for (size_t t = 0; t < times; t++)
-        offsets[t] = offset_in(scope, step, argument, (int)t);
-    size_t stride = offsets[1] - first; /* wraps where it is negative */
-    for (size_t t = 2; t < times; t++)
-        if (offsets[t] != first + t * stride)
-            return arena_printf(arena, "at[%zu][t]", table_column(scope, offsets));
-    if (stride == 0) return constant;
-    if (offsets[1] < first)
-        return arena_printf(arena, "(%zu - t * %zu)", first, first - offsets[1]);
-    if (first == 0) return arena_printf(arena, "t * %zu", stride);
-    return arena_printf(arena, "(%zu + t * %zu)", first, stride);
+        at[t] = offset_in(scope, step, argument, (int)t);
+    if (are_even(at, times, 0))
+        return at[0] == at[1] ? constant : even_expression(arena, "t", at[0], at[1]);
+    if (alternate(at, times)) return arena_printf(arena, "(t %% 2 ? %zu : %zu)", at[1], at[0]);
+    if (times > 3 && are_even(at, times, 1)) /* what the first iteration reads lies elsewhere */
+        return arena_printf(arena, "(t ? %s : %zu)",
+                            even_expression(arena, "(t - 1)", at[1], at[2]), at[0]);
+    return arena_printf(arena, "at_%d[%zu][t]", scope->loop->first, table_column(scope, at));
 }
 
 static const char *constant_expression(const FilePlaces *places, const Node *node,
@@ -152,8 +173,8 @@ static void print_table(Emitter *e, const Scope *scope) {
     size_t times = (size_t)scope->loop->times, largest = 0;
     for (size_t i = 0; i < scope->table.count; i++)
         if (scope->table.items[i] > largest) largest = scope->table.items[i];
-    emit_line(e, "static const uint%d_t at[%zu][%zu] = {", largest > UINT32_MAX ? 64 : 32,
-              scope->table.count / times, times);
+    emit_line(e, "static const uint%d_t at_%d[%zu][%zu] = {", largest > UINT32_MAX ? 64 : 32,
+              scope->loop->first, scope->table.count / times, times);
     Buf row = {0};
     for (size_t i = 0; i < scope->table.count; i++) {
         buf_printf(&row, "%s%zu%s", i % times == 0 ? "{" : ", ", scope->table.items[i],
@@ -173,14 +194,10 @@ static void print_loop(Emitter *e, Scope *scope, const char *fault) {
     Emitter inner = {.out = &body, .indent = e->indent + 1};
     for (int i = 0; i < loop->length; i++)
         print_step(&inner, scope, loop->first + i, fault);
-    if (scope->table.count) {
-        emit_line(e, "{");
-        print_table(e, scope);
-    }
+    if (scope->table.count) print_table(e, scope);
     emit_line(e, "for (size_t t = 0; t < %d; t++) {", loop->times);
     buf_add(e->out, body.data, body.size);
     emit_line(e, "}");
-    if (scope->table.count) emit_line(e, "}");
     VEC_FREE(scope->table);
     buf_free(&body);
 }
