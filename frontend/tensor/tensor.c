@@ -202,7 +202,7 @@ uint32_t node_reads(const TensorState *ts, const LazyNode *node) {
     case OP_conv:
         return reads & (result | (second ? 1u : 0u) | (first ? 2u : 0u));
     case OP_div:
-        return second ? reads : reads & ~(result | 1u);
+        return second ? 3u : reads & ~(result | 1u);
     case OP_pow:
         return second ? reads : reads & ~result;
     case OP_rem:

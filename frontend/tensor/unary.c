@@ -249,8 +249,9 @@ static Value round_any(Vm *vm, bool inplace, const Value *args, int nargs, const
         node = lazy_unary(ts, OP_round, node);
         if (decimals && node) node = lazy_binary(ts, back, node, number_like(ts, node, scale));
     }
-    if (!inplace) return tensor_wrap_like(ts, node, "RoundBackward0", &x, 1);
-    return write_back(ts, v[0], node, "RoundBackward0");
+    const char *fn_name = is_null(v[1]) ? "RoundBackward0" : "RoundBackward1";
+    if (!inplace) return tensor_wrap_like(ts, node, fn_name, &x, 1);
+    return write_back(ts, v[0], node, fn_name);
 }
 static Value round_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return round_any(vm, false, args, nargs, kwnames);

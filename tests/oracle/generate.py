@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Random programs, what PyTorch prints for them, and what nnc does.
 
-generate.py keep FIRST COUNT FILE        writes programs with PyTorch's text, for tests/generated
-generate.py compare NNC FIRST COUNT DIR  runs each by nnc too; those that differ go to DIR, a table to standard output
-"""
+Runs programs FIRST to FIRST + COUNT - 1 by PyTorch and by nnc. Those that differ go to FOLDER, a record with the number of
+programs in which each of the supported names occurs to standard output. --keep FILE writes the others with PyTorch's text,
+at most 1000: tests/generated/programs.txt.xz. --seconds ends the run early."""
+import argparse
 import collections
 import datetime
+import lzma
 import pathlib
 import re
 import subprocess
@@ -22,6 +24,7 @@ import judge
 import scenes
 
 ATTEMPTS = 15
+KEPT = 1000
 
 
 def program(index):
@@ -76,68 +79,77 @@ def run_nnc(nnc, path):
     return done.stdout, done.stderr if done.returncode else ""
 
 
-def compare(nnc, first, number, folder):
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    sections, counts = supported(), collections.Counter()
-    differing, made, start = [], 0, time.time()
-    seconds = 0
-    for index in range(first, first + number):
-        drawn = program(index)
-        if drawn is None:
-            print(f"no program {index}", file=sys.stderr)
-            continue
-        text, out = drawn
-        made += 1
-        count(text, counts, sections)
-        path = folder / f"{index}.nn"
+class Record:
+    """What became of the programs."""
+
+    def __init__(self, options):
+        self.options = options
+        self.commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout
+        self.sections, self.counts = supported(), collections.Counter()
+        self.differing, self.made, self.kept = [], 0, []
+        self.start, self.seconds = time.time(), 0
+
+    def add(self, index, text, out):
+        self.made += 1
+        count(text, self.counts, self.sections)
+        path = self.options.folder / f"{index}.nn"
         path.write_text(text)
         before = time.time()
-        got, said = run_nnc(nnc, path)
-        seconds += time.time() - before
+        got, said = run_nnc(self.options.nnc, path)
+        self.seconds += time.time() - before
         found = said.strip().split("\n")[0] if said else judge.compare.difference(out, got, relative=1e-4, units=1.01)
-        if found:
-            differing.append(index)
-            (folder / f"{index}.out").write_text(out)
-            (folder / f"{index}.got").write_text(got + said)
-            print(f"{index}: {found}", file=sys.stderr, flush=True)
-        else:
+        if not found:
             path.unlink()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout.strip()
-    print(f"{datetime.date.today()}, commit {commit}, PyTorch {torch.__version__}")
-    print(f"programs: {made}, from {first} on")
-    print(f"differing: {len(differing)}" + (f": {' '.join(map(str, differing))}" if differing else ""))
-    print(f"seconds: {time.time() - start:.0f}, of them nnc's {seconds:.0f}")
-    for section, names in sections.items():
-        drawn = [(name, counts[section, name]) for name in sorted(set(names))]
-        if any(n for _, n in drawn):
+            if len(self.kept) < KEPT:
+                self.kept.append(f"#### program {index}\n{text}#### prints\n{out}")
+            return
+        self.differing.append(index)
+        (self.options.folder / f"{index}.out").write_text(out)
+        (self.options.folder / f"{index}.got").write_text(got + said)
+        print(f"{index}: {found}", file=sys.stderr, flush=True)
+
+    def print(self):
+        print(f"{datetime.date.today()}, commit {self.commit.strip()}, PyTorch {torch.__version__}")
+        print(f"programs: {self.made}, from {self.options.first} on")
+        print(f"differing: {len(self.differing)}", *self.differing)
+        print(f"seconds: {time.time() - self.start:.0f}, of them nnc's {self.seconds:.0f}")
+        for section, names in self.sections.items():
+            drawn = [(name, self.counts[section, name]) for name in sorted(set(names))]
+            if not any(n for _, n in drawn):
+                continue
             print(f"\n{section}: in how many programs")
             line = ""
             for name, n in drawn:
-                if len(line) + len(name) > 90:
-                    print(line)
+                if len(line) + len(name) > 100:
+                    print(line.rstrip())
                     line = ""
                 line += f"{name} {n}  "
             print(line.rstrip())
 
 
-def keep(first, number, path):
-    with open(path, "w") as file:
-        for index in range(first, first + number):
-            drawn = program(index)
-            if drawn:
-                file.write(f"#### program {index}\n{drawn[0]}#### prints\n{drawn[1]}")
-
-
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("nnc")
+    parser.add_argument("first", type=int)
+    parser.add_argument("count", type=int)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--keep", type=pathlib.Path)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    if sys.argv[1:2] == ["keep"] and len(sys.argv) == 5:
-        keep(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
-    elif sys.argv[1:2] == ["compare"] and len(sys.argv) == 6:
-        compare(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
-    else:
-        sys.exit(__doc__)
+    record = Record(options)
+    for index in range(options.first, options.first + options.count):
+        if time.time() - record.start > options.seconds:
+            break
+        drawn = program(index)
+        if drawn:
+            record.add(index, *drawn)
+    record.print()
+    if options.keep:
+        with lzma.open(options.keep, "wt", encoding="utf-8") as file:
+            file.write("".join(record.kept))
 
 
 main()

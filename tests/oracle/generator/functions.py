@@ -116,7 +116,7 @@ diagflat x1
 tril|triu x2 <|1|-1>
 trace x2
 unfold x {d}, 1, 1
-unfold x1 1, 2
+unfold x1 0, 2, 1
 gather x {d}, torch.argsort({y}, {d})
 take_along_dim x torch.argsort({y}, {d}), {d}
 take x torch.tensor([0, {numel} - 1, {numel} // 2])
@@ -125,7 +125,7 @@ index_add x {d}, torch.arange({nd}), {y}[, alpha=2]
 index_copy x {d}, torch.arange({nd}).flip(0), {y}
 index_fill x {d}, torch.tensor([0]), {f}
 index_reduce x {d}, torch.arange({nd}), {y}, <"amax"|"mean"|"prod"|"amin">[, include_self=False]
-index_put x (torch.tensor([0]),), {f}
+index_put x (torch.tensor([0]),), torch.tensor({f}, dtype={x}.dtype)
 index_put x (torch.tensor([0, 0]),), torch.tensor({f}, dtype={x}.dtype), accumulate=True
 scatter x {d}, torch.argsort({y}, {d}), {f}
 scatter x {d}, torch.argsort({y}, {d}), {y}
@@ -159,7 +159,7 @@ bmm x3 {y}.mT
 addmm x2 {x}, torch.eye({x}.shape[1], dtype={x}.dtype)[, beta=0.5][, alpha=2]
 addr x2 {x}[:, 0], {x}[0]
 addbmm x2 {x3}, {x3}.mT
-baddbmm x3 {x}, torch.eye({x}.shape[2], dtype={x}.dtype)[, beta=0.5]
+baddbmm x3 {x} @ {x}.mT, {x}[, beta=0.5]
 matrix_power sq <2|3|0>
 matrix_exp sq
 det|inverse|logdet|slogdet|pinverse spd
@@ -224,8 +224,13 @@ torch.cartesian_prod({x1}, {x1})
 torch.where({x} > {f}, {x}, <{k}|0.0|{f}>)
 torch.where({xb})
 torch.einsum("ij,kj->ik", {x2}, {x2}[:1].expand(2, -1).contiguous() * 0 + {x2}[:1, :1])
-torch.einsum("<ij,ij->i|ij,ij->|ij,kj->ik|ij,ij->ji>", {x2:=x}, {y})
-torch.einsum("<bij,bkj->bik|bij,bij->b|bij->bji|bij,bij->ij>", {x3:=x}, {y})
+torch.einsum("ij,<ij|kj|jk|i>", {x2:=x}, {y})
+torch.einsum("ij,ij->i", {x2:=x}, {y})
+torch.einsum("ij,kj->ik", {x2:=x}, {y})
+torch.einsum("bij,bkj->bik", {x3:=x}, {y})
+torch.einsum("bij,bij->ji", {x3:=x}, {y})
+torch.einsum("b...j->j...b", {x3})
+torch.einsum("i,j->ij", {x1}, {x1})
 torch.arange({c}<|, dtype=torch.float32>) * {f}
 torch.arange(0, {c}, 0.5)
 torch.linspace(-1.3, {f}, {c})

@@ -40,7 +40,7 @@ class Rounding(TorchDispatchMode):
             for part in value:
                 self.disturb(part)
         elif isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64) and value.numel():
-            size = 3e-7 if value.dtype == torch.float32 else 1e-14
+            size = 1e-6 if value.dtype == torch.float32 else 1e-14
             noise = torch.from_numpy(self.rng.uniform(-size, size, tuple(value.shape))).to(value.dtype)
             noise[value == value.round()] = 0
             if value.is_contiguous():

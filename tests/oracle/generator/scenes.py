@@ -34,7 +34,7 @@ LAYERS, STEPS, LOSSES, OPTIMIZERS, SCHEDULERS, INITIALIZERS, DISTRIBUTIONS, DIST
                              DISTRIBUTION_USES, WRITES, EXPRESSIONS))
 FUNCTIONS = [name + " " + rest for line in table(FUNCTIONS) for names, rest in [line.split(" ", 1)]
              for name in names.split("|")] + EXPRESSIONS
-LARGEST = 300  # elements of what goes from layer to layer
+LARGEST = 500  # elements of what goes from layer to layer
 
 
 def keep(draft, name):
@@ -48,12 +48,11 @@ def keep(draft, name):
 
 def call(draft, template, memo):
     """A template of FUNCTIONS as an expression."""
+    template = re.sub(r"^(\w+) <(\w+)\|(\w+)>", lambda m: f"{m[1]} {draft.rng.choice(m.groups()[1:])}", template)
     match = re.match(r"(\w+) (\w+)([^ ]*) ?(.*)$", template)
     if not match or "(" in template.split(" ")[0]:
         return draft.fill(template, memo)
     name, kind, suffix, rest = match.groups()
-    if template.split(" ")[1].startswith("<"):
-        return draft.fill(template, memo)
     operand = draft.fill("{%s:=x}" % kind if kind not in ("pos", "unit", "part") else "{%s}" % kind, memo)
     if suffix:
         operand = f"({operand}{suffix.replace('+', ' + ')})" if suffix[0] == "+" else operand + suffix
