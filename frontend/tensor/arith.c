@@ -355,7 +355,8 @@ static Value div_any(Vm *vm, bool inplace, const Value *args, int nargs, const T
     const BinarySpec *spec = div_spec(vm, v[2]);
     if (!spec) return NULL_VALUE;
     if (inplace) return binary_inplace(ts, spec, v[0], v[1]);
-    return wrap_binary(ts, binary_node(ts, spec, v[0], v[1]), v[0], v[1], spec->fn_name);
+    const char *fn_name = is_null(v[2]) ? spec->fn_name : "DivBackward2"; /* a mode of None too */
+    return wrap_binary(ts, binary_node(ts, spec, v[0], v[1]), v[0], v[1], fn_name);
 }
 
 static Value div_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

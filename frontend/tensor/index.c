@@ -726,9 +726,8 @@ static Value masked_scatter_any(Vm *vm, bool inplace, const Value *args, int nar
     Value used[] = {wide, row, part};
     for (int i = 0; i < 3; i++)
         if (!is_null(used[i])) decref(used[i]);
-    if (ok && !inplace && as_tensor(target)->var->node)
-        as_tensor(target)->var->fn_name = as_tensor(target)->var->node->fn_name =
-            "MaskedScatterBackward0";
+    Var *var = ok && !as_tensor(target)->view ? as_tensor(target)->var : NULL;
+    if (var && var->node) var->fn_name = var->node->fn_name = "MaskedScatterBackward0";
     if (ok) return target;
     if (!is_null(target)) decref(target);
     return NULL_VALUE;

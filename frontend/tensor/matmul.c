@@ -259,8 +259,10 @@ static Value linear_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     LazyNode *node = dot(ts, tensor_read(ts, x), columns, 0, rank - 1, 0);
     Tensor *operands[2] = {x, w};
     tensor_save(ts, node, operands, 2);
+    bool added = has_bias && rank > 2 && !tensor_is_contiguous(x); /* the bias, after a product */
     const char *fn_name = rank == 2                ? (has_bias ? "AddmmBackward0" : "MmBackward0")
                           : rank == 1 && !has_bias ? "SqueezeBackward4"
+                          : added                  ? "AddBackward0"
                                                    : "UnsafeViewBackward0";
     if (!node || !has_bias) return tensor_wrap(ts, node, fn_name);
     LazyNode *bias = linear_bias(ts, v[2], node->type);

@@ -261,7 +261,8 @@ static Value unsqueeze_any(Vm *vm, bool inplace, const Value *args, int nargs,
     int64_t dims[MAX_RANK];
     for (int i = 0; i <= x->type.rank; i++)
         dims[i] = i == dim ? 1 : x->type.dim[i < dim ? i : i - 1];
-    return with_dims(ts, v[0], x->type.rank + 1, dims, inplace, "UnsqueezeBackward0");
+    return with_dims(ts, v[0], x->type.rank + 1, dims, inplace,
+                     inplace ? "UnsqueezeBackward1" : "UnsqueezeBackward0");
 }
 static Value unsqueeze_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return unsqueeze_any(vm, false, args, nargs, kwnames);
@@ -339,7 +340,8 @@ static Value transpose_any(Vm *vm, bool inplace, const Value *args, int nargs,
         !arg_tensor(ts, v[0], "transpose", &x) || !arg_dim(ts, v[1], x->type.rank, &a) ||
         !arg_dim(ts, v[2], x->type.rank, &b))
         return NULL_VALUE;
-    Value view = tensor_transpose(ts, x, a, b, "TransposeBackward0");
+    Value view =
+        tensor_transpose(ts, x, a, b, inplace ? "TransposeBackward1" : "TransposeBackward0");
     if (!inplace || is_null(view)) return view;
     tensor_become(ts, x, as_tensor(view));
     decref(view);
@@ -362,7 +364,7 @@ static Value t_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tup
         return vm_raise(vm, EXC_RuntimeError,
                         "t() expects a tensor with <= 2 dimensions, but self is %dD", x->type.rank);
     if (x->type.rank < 2) return incref(v[0]);
-    Value view = tensor_transpose(ts, x, 0, 1, "TBackward0");
+    Value view = tensor_transpose(ts, x, 0, 1, inplace ? "TBackward1" : "TBackward0");
     if (!inplace || is_null(view)) return view;
     tensor_become(ts, x, as_tensor(view));
     decref(view);

@@ -124,6 +124,20 @@ static Value write_back(TensorState *ts, Value self, LazyNode *node, const char 
     return tensor_write_result(ts, as_tensor(self), node, fn_name) ? incref(self) : NULL_VALUE;
 }
 
+/* What a function in place is called: a few have derivatives of their own there. */
+static const char *inplace_name(const UnarySpec *spec) {
+    switch (spec->op) {
+    case OP_acosh:
+        return "AcoshBackward1";
+    case OP_asinh:
+        return "AsinhBackward1";
+    case OP_atanh:
+        return "AtanhBackward1";
+    default:
+        return spec->fn_name;
+    }
+}
+
 static Value unary_call(Vm *vm, const UnarySpec *spec, bool inplace, const Value *args, int nargs,
                         const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
@@ -137,7 +151,8 @@ static Value unary_call(Vm *vm, const UnarySpec *spec, bool inplace, const Value
         return tensor_wrap_like(ts, node, spec->fn_name, &x, 1);
     }
     if (!tensor_check_inplace(ts, x)) return NULL_VALUE;
-    return write_back(ts, v[0], unary_node(ts, spec->op, x, spec->to_float), spec->fn_name);
+    LazyNode *node = unary_node(ts, spec->op, x, spec->to_float);
+    return write_back(ts, v[0], node, inplace_name(spec));
 }
 
 #define X(name, op, to_float, fn)                                                                  \
@@ -340,7 +355,10 @@ static Value clamp_one(Vm *vm, bool is_min, bool inplace, const Value *args, int
         return NULL_VALUE;
     if (inplace && !tensor_check_inplace(ts, x)) return NULL_VALUE;
     LazyNode *node = clamp_node(ts, x, is_min ? v[1] : NONE, is_min ? NONE : v[1]);
-    const char *fn_name = is_min ? "ClampMinBackward0" : "ClampMaxBackward0";
+    static const char *const names[2][2] = {{"ClampMaxBackward0", "ClampMaxBackward1"},
+                                            {"ClampMinBackward0", "ClampMinBackward1"}};
+    bool by_tensor = is_tensor(ts, v[1]);
+    const char *fn_name = names[is_min][by_tensor];
     return inplace ? write_back(ts, v[0], node, fn_name)
                    : tensor_wrap_like(ts, node, fn_name, &x, 1);
 }

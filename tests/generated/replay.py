@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""replay.py RUNNER... [--first N] [--against OTHER]: generated programs, run by `RUNNER... FILE`.
+"""replay.py RUNNER [--first N] [--against OTHER]: generated programs, run by `RUNNER FILE`.
 
 programs.txt.xz holds them with what PyTorch printed (tests/oracle/generate.py made it): the text must be equal, numbers
 within float32's rounding. With --against what another runner prints takes PyTorch's place."""

@@ -80,7 +80,7 @@ class Draft:
             forms = [f"torch.randn({size})"] * 6 + [f"torch.rand({size})", f"torch.randn({size}, dtype=torch.float64)",
                      f"torch.empty({size}).uniform_(-2, 2)", f"torch.randn({size}) * {self.rng.randint(2, 5)}"]
             if shape:
-                forms.append(f"(torch.arange({count}) * {self.rng.randint(3, 7)} % {count + 2}).reshape({size}) / {count}")
+                forms.append(f"(torch.arange({count}) * {self.rng.randint(3, 7)} % {count + 2} + 1).reshape({size}) / {count}")
                 forms.append(f"torch.linspace(-1.37, {self.rng.randint(1, 4)}, {count}).reshape({size})")
             if shape == [3]:
                 forms += ["torch.tensor([0.25, -1.5, 2.0])"] * 4

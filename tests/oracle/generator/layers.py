@@ -97,7 +97,7 @@ LAYERS = """
 5 nn.ConstantPad3d((1, 0, 0, 1, 0, 0), {f})
 4 nn.PixelShuffle(2) -> {m}({x}.repeat(1, 4, 1, 1))
 4 nn.PixelUnshuffle(2) -> {m}({x}.repeat(1, 1, 2, 2))
-4 nn.ChannelShuffle({C})
+4 nn.ChannelShuffle(2) -> {m}({x}.repeat(1, 2, 1, 1))
 3 nn.ChannelShuffle(2) -> {m}({x}.repeat(1, 2, 1))
 4 nn.Upsample(scale_factor=<2|1.5|(2, 1)>[, mode="nearest"])
 4 nn.Upsample(size=({n}, {c}), mode=<"bilinear"|"bicubic">[, align_corners=True])
@@ -135,7 +135,7 @@ LAYERS = """
 3 nn.TransformerDecoder(nn.TransformerDecoderLayer({L}, 1, {c}, dropout=0.0), {n}) -> {m}({x}, {x}.flip(0))
 3 nn.Transformer({L}, 1, 1, 1, {c}, dropout=0.0[, batch_first=True]) -> {m}({x}, {x} + 1)
 * nn.Sequential(nn.Linear({L}, {c}), nn.<ReLU|Tanh|Sigmoid|ELU>(), nn.Linear({c}, {c2}))
-4 nn.Sequential(nn.Conv2d({C}, {c}, {k}), nn.BatchNorm2d({c}), nn.<ReLU|LeakyReLU>())
+4 nn.Sequential(nn.Conv2d({C}, {c}, {k}, bias=False), nn.BatchNorm2d({c}), nn.<ReLU|LeakyReLU>())
 * nn.ModuleList([nn.Linear({L}, {L}) for _ in range({n})]) -> {m}[<0|-1>]({x}) + {x}
 * nn.ModuleList([nn.<Tanh|ReLU>(), nn.Linear({L}, {c})]) -> {m}[1]({m}[0]({x}))
 * nn.ModuleDict({"a": nn.Linear({L}, {L}), "b": nn.<Tanh|GELU>()}) -> {m}["b"]({m}["a"]({x}))

@@ -67,7 +67,7 @@ def call(draft, template, memo):
         forms.append(f"torch.{name}({operand}{', ' * bool(arguments)}{arguments})")
     if hasattr(torch.Tensor, name):
         forms += [f"{operand}.{name}({arguments})"] if name not in ("T",) else [f"{operand}.T"]
-    if hasattr(torch.Tensor, name + "_") and draft.chance(0.35):
+    if hasattr(torch.Tensor, name + "_") and draft.chance(0.35) and name != "addbmm":
         forms = [f"{operand}.clone().{name}_({arguments})"]
     return draft.rng.choice(forms)
 
@@ -104,7 +104,10 @@ def gradient(draft, result, leaf):
         g = draft.name("g")
         if draft.do(f"{g}, = torch.autograd.grad({scalar}, {leaf}, create_graph=True)"):
             draft.do(f"print({g}.detach())")
-            draft.do(f"print(torch.autograd.grad({g}.sin().sum(), {leaf}, allow_unused=True)[0])")
+            again = f"torch.autograd.grad({g}.sin().sum(), {leaf}, allow_unused=True)[0]"
+            # Where a function is piecewise linear there is nothing to differentiate again.
+            if draft.do(f"again = {again}", quiet=True) and draft.space["again"] is not None and draft.space["again"].any():
+                draft.do(f"print({again})")
     else:
         draft.do(f"torch.autograd.backward({result}, torch.ones_like({result}) * 0.5)\nprint({leaf}.grad)")
 
@@ -343,7 +346,8 @@ def training(draft, focus, loss=None, optimizer=None, scheduler=None):
     code = f"for step in range({draft.rng.randint(1, 3)}):\n" + "\n".join("    " + s for s in steps)
     if not draft.do(code):
         return False
-    if draft.chance(0.4):
+    # What a normalization takes away again has gradients that are all rounding.
+    if draft.chance(0.4) and "Norm" not in "".join(net.init):
         draft.do('for name, p in net.named_parameters():\n    print(name, f"{p.abs().sum().item():.3f}")')
     if draft.chance(0.2):
         draft.do("print(opt.state_dict()['param_groups'])")
