@@ -60,6 +60,22 @@ static void add_candidates(Candidates *candidates, const Dict *dict) {
             candidates->words[candidates->count++] = as_str(key)->data;
 }
 
+/* What a __dir__ of the class's own lists, as a network's layers. The names outlive the list: they
+ * are keys of what the object holds. */
+static void add_listed(Vm *vm, Candidates *candidates, Value v) {
+    Str *dir = vm_intern_text(vm, "__dir__");
+    Value own = is_class(v) ? NULL_VALUE : class_lookup(vm_class_of(vm, v), dir);
+    if (own.tag != TAG_OBJ || own.o->cls != vm->cls[CLS_FUNCTION]) return;
+    Value list = vm_call_method(vm, v, dir->data, NULL, 0);
+    const Value *items = NULL;
+    size_t count = 0;
+    if (!is_null(list)) vm_items(list, &items, &count);
+    for (size_t i = 0; i < count && candidates->count < 1024; i++)
+        if (is_str(items[i])) candidates->words[candidates->count++] = as_str(items[i])->data;
+    decref(list);
+    clear_value(&vm->raised);
+}
+
 /* The attribute of `v` whose name is nearest to `name`; NULL: none is near. */
 const char *vm_near_attribute(Vm *vm, Value v, Str *name) {
     Candidates candidates = {.count = 0};
@@ -70,6 +86,7 @@ const char *vm_near_attribute(Vm *vm, Value v, Str *name) {
         candidates.count = module_words(vm, (ModuleObj *)(void *)v.o, candidates.words, 1024);
     for (size_t i = 0; i < mro->count; i++)
         add_candidates(&candidates, as_class(mro->items[i])->dict);
+    add_listed(vm, &candidates, v);
     return nearest_word(name->data, candidates.words, candidates.count);
 }
 

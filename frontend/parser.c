@@ -140,9 +140,28 @@ static bool bracket_left_open(Parser *parser) {
     return token->first_on_line;
 }
 
+/* Whether the innermost bracket is closed further on: then what is missing is a comma. */
+static bool bracket_closes(const Parser *parser) {
+    Lexer ahead = parser->lexer;
+    ahead.quiet = true;
+    for (size_t depth = ahead.bracket_count; ahead.bracket_count >= depth;) {
+        Token token = lexer_next(&ahead);
+        if (token.kind == TOKEN_END || token.kind == TOKEN_ERROR) return false;
+    }
+    return true;
+}
+
 _Noreturn void parser_fail_expected(Parser *parser, const char *what) {
     if (parser->token.kind == TOKEN_ERROR) parser_escape(parser); /* reported by the lexer */
-    if (bracket_left_open(parser)) {
+    bool open = bracket_left_open(parser), comma = open && bracket_closes(parser);
+    if (comma) {
+        parser_error(parser, parser_token_span(parser), "expected %s, got %s", what,
+                     describe_token(parser));
+        report(parser->sources, SEVERITY_HINT, (Span){0},
+               "is a comma missing at the end of the line above?");
+        parser_escape(parser);
+    }
+    if (open) {
         uint32_t opener = parser->lexer.brackets[parser->lexer.bracket_count - 1];
         Span span = {parser->file, opener, opener + 1};
         parser_error(parser, span, "'%c' was never closed", parser->lexer.text[opener]);

@@ -47,22 +47,34 @@ static const Class *native_base(const Class *cls) {
     return cls;
 }
 
+/* What __getattr__ says; a refusal keeps the name and the object, for the report to look for what
+ * was meant. */
+static Value call_getattr(Vm *vm, Value self, Str *name) {
+    Value key = FROM_OBJ(name);
+    Value got = call_own(vm, self, vm->names.getattr_, &key, 1);
+    bool refused = is_null(got) && is_exception(vm->raised) &&
+                   class_is_subclass(vm->raised.o->cls, vm->exc[EXC_AttributeError]);
+    if (refused && is_null(as_exception(vm->raised)->value))
+        as_exception(vm->raised)->value = vm_pair(vm, NEW_REF(name), incref(self));
+    return got;
+}
+
 static Value user_getattr(Vm *vm, Value self, Str *name) {
     Value hook = class_lookup(self.o->cls, vm->names.getattribute_);
-    Value key = FROM_OBJ(name);
     if (hook.tag == TAG_OBJ && hook.o->cls == vm->cls[CLS_FUNCTION]) {
+        Value key = FROM_OBJ(name);
         Value got = call_own(vm, self, vm->names.getattribute_, &key, 1);
         if (!is_null(got) || is_null(class_lookup(self.o->cls, vm->names.getattr_)) ||
             !vm_catch(vm, EXC_AttributeError))
             return got;
-        return call_own(vm, self, vm->names.getattr_, &key, 1);
+        return call_getattr(vm, self, name);
     }
     const Class *native = native_base(self.o->cls);
     Value got = native->slots.getattr == vm_generic_getattr ? vm_generic_find(vm, self, name)
                                                             : native->slots.getattr(vm, self, name);
     if (!is_null(got)) return got;
     if (vm_failed(vm) && !vm_catch(vm, EXC_AttributeError)) return NULL_VALUE;
-    return call_own(vm, self, vm->names.getattr_, &key, 1);
+    return call_getattr(vm, self, name);
 }
 
 /* Whether plain methods and instance attributes are found by object's rules. */
