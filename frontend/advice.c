@@ -160,7 +160,6 @@ const char *advice_for(const char *message, bool compiling) {
 static const struct {
     const char *module, *advice;
 } modules[] = {
-    {"numpy", "use torch's tensors: torch.tensor, torch.arange, torch.linspace, ..."},
     {"scipy", "use torch's tensors and math"},
     {"pandas", "read the file with open(), or bring the numbers as a .pt or safetensors file"},
     {"sklearn", "bring the data as a .pt or safetensors file"},

@@ -16,11 +16,23 @@ typedef struct Reading {
     bool unknown; /* compiling: an opaque number is among them */
 } Reading;
 
+Value tensor_behind(TensorState *ts, Value v) {
+    if (v.tag != TAG_OBJ || is_tensor(ts, v) || is_str(v) || is_list(v) || is_tuple(v))
+        return NULL_VALUE;
+    return vm_getattr_optional(ts->vm, v, vm_intern_text(ts->vm, "__tensor__"));
+}
+
 /* Shape and element type of nested lists; numbers decide among bool, int and float. */
 static bool survey(TensorState *ts, Value v, int depth, Reading *r) {
     Vm *vm = ts->vm;
     const Value *items;
     size_t count;
+    Value array = tensor_behind(ts, v);
+    if (!is_null(array)) {
+        bool ok = survey(ts, array, depth, r);
+        decref(array);
+        return ok;
+    }
     if (is_tensor(ts, v) && as_tensor(v)->type.rank == 0) {
         DType dtype = as_tensor(v)->type.dtype;
         r->found = r->found < 0 || (int)dtype > r->found ? (int)dtype : r->found;
@@ -103,12 +115,10 @@ static bool fill_from(TensorState *ts, Value v, int depth, Reading *r) {
             if (!fill_from(ts, items[i], depth + 1, r)) return false;
         return true;
     }
-    Value item = incref(v);
-    if (is_tensor(ts, v)) {
-        decref(item);
-        item = tensor_item(ts, as_tensor(v));
-        if (is_null(item)) return false;
-    }
+    Value array = tensor_behind(ts, v), number = is_null(array) ? v : array;
+    Value item = is_tensor(ts, number) ? tensor_item(ts, as_tensor(number)) : incref(number);
+    if (!is_null(array)) decref(array);
+    if (is_null(item)) return false;
     bool ok = store_number(ts, r, item, r->bytes + (size_t)r->at++ * size);
     decref(item);
     return ok;
@@ -116,6 +126,12 @@ static bool fill_from(TensorState *ts, Value v, int depth, Reading *r) {
 
 Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype) {
     Reading r = {.found = -1};
+    Value array = tensor_behind(ts, data);
+    if (!is_null(array)) {
+        Value made = tensor_from_data(ts, array, has_dtype, dtype);
+        decref(array);
+        return made;
+    }
     if (is_tensor(ts, data)) {
         LazyNode *node = tensor_read(ts, as_tensor(data));
         if (node && node->requires_grad) {
@@ -170,10 +186,14 @@ static Value as_tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *k
     if (!vm_args(vm, "as_tensor", "data dtype? device?", args, nargs, kwnames, v) ||
         !arg_dtype(ts, v[1], &dtype) || !arg_device(ts, v[2]))
         return NULL_VALUE;
-    if (is_tensor(ts, v[0]))
-        return tensor_cast(ts, as_tensor(v[0]),
-                           dtype == DT_COUNT ? as_tensor(v[0])->type.dtype : dtype);
-    return tensor_from_data(ts, v[0], dtype != DT_COUNT, dtype);
+    Value array = tensor_behind(ts, v[0]), data = is_null(array) ? v[0] : array, result;
+    if (is_tensor(ts, data))
+        result = tensor_cast(ts, as_tensor(data),
+                             dtype == DT_COUNT ? as_tensor(data)->type.dtype : dtype);
+    else
+        result = tensor_from_data(ts, data, dtype != DT_COUNT, dtype);
+    if (!is_null(array)) decref(array);
+    return result;
 }
 
 /* ---- filled ---- */

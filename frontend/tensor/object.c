@@ -153,7 +153,10 @@ static Value typed_tensor(Vm *vm, DType dtype, const Value *args, int nargs, con
     const Value *items;
     size_t count;
     if (!vm_args_simple(vm, "Tensor", nargs, kwnames, 0, -1)) return NULL_VALUE;
-    if (nargs == 1 && (vm_items(args[0], &items, &count) || is_tensor(ts, args[0])))
+    Value array = nargs == 1 ? tensor_behind(ts, args[0]) : NULL_VALUE;
+    bool is_data = !is_null(array) || (nargs == 1 && is_tensor(ts, args[0]));
+    if (!is_null(array)) decref(array);
+    if (is_data || (nargs == 1 && vm_items(args[0], &items, &count)))
         return tensor_from_data(ts, args[0], true, dtype);
     Type type = {.dtype = dtype};
     if (!arg_sizes(ts, args, nargs, "Tensor", type.dim, &type.rank)) return NULL_VALUE;
@@ -458,17 +461,6 @@ static Value zero_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     return incref(args[0]);
 }
 
-static Value no_numpy(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)nargs, (void)kwnames;
-    if (tensor_requires_grad(as_tensor(args[0])))
-        return vm_raise(vm, EXC_RuntimeError,
-                        "Can't call numpy() on Tensor that requires grad. Use "
-                        "tensor.detach().numpy() instead.");
-    return vm_raise(vm, EXC_RuntimeError,
-                    "numpy() is not supported: there is no NumPy in nnc; use "
-                    "tolist()");
-}
-
 static Value no_data_ptr(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     (void)args, (void)nargs, (void)kwnames;
     return vm_raise(vm, EXC_RuntimeError,
@@ -519,7 +511,6 @@ const TensorFunction OBJECT_FUNCTIONS[] = {
     {"copy_", copy_call, FN_METHOD},
     {"fill_", fill_call, FN_METHOD},
     {"zero_", zero_call, FN_METHOD},
-    {"numpy", no_numpy, FN_METHOD},
     {"data_ptr", no_data_ptr, FN_METHOD},
     {"is_tensor", is_tensor_call, FN_FUNCTION},
     {"BoolTensor", bool_tensor, FN_FUNCTION},

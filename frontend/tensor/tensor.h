@@ -334,6 +334,9 @@ LazyNode *tensor_overwriting(TensorState *ts, Tensor *to, LazyNode *node);
 LazyNode *tensor_unnoticed(TensorState *ts, Tensor *tensor, LazyNode *node);
 bool tensor_copy(TensorState *ts, Tensor *to, Value from, const char *fn_name);
 Value tensor_item(TensorState *ts, Tensor *x);
+/* The tensor behind one of numpy's arrays or numbers (a new reference); NULL_VALUE: it's another
+ * object. */
+Value tensor_behind(TensorState *ts, Value v);
 Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype);
 /* torch.cat or (fresh) torch.stack, along dim 0, of tensors of one dtype whose values are there and
  * want no gradients; null without an error where they aren't. */
