@@ -183,6 +183,13 @@ KBuf *k_local(KBuilder *b, DType dtype, int64_t count, const char *comment) {
 }
 
 KBuf *k_table(KBuilder *b, DType dtype, int64_t count, const void *elements) {
+    size_t bytes = (size_t)count * dtype_size(dtype);
+    for (size_t i = 0; i < b->kernel->buffers.count; i++) {
+        KBuf *buf = b->kernel->buffers.items[i];
+        if (buf->role == KBUF_TABLE && buf->dtype == dtype && buf->count == count &&
+            memcmp(buf->table, elements, bytes) == 0)
+            return buf;
+    }
     KBuf *buf = new_buffer(b, KBUF_TABLE, dtype, count);
     buf->table = arena_copy(b->arena, elements, (size_t)count, dtype_size(dtype));
     return buf;

@@ -70,14 +70,7 @@ KVal *lower_lane_numbers(KBuilder *b, KKind kind, int lanes) {
         numbers[l] = l;
     if (lanes == 1) return k_integer(b, kind, 1, 0);
     /* One table a kernel, whatever the lanes. */
-    KBuf *table = NULL;
-    for (size_t i = 0; i < b->kernel->buffers.count; i++) {
-        KBuf *buf = b->kernel->buffers.items[i];
-        if (buf->role == KBUF_TABLE && buf->dtype == DT_I64 && buf->count == K_MAX_LANES &&
-            memcmp(buf->table, numbers, sizeof numbers) == 0)
-            table = buf;
-    }
-    if (!table) table = k_table(b, DT_I64, K_MAX_LANES, numbers);
+    KBuf *table = k_table(b, DT_I64, K_MAX_LANES, numbers);
     return k_convert(b, k_load(b, table, k_index(b, 0), lanes), kind);
 }
 

@@ -73,13 +73,42 @@ static void print_let(Printer *p, const KVal *v) {
         print_load_tail(p, v);
         return;
     }
-    if (v->op != KOP_VAR) emit_literal(p->e, "const ");
+    emit_literal(p->e, "const ");
     print_type(p->e, v->kind, v->lanes);
     emit_literal(p->e, " ");
-    emit_numbered(p->e, v->op == KOP_VAR ? 'r' : 'v', v->id);
+    emit_numbered(p->e, 'v', v->id);
     emit_literal(p->e, " = ");
     print_computation(p, v, PREC_ANY);
     end_statement(p->e);
+}
+
+static bool is_register(const KStmt *s) {
+    return s && s->kind == KSTMT_LET && s->value->op == KOP_VAR;
+}
+
+/* float r1 = 0.0f, r2 = 0.0f;
+ * Registers that start alike, a tile's sums, share declarations; returns the last one's statement.
+ */
+static const KStmt *print_registers(Printer *p, const KStmt *s) {
+    enum { IN_LINE = 8 };
+    Emitter *e = p->e;
+    const KVal *first = s->value;
+    use_value(p, first);
+    print_type(e, first->kind, first->lanes);
+    for (int i = 1;; i++, s = s->next) {
+        emit_piece(e, i > 1 ? ", " : " ", i > 1 ? 2 : 1);
+        emit_numbered(e, 'r', s->value->id);
+        emit_literal(e, " = ");
+        if (first->lanes > 1 && value_is_zero(first->a))
+            emit_literal(e, "{0}");
+        else
+            print_value(p, first->a, PREC_ANY);
+        bool more =
+            first->a->op == KOP_CONST && is_register(s->next) && s->next->value->a == first->a;
+        if (i == IN_LINE || !more) break;
+    }
+    end_statement(e);
+    return s;
 }
 
 static void print_set(Printer *p, const KStmt *s) {
@@ -211,7 +240,10 @@ static void print_block(Printer *p, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
         switch (s->kind) {
         case KSTMT_LET:
-            print_let(p, s->value);
+            if (is_register(s))
+                s = print_registers(p, s);
+            else
+                print_let(p, s->value);
             break;
         case KSTMT_SET:
             print_set(p, s);

@@ -94,14 +94,18 @@ static void close_paren(Printer *p, int have, int want) {
     if (have < want) emit_literal(p->e, ")");
 }
 
+bool value_is_zero(const KVal *value) {
+    if (value->op != KOP_CONST) return false;
+    return kkind_is_float(value->kind) ? value->f == 0 && !signbit(value->f) : value->imm == 0;
+}
+
 static void print_constant(Printer *p, const KVal *value) {
     static const DType dtypes[] = {DT_I32, DT_I64, DT_F32, DT_F64, DT_I32, DT_I64};
     Emitter *e = p->e;
     bool is_float = kkind_is_float(value->kind);
-    bool zero = is_float ? value->f == 0 && !signbit(value->f) : value->imm == 0;
     int64_t integer = kkind_is_mask(value->kind) && value->lanes > 1 ? -value->imm : value->imm;
     use_value(p, value);
-    if (value->lanes > 1 && zero) {
+    if (value->lanes > 1 && value_is_zero(value)) {
         emit_literal(e, "(");
         print_type(e, value->kind, value->lanes);
         emit_literal(e, "){0}");

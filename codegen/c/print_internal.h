@@ -42,6 +42,8 @@ void print_computation(Printer *p, const KVal *value, int prec);
 void print_address(Printer *p, const KBuf *buf, const KVal *index, int64_t offset);
 void print_index(Printer *p, const KVal *index, int64_t offset);
 void print_buffer_name(Emitter *e, const KBuf *buf);
+/* A constant of all zero bits. */
+bool value_is_zero(const KVal *value);
 /* "float", "f32x16"; scalar masks are int. */
 void print_type(Emitter *e, KKind kind, int lanes);
 /* "F32X16" of macro names. */
