@@ -67,7 +67,7 @@ static uint64_t hash_key(const Buf *key) {
 /* The group's own key, and what the prepare steps can do for it. */
 static Lowered new_entry(const Lowering *l, const Group *group) {
     Lowered entry = {.group = group};
-    group_key(group, &entry.key);
+    buf_add(&entry.key, group->key, group->key_size);
     for (int i = 0; l->param_only && i < group->input_count; i++)
         buf_putc(&entry.key, l->known[group->inputs[i]->id] ? 'k' : '-');
     for (int i = 0; l->param_only && i < group->output_count; i++)

@@ -86,6 +86,11 @@ typedef struct Group {
     int64_t *bases; /* by input: the first element that is read; all maps count from there */
     Node **outputs; /* members that others read: materialized in memory */
     int output_count;
+    /* What the group computes, as bytes: groups of equal keys are lowered to equal kernels, whose
+     * buffers are the groups' inputs and outputs in order. Where inputs are read from is no part of
+     * it, so that time steps of a network look the same. */
+    const char *key;
+    size_t key_size;
     Span span;
 } Group;
 
@@ -109,10 +114,6 @@ int group_input(const Group *group, const Node *node);
 /* The element from which on the group reads or stores the value: of inputs that views cut, of a
  * part. */
 int64_t group_base(const Group *group, const Node *node);
-/* What the group computes, as bytes: groups of equal keys are lowered to equal kernels, whose
- * buffers are the groups' inputs and outputs in order. Where inputs are read from is no part of it,
- * so that time steps of a network look the same. */
-void group_key(const Group *group, Buf *key);
 /* "elementwise", "contraction"... */
 const char *group_kind_name(GroupKind kind);
 

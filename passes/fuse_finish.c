@@ -86,6 +86,7 @@ static Group *make_group(Fuser *fuser, const Draft *draft, int part) {
     const Node *first = group->anchor != NULL ? group->anchor : group->outputs[0];
     group->span = first->span;
     group_find_bases(group, fuser->arena);
+    group_make_key(group, fuser->arena);
     return group;
 }
 

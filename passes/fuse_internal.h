@@ -83,6 +83,8 @@ Fusion *fuse_finish(Fuser *fuser);
 
 /* fuse_reads.c */
 void group_find_bases(Group *group, Arena *arena);
+/* Makes the key, once all else is there. */
+void group_make_key(Group *group, Arena *arena);
 /* fuse_order.c: sorts the groups, which stand in the order of their first nodes. */
 void fuse_order(const Graph *graph, Group **groups, int count, Arena *scratch);
 /* fuse_name.c: an identifier; others may have it too. */

@@ -176,7 +176,7 @@ static void put_value(Buf *key, const FlatValue *value) {
     put_int(key, value->map.offset);
 }
 
-void group_key(const Group *group, Buf *key) {
+static void put_group(Buf *key, const Group *group) {
     put_int(key, group->kind);
     put_int(key, group->part > 0);
     const Node *roles[] = {group->anchor, group->pool, group->pool_index};
@@ -202,4 +202,12 @@ void group_key(const Group *group, Buf *key) {
             put_value(key, &flat.values[v]);
     }
     arena_free(&scratch);
+}
+
+void group_make_key(Group *group, Arena *arena) {
+    Buf key = {0};
+    put_group(&key, group);
+    group->key = arena_copy(arena, key.data, key.size, 1);
+    group->key_size = key.size;
+    buf_free(&key);
 }
