@@ -155,10 +155,12 @@ KVal *k_or(KBuilder *b, KVal *x, KVal *y) {
 }
 
 KVal *k_addi(KBuilder *b, KVal *x, int64_t c) {
-    return k_add(b, x, k_index(b, c));
+    int64_t d;
+    if (c == 0) return x;
+    return k_is_const(x, &d) ? k_index(b, d + c) : k_add(b, x, k_index(b, c));
 }
 KVal *k_muli(KBuilder *b, KVal *x, int64_t c) {
-    return k_mul(b, x, k_index(b, c));
+    return c == 1 ? x : k_mul(b, x, k_index(b, c));
 }
 KVal *k_divi(KBuilder *b, KVal *x, int64_t c) {
     return k_div(b, x, k_index(b, c));

@@ -44,7 +44,7 @@ void buf_printf(Buf *buf, const char *format, ...) {
 static void put_unsigned(Buf *buf, unsigned long long value) {
     buf_reserve(buf, 20);
     size_t digits = 1;
-    for (unsigned long long more = value; more >= 10; more /= 10)
+    for (unsigned long long bound = 10; value >= bound && digits < 20; bound *= 10)
         digits++;
     buf->size += digits;
     char *at = buf->data + buf->size;
