@@ -65,9 +65,10 @@ static KVal *step_address(const Step *step, int operand) {
 static KVal *load_vector(Nest *nest, int operand, KVal *address, int64_t offset, int active) {
     KBuilder *b = nest->b;
     KBuf *buf = nest->operand[operand].buf;
-    KVal *at = k_addi(b, address, offset);
-    if (nest->copy[operand].packed) active = nest->s->lanes; /* filled up with zeros */
-    return k_load_tail(b, buf, at, nest->s->lanes, active);
+    int lanes = nest->s->lanes;
+    if (nest->copy[operand].packed || active == lanes) /* packed ones are filled up with zeros */
+        return k_load_at(b, buf, address, offset, lanes);
+    return k_load_tail(b, buf, k_addi(b, address, offset), lanes, active);
 }
 
 /* Whether the operand is read as vectors. */
@@ -103,8 +104,8 @@ static KVal *step_load(Step *step, int operand, KVal *address, StepLoad need) {
     if (reads_vectors(nest, operand))
         need.value = load_vector(nest, operand, address, need.offset, need.active);
     else
-        need.value = k_load_splat(b, nest->operand[operand].buf, k_addi(b, address, need.offset),
-                                  nest->s->lanes);
+        need.value = k_splat(b, k_load_at(b, nest->operand[operand].buf, address, need.offset, 1),
+                             nest->s->lanes);
     step->load[operand][step->load_count[operand]++] = need;
     return need.value;
 }
