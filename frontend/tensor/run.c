@@ -23,8 +23,8 @@ static double ms(double seconds) {
 static void print_summary(const TensorState *ts, double seconds) {
     ScriptCounters c = script_counters(ts);
     fprintf(stderr,
-            "nnc: %llu evaluations of %llu nodes: %llu interpreted, %llu by compiled code, %llu "
-            "updates in place\n"
+            "nnc: %llu evaluations of %llu nodes: %llu in the first tier, %llu by compiled code, "
+            "%llu updates in place\n"
             "nnc: %llu graphs planned, %llu compiled%s%s, %llu evaluations reused one\n",
             (unsigned long long)c.evaluations, (unsigned long long)c.nodes,
             (unsigned long long)c.interpreted, (unsigned long long)(c.evaluations - c.interpreted),
@@ -34,7 +34,7 @@ static void print_summary(const TensorState *ts, double seconds) {
     if (c.native.reason[0]) fprintf(stderr, "nnc: %s\n", c.native.reason);
     double known = c.planning + c.interpreting + c.running;
     fprintf(stderr,
-            "nnc: planning %.1f ms, interpreting %.1f ms, compiled code %.1f ms, all else %.1f ms; "
+            "nnc: planning %.1f ms, first tier %.1f ms, compiled code %.1f ms, all else %.1f ms; "
             "%.3f s; "
             "compiling beside it %.1f ms (parsing %.1f, optimizing %.1f, generating code %.1f)\n",
             ms(c.planning), ms(c.interpreting), ms(c.running), ms(seconds - known), seconds,
