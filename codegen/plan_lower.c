@@ -3,6 +3,8 @@
  * Groups with equal keys, the time steps of a loop for instance, get twins of one kernel: equal
  * code whose buffers stand for other values. What lowering packs ahead of the run is made once,
  * too, however many kernels read it. */
+#include <string.h>
+
 #include "codegen/lower.h"
 #include "codegen/plan_internal.h"
 #include "support/checked.h"
@@ -58,9 +60,13 @@ static void mark_outputs(bool *set, const Kernel *kernel) {
 }
 
 static uint64_t hash_key(const Buf *key) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < key->size; i++)
-        hash = (hash ^ (unsigned char)key->data[i]) * 0x100000001b3u;
+    uint64_t hash = key->size, word = 0;
+    for (size_t at = 0, left; (left = key->size - at) > 0; at += left) {
+        if (left > sizeof word) left = sizeof word;
+        memcpy(&word, key->data + at, left);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+    }
     return hash;
 }
 
