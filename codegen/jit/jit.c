@@ -242,7 +242,7 @@ static JitCode *publish(const Buf *code) {
     int protection = PROT_READ | PROT_WRITE;
     void *memory = mmap(NULL, code->size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return NULL;
-    memcpy(memory, code->data, code->size);
+    memcpy(memory, buf_text(code), code->size);
     if (mprotect(memory, code->size, PROT_READ | PROT_EXEC) != 0) {
         munmap(memory, code->size);
         return NULL;
