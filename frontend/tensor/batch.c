@@ -85,9 +85,10 @@ static Value rows_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     return NULL_VALUE;
 }
 
-/* The value of a sample is there, or is part of one that is. */
+/* The value of a sample is there, or is part of one that is, and its strides are its bytes'. */
 static bool is_ready(const Tensor *x) {
-    return lazy_data(x->var->storage->value)->value && !tensor_requires_grad(x);
+    const Storage *storage = x->var->storage;
+    return lazy_data(storage->value)->value && !storage->order && !tensor_requires_grad(x);
 }
 
 /* Whether the tensors are ready, and alike but for the sizes of dim 0; these add up to *rows. */

@@ -321,6 +321,14 @@ static LazyNode *var_node(TensorState *ts, const Reduction *r, double correction
     return divide(ts, reduce(ts, r, OP_reduce_sum, squares), count > 0 ? count : 0);
 }
 
+/* A root's operand: as in PyTorch no gradient passes where it is 0. */
+static LazyNode *rooted(TensorState *ts, LazyNode *sum) {
+    if (!sum || !sum->requires_grad) return sum;
+    LazyNode *zero = lazy_zeros(ts, sum->type);
+    LazyNode *is_zero = lazy_binary(ts, OP_eq, lazy_ref(sum), lazy_ref(zero));
+    return lazy_where(ts, is_zero, zero, sum);
+}
+
 /* var(x, dim, unbiased | correction, keepdim); `root`: std; `both`: with the mean. */
 static Value variance(Vm *vm, const char *name, bool root, bool both, const Value *args, int nargs,
                       const Tuple *kwnames) {
@@ -345,7 +353,7 @@ static Value variance(Vm *vm, const char *name, bool root, bool both, const Valu
                         "%s only support floating point and complex dtypes",
                         both ? name : "std and var");
     LazyNode *node = var_node(ts, &r, correction);
-    if (root) node = lazy_unary(ts, OP_sqrt, node);
+    if (root) node = lazy_unary(ts, OP_sqrt, rooted(ts, node));
     const char *fn_name = both   ? root ? "StdMeanBackward0" : "VarMeanBackward0"
                           : root ? "StdBackward0"
                                  : "VarBackward0";
@@ -366,14 +374,6 @@ static Value var_mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
 }
 static Value std_mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return variance(vm, "std_mean", true, true, args, nargs, kwnames);
-}
-
-/* A root's operand: as in PyTorch no gradient passes where it is 0. */
-static LazyNode *rooted(TensorState *ts, LazyNode *sum) {
-    if (!sum || !sum->requires_grad) return sum;
-    LazyNode *zero = lazy_zeros(ts, sum->type);
-    LazyNode *is_zero = lazy_binary(ts, OP_eq, lazy_ref(sum), lazy_ref(zero));
-    return lazy_where(ts, is_zero, zero, sum);
 }
 
 static LazyNode *power_sum(TensorState *ts, const Reduction *r, double p) {
