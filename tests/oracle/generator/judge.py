@@ -29,22 +29,22 @@ def run(text):
 
 
 class Rounding(TorchDispatchMode):
-    """Every operation's results, off by a few roundings; whole numbers stay as they are."""
+    """Every operation's results, off by a few roundings; whole numbers stay as they are, unless they are sums of others."""
 
     def __init__(self):
         super().__init__()
         self.rng = numpy.random.default_rng(1)
 
-    def disturb(self, value):
+    def disturb(self, value, exact):
         if isinstance(value, (tuple, list)):
             for part in value:
-                self.disturb(part)
+                self.disturb(part, exact)
         elif isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64) and value.numel():
             if value._is_zerotensor():  # it has no elements in memory
                 return
             size = 1e-6 if value.dtype == torch.float32 else 1e-14
             noise = torch.from_numpy(self.rng.uniform(-size, size, tuple(value.shape))).to(value.dtype)
-            noise[value == value.round()] = 0
+            noise[(value == value.round()) & exact] = 0
             if value.is_contiguous():
                 value.mul_(1 + noise)
 
@@ -52,14 +52,16 @@ class Rounding(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         # A view's elements have been disturbed already.
         if not any(r.alias_info is not None for r in func._schema.returns):
-            self.disturb(result)
+            x = args[0] if args else None
+            sums = re.match("(sum|mean)[.]", func.__name__) and isinstance(x, torch.Tensor) and x.is_floating_point()
+            self.disturb(result, not sums or bool((x == x.round()).all()))
         return result
 
 
 def is_stable(text, out):
     """Whether rounding leaves the printed text as it is. Signs of zeros that a clamp makes, and what is all but zero,
     are left out."""
-    if re.search(r"(?i)relu6|hardtanh", text) and re.search(r"-0\.0*(?![0-9])", out):
+    if re.search(r"(?i)relu6|hardtanh|lerp", text) and re.search(r"-0\.0*(?![0-9])", out):
         return False
     if re.search(r"(?i)softshrink", text) and re.search(r"(?<![0-9])0\.0*(?![0-9])", out):
         return False

@@ -84,7 +84,7 @@ def function(draft, template):
         if draft.do(f"{result} = {expression}"):
             value = draft.space[result]
             draft.show(result)
-            if "linalg" not in expression and "inv" not in expression:  # these lie as LAPACK has them
+            if not re.search("linalg|inv|einsum", expression):  # these lie in memory as their libraries have them
                 keep(draft, result)
             if "leaf" in memo and isinstance(value, torch.Tensor) and value.requires_grad:
                 gradient(draft, result, memo["leaf"])
@@ -323,7 +323,7 @@ def training(draft, focus, loss=None, optimizer=None, scheduler=None):
     given, _, target = inner.partition(", ")
     draft.do("out = net(x)")
     # The target is drawn once.
-    drawn = re.findall(r"\(?torch\.(?:rand|randn)\(out\.shape\)(?: > 0\.5\)\.float\(\))?", inner)
+    drawn = re.findall(r"\(torch\.rand\(out\.shape\) > 0\.5\)\.float\(\)|torch\.randn?\(out\.shape\)", inner)
     for i, text in enumerate(drawn):
         draft.do(f"target{i} = {text}")
         inner = inner.replace(text, f"target{i}", 1)
