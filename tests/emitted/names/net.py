@@ -33,7 +33,7 @@ class @I3@(nn.Module):
             setattr(self.set_, name, nn.Parameter(torch.ones(2)))
             setattr(self, name + "!", nn.Parameter(torch.ones(2)))
         self.listed = nn.ModuleDict({name: Scale() for name in names})
-        self.table = nn.ParameterDict({name: torch.ones(2) for name in names})
+        self.table = nn.ParameterDict([(name, torch.ones(2)) for name in names])
 @ATTRIBUTES@
 
     def forward(self, data, @ARGUMENTS@):
