@@ -335,8 +335,10 @@ BINARY_LIST(X)
 
 static const BinarySpec *div_spec(Vm *vm, Value mode) {
     static const BinarySpec trunc_spec = {"div", OP_trunc_div, TYPED_PROMOTED, "DivBackward2"},
-                            floor_spec = {"div", OP_floor_div, TYPED_PROMOTED, "DivBackward2"};
-    if (is_null(mode) || is_none(mode)) return &SPECS[SPEC_true_divide];
+                            floor_spec = {"div", OP_floor_div, TYPED_PROMOTED, "DivBackward2"},
+                            none_spec = {"div", OP_div, TYPED_FLOAT, "DivBackward2"};
+    if (is_null(mode)) return &SPECS[SPEC_true_divide];
+    if (is_none(mode)) return &none_spec;
     const char *text = vm_to_text(vm, mode, "rounding_mode");
     if (!text) return NULL;
     if (strcmp(text, "floor") == 0) return &floor_spec;
@@ -355,8 +357,7 @@ static Value div_any(Vm *vm, bool inplace, const Value *args, int nargs, const T
     const BinarySpec *spec = div_spec(vm, v[2]);
     if (!spec) return NULL_VALUE;
     if (inplace) return binary_inplace(ts, spec, v[0], v[1]);
-    const char *fn_name = is_null(v[2]) ? spec->fn_name : "DivBackward2"; /* a mode of None too */
-    return wrap_binary(ts, binary_node(ts, spec, v[0], v[1]), v[0], v[1], fn_name);
+    return wrap_binary(ts, binary_node(ts, spec, v[0], v[1]), v[0], v[1], spec->fn_name);
 }
 
 static Value div_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {

@@ -25,11 +25,19 @@ static Value grad_fn_repr(Vm *vm, Value self) {
                       (void *)self.o);
 }
 
+/* The nodes that PyTorch wrote by hand are of its C++ namespace. */
+static bool is_handwritten(const char *name) {
+    static const char *const names[] = {"AccumulateGrad", "CopySlices", "CopyBackwards"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
 static Value grad_fn_name(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     (void)nargs, (void)kwnames;
     const GradFn *fn = as_grad_fn(args[0]);
-    bool leaf = strcmp(fn->name, "AccumulateGrad") == 0;
-    return str_printf(vm, "%s%s", leaf ? "torch::autograd::" : "", fn->name);
+    const char *space = is_handwritten(fn->name) ? "torch::autograd::" : "";
+    return str_printf(vm, "%s%s", space, fn->name);
 }
 
 /* A class for each name, so that type(x.grad_fn).__name__ tells it. */
