@@ -181,7 +181,7 @@ PlanReport plan_places(const PlanSteps *steps, PlanItem *items, int count) {
         PlanReport alone = memplan(single, count, PLAN_ALIGNMENT, &scratch);
         if (l.streams.count == 0 || alone.peak + alone.peak / FRACTION < report.peak) {
             report = alone;
-            memcpy(items, single, (size_t)count * sizeof *items);
+            if (count > 0) memcpy(items, single, (size_t)count * sizeof *items);
         }
     }
     report.lower_bound = bound;

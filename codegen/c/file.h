@@ -59,8 +59,8 @@ typedef struct FilePlaces {
 
 /* Our own text as a whole line, broken after commas where it is too long. */
 void file_print_wrapped(Emitter *e, const char *text);
-/* The calls and copies in order. A fault returns `fault`, or the step's number from 1 when it is
- * NULL. */
+/* The calls and copies in order. After a fault comes the statement `fault`; NULL: the step's number
+ * from 1 is returned. */
 void file_print_steps(Emitter *e, const PlanSteps *steps, const FilePlaces *places,
                       const char *fault);
 

@@ -117,7 +117,7 @@ static void print_variant(Emitter *e, Module *module, const ModuleFunction *func
     Buf body = {0};
     Emitter inner = {.out = &body, .indent = 1};
     FilePlaces places = function_places(module, function, variant);
-    file_print_steps(&inner, &function->plans[variant]->run, &places, "1");
+    file_print_steps(&inner, &function->plans[variant]->run, &places, "return 1;");
     Signature signature = variant_signature(module, function->kind);
     emit_newline(e);
     print_guard(e, module, variant, true);
@@ -150,7 +150,7 @@ static void print_prepare_variant(Emitter *e, Module *module, int variant) {
         const ModuleFunction *function = &module->functions[i];
         if (function->kind != FUNCTION_FORWARD) continue;
         FilePlaces places = function_places(module, function, variant);
-        file_print_steps(&inner, &function->plans[variant]->prepare, &places, "1");
+        file_print_steps(&inner, &function->plans[variant]->prepare, &places, "return 1;");
     }
     emit_newline(e);
     print_guard(e, module, variant, true);
@@ -279,7 +279,8 @@ static void print_init(Emitter *e, Module *module) {
     if (plan->run.arena_bytes > 0) {
         emit_line(e, "_Alignas(64) unsigned char arena[%zu];", plan->run.arena_bytes);
     }
-    file_print_steps(&inner, &plan->run, &places, NULL);
+    /* Its indices are the program's own: a fault would have ended the evaluation. */
+    file_print_steps(&inner, &plan->run, &places, "return;");
     print_unused(e, &body, names, 2);
     buf_add(e->out, body.data, body.size);
     emit_line(e, "}");

@@ -152,7 +152,7 @@ static void print_call(Emitter *e, Scope *scope, int s, const char *fault) {
     if (!kernel->faults) {
         buf_puts(&call, ");");
     } else if (fault) {
-        buf_printf(&call, ")) return %s;", fault);
+        buf_printf(&call, ")) %s", fault);
     } else if (scope->loop) {
         buf_printf(&call, ")) return %d + (int)t * %d;", s + 1, scope->loop->length);
     } else {

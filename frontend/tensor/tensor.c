@@ -339,7 +339,9 @@ Value tensor_view_of(TensorState *ts, Tensor *tensor, ViewStep *step, const char
     if (!ts->grad_enabled && tensor_requires_grad(tensor)) {
         ViewStep *root = view_join(tensor->var->root, step);
         view_unref(step);
-        return FROM_OBJ(tensor_alloc(ts, var_detached(tensor, root), NULL, type));
+        Var *var = var_detached(tensor, root);
+        var->requires_grad = true; /* as PyTorch has it, although it gets no history */
+        return FROM_OBJ(tensor_alloc(ts, var, NULL, type));
     }
     tensor->var->refs++;
     Tensor *view = tensor_alloc(ts, tensor->var, step, type);

@@ -61,7 +61,8 @@ static void forward(void) {
 static NetParams params;
 #endif
 
-#ifdef FILES
+#if defined(FILES) && defined(INIT)
+#define SAVE(name) save(argv[3], name)
 static void save(const char *directory, const char *name) {
     static NetParams loaded;
     char path[1000], error[200] = "";
@@ -72,6 +73,8 @@ static void save(const char *directory, const char *name) {
     CHECK(net_load(&loaded, "/nowhere", error, sizeof error) != 0 && error[0]);
     CHECK(memcmp(&params, &loaded, sizeof params) == 0);
 }
+#else
+#define SAVE(name)
 #endif
 
 #ifdef BACKWARD
@@ -126,18 +129,14 @@ int main(int argc, char **argv) {
     get(&target, sizeof target);
 #endif
     forward();
-#ifdef FILES
-    save(argv[3], "before");
-#endif
+    SAVE("before");
 #ifdef BACKWARD
     backward(strtol(argv[1], NULL, 10));
 #endif
 #ifdef STEPS
     steps(strtol(argv[1], NULL, 10), strtod(argv[2], NULL));
     put(&params, sizeof params);
-#ifdef FILES
-    save(argv[3], "after");
-#endif
+    SAVE("after");
     net_prepare(&context, &params);
     forward();
 #endif

@@ -3,7 +3,7 @@
 
 check.py NNC [--quick] [NAME...]: NAME.nn is the network, NAME.safetensors and NAME.out what PyTorch made of it
 (tests/oracle/record_networks.py). For each network: nnc writes the same bytes twice; gcc and clang compile them
-without a warning at every level (the costly builds for a third of the networks each, see --all), the header as C++
+without a warning at every level (the costly builds for a sixth of the networks each, see --all), the header as C++
 too; the object has no variables and doesn't allocate; weights, results, gradients, losses and trained weights are PyTorch's for every vector unit and with sanitizers; repeating
 gives the same bits; weights survive a file.
 """
@@ -39,7 +39,7 @@ ALWAYS = [
     Build("--vector=native", "clang", "-O3"),
     Build("--vector=none --standalone", "gcc", "-O0 -DFILES"),
 ]
-SOMETIMES = [ # each for a third of the networks, each network with a third of them
+SOMETIMES = [ # each for a sixth of the networks, each network with a sixth of them
     Build("", "clang", "-O2"),
     Build("", "gcc", "-O3"),
     Build("--vector=none", "gcc", "-O0"),
@@ -320,7 +320,7 @@ def main():
         if arguments.quick:
             return QUICK_BUILDS
         first = every.index(name)
-        chosen = ALWAYS + [build for i, build in enumerate(SOMETIMES) if arguments.all or (i + first) % 3 == 0]
+        chosen = ALWAYS + [build for i, build in enumerate(SOMETIMES) if arguments.all or (i + first) % 6 == 0]
         return [build for build in chosen if has_unit(build.unit)] + [ARM] * bool(cross)
     failed = 0
     with tempfile.TemporaryDirectory() as work, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
