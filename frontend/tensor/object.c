@@ -45,7 +45,7 @@ static bool set_data(TensorState *ts, Tensor *x, Value value) {
     }
     x->type = y->type;
     decref(plain);
-    return true;
+    return tensor_settle(ts, x);
 }
 
 static bool object_setattr(Vm *vm, Value self, Str *name, Value value) {

@@ -540,6 +540,15 @@ void tensor_set_history(TensorState *ts, Tensor *tensor, LazyNode *node, const c
     var_set_node(ts, tensor->var, node, fn_name);
 }
 
+bool tensor_settle(TensorState *ts, const Tensor *tensor) {
+    Storage *storage = tensor->var->storage;
+    LazyNode *data = lazy_data(storage->value);
+    if (ts->policy.compiling || !tensor->var->requires_grad || !data->requires_grad) return true;
+    if (!need_value(ts, data, "a parameter's value")) return false;
+    storage_set(ts, storage, lazy_leaf(ts, data->type, buffer_ref(data->value)));
+    return true;
+}
+
 bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name) {
     if (!node) return false;
     Var *var = tensor->var;
@@ -579,7 +588,7 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
         tensor->cache_count = storage->changes;
         tensor->cache_var = var;
     }
-    return true;
+    return tensor_settle(ts, tensor);
 }
 
 /* An operation in place keeps a copy of what it overwrites, where its gradient reads that. */

@@ -198,6 +198,9 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
 bool tensor_write_result(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
 /* Makes `node` (consumed) the history of a variable's present value. */
 void tensor_set_history(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name);
+/* Evaluates what a leaf's storage holds where that has a history: it may be the leaf's own, and
+ * keep it alive for ever. False: raised. */
+bool tensor_settle(TensorState *ts, const Tensor *tensor);
 /* Replaces the storage's value without touching history or versions: placeholders of a trace. */
 void storage_set(TensorState *ts, Storage *storage, LazyNode *node);
 /* The node (consumed) as a value without history. */

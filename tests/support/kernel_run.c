@@ -87,9 +87,9 @@ bool kernel_run_fusion(const Fusion *fusion, const Target *target, const Tensor6
             const KBuf *buf = kernel->buffers.items[i];
             if (!is_parameter(buf)) continue;
             size_t bytes = (size_t)buf->count * dtype_size(buf->dtype);
-            void *at = buf->node ? node_buffer(buf->node, values, arena) : new_buffer(arena, bytes);
+            char *at = buf->node ? node_buffer(buf->node, values, arena) : new_buffer(arena, bytes);
             run.bytes[parameters] = bytes;
-            run.buffers[parameters++] = at;
+            run.buffers[parameters++] = at + (size_t)buf->base * dtype_size(buf->dtype);
         }
         run.fault = !kernel_run_both(kernel, run.buffers, arena);
         if (runs) VEC_PUSH(*runs, run);

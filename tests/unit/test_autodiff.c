@@ -100,7 +100,7 @@ Test(autodiff, nothing_flows) {
 Test(autodiff, stops) {
     Node *square = build_binary(graph, OP_mul, x, x);
     Node *z = build_binary(graph, OP_mul, square, x);
-    bool *stop = ARENA_ARRAY(&arena, bool, graph->nodes.count);
+    bool *stop = ARENA_ARRAY(&arena, bool, 2 * graph->nodes.count); /* and for the gradient at z */
     stop[square->id] = true;
     Node *wrt[] = {x, square}, *result[2];
     differentiate(z, wrt, 2, stop, result);
