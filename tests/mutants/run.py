@@ -59,9 +59,13 @@ def copy_tree(source, tree):
     wanted = {name for name in names.stdout.split("\0") if name}
     for name in sorted(wanted):
         old, new = source / name, tree / name
+        new.parent.mkdir(parents=True, exist_ok=True)
+        if old.is_symlink():
+            new.unlink(missing_ok=True)
+            new.symlink_to(os.readlink(old))
+            continue
         if not old.is_file():
             continue
-        new.parent.mkdir(parents=True, exist_ok=True)
         if not new.exists() or new.read_bytes() != old.read_bytes():
             shutil.copy(old, new)
     for path in tree.rglob("*"):
