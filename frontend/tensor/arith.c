@@ -247,16 +247,26 @@ static Value binary_inplace(TensorState *ts, const BinarySpec *spec, Value a, Va
     return tensor_inplace_result(ts, a, node, fn_of(ts, spec, b));
 }
 
+/* Puts a computed tensor (consumed) into self in place. */
+static Value assign(TensorState *ts, Value self, Value result) {
+    if (is_null(result)) return result;
+    Value out = NULL_VALUE;
+    if (tensor_check_inplace(ts, as_tensor(self)))
+        out = tensor_inplace_result(ts, self, tensor_read(ts, as_tensor(result)),
+                                    tensor_fn_name(as_tensor(result)));
+    decref(result);
+    return out;
+}
+
 /* written(t, result) -> t: t, its elements replaced by the result of an operation on it. */
 static Value written_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[2];
     Tensor *x, *result;
     if (!vm_args(vm, "written", "t result", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], "written", &x) || !arg_tensor(ts, v[1], "written", &result) ||
-        !tensor_check_inplace(ts, x))
+        !arg_tensor(ts, v[0], "written", &x) || !arg_tensor(ts, v[1], "written", &result))
         return NULL_VALUE;
-    return tensor_inplace_result(ts, v[0], tensor_read(ts, result), tensor_fn_name(result));
+    return assign(ts, v[0], incref(v[1]));
 }
 
 /* original(t) -> t as it is now, in a storage of its own: what an operation in place computes from.
@@ -502,17 +512,6 @@ static Value lerp_value(TensorState *ts, Value input, Value end, Value weight) {
         return result;
     }
     return is_null(near) ? far : near;
-}
-
-/* Puts a computed tensor (consumed) into self in place. */
-static Value assign(TensorState *ts, Value self, Value result) {
-    if (is_null(result)) return result;
-    Value out = NULL_VALUE;
-    if (tensor_check_inplace(ts, as_tensor(self)))
-        out = tensor_inplace_result(ts, self, tensor_read(ts, as_tensor(result)),
-                                    tensor_fn_name(as_tensor(result)));
-    decref(result);
-    return out;
 }
 
 static Value addc(Vm *vm, const char *name, Op op, bool inplace, const Value *args, int nargs,
