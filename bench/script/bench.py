@@ -2,8 +2,9 @@
 
     python3 bench/script/bench.py NNC [NAME ...] [--rounds N] [--write]
 
-NAME is a sample (`resnet50`), `mnist` (the script, one epoch), `prints` (60 operations, each printed) or
-`record` (a chain of small operations that repeats); all of them by default. Needs PyTorch and torchvision.
+NAME is a sample (`resnet50`), `mnist` (the script, one epoch), `prints` (60 operations, each printed),
+`record` (a chain of small operations that repeats) or `step` (the MNIST script's train step: what compiled
+code takes under `nnc run`, beside the same file's emitted C); all of them by default. Needs PyTorch and torchvision.
 Medians of rounds: seconds to the first output on a terminal, seconds to the end, and processor time.
 --write keeps the table in result.txt: on an idle machine only.
 """
@@ -12,6 +13,7 @@ import gzip
 import os
 import platform
 import pty
+import re
 import shutil
 import statistics
 import subprocess
@@ -23,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SAMPLES = os.path.join(ROOT, "samples")
 LIMIT = 180
+STEPS = 3000
 
 PRINTS = "import torch\nx = torch.arange(12.).reshape(3, 4)\n" + "".join(
     f"print(x * {i} + {i})\n" if i % 2 else f"print((x - {i}).sum({i // 2 % 2}))\n" for i in range(60))
@@ -37,6 +40,17 @@ for step in range(int(sys.argv[1])):
         y = y * 0.5 + 1.0
     last = y.sum().item()
 print(last)
+"""
+
+STEP = """
+import sys
+model, data, target = Net(), torch.rand(64, 1, 28, 28), torch.arange(64) % 10
+optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.5)
+for i in range(int(sys.argv[1]) if len(sys.argv) > 1 else 1):
+    optimizer.zero_grad()
+    loss = F.nll_loss(model(data), target)
+    loss.backward()
+    optimizer.step()
 """
 
 
@@ -71,10 +85,14 @@ def unpack(packed, raw):
 
 
 def programs(directory):
-    """Each name's arguments, behind `nnc run` or `python3`."""
-    found = {name[:-3]: [name] for name in sorted(os.listdir(SAMPLES)) if name.endswith(".nn")}
-    unpack(os.path.join(SAMPLES, "mnist"), os.path.join(directory, "MNIST", "raw"))
-    found["mnist"] = ["mnist_script/mnist.py", "--data", directory, "--epochs", "1"]
+    """Each name's arguments, behind `nnc run` or `python3`; the programs see unpacked data beside them."""
+    found = {}
+    for name in sorted(os.listdir(SAMPLES)):
+        if name.endswith(".nn"):
+            found[name[:-3]] = [shutil.copy(os.path.join(SAMPLES, name), directory)]
+    data = os.path.join(directory, "data")
+    unpack(os.path.join(SAMPLES, "mnist"), os.path.join(data, "MNIST", "raw"))
+    found["mnist"] = [os.path.join(SAMPLES, "mnist_script/mnist.py"), "--data", data, "--epochs", "1"]
     for name, text, arguments in (("prints", PRINTS, []), ("record", RECORD, ["3000"])):
         path = os.path.join(directory, name + ".nn")
         with open(path, "w") as file:
@@ -91,6 +109,31 @@ def measure(commands, rounds):
             results[tool].append(run(command))
     return {tool: [statistics.median(r[k] for r in rows) for k in range(3)] if all(r[3] for r in rows) else None
             for tool, rows in results.items()}
+
+
+def compiled_step(nnc, program):
+    """Seconds of one evaluation by compiled code under `nnc run`."""
+    said = subprocess.run([nnc, "run", "-v", program, str(STEPS)], capture_output=True, text=True, check=True).stderr
+    count = int(re.search(r"(\d+) by compiled code", said)[1])
+    return float(re.search(r"compiled code ([\d.]+) ms", said)[1]) / 1e3 / count
+
+
+def step_line(nnc, directory, rounds):
+    """Our own two ways to run one train step, in turn."""
+    with open(os.path.join(SAMPLES, "mnist_script/mnist.py")) as file:
+        network = file.read().split("def train(")[0]
+    program, binary = os.path.join(directory, "step.nn"), os.path.join(directory, "step")
+    with open(program, "w") as file:
+        file.write(network + STEP)
+    subprocess.run([nnc, program, "-o", binary + ".c"], check=True)
+    subprocess.run(["gcc", "-O2", "-march=native", f"-I{directory}", binary + ".c", os.path.join(HERE, "step.c"),
+                    "-o", binary, "-lm"], check=True)
+    ran, emitted = [], []
+    for _ in range(rounds):
+        ran.append(compiled_step(nnc, program))
+        emitted.append(float(subprocess.run([binary], capture_output=True, text=True, check=True).stdout))
+    ran, emitted = statistics.median(ran), statistics.median(emitted)
+    return f"step: {ran * 1e3:.2f} ms by compiled code under nnc run, {emitted * 1e3:.2f} ms as emitted C: {ran / emitted:.2f}"
 
 
 def cells(result):
@@ -117,7 +160,11 @@ def main():
                  f"{'':14}{'nnc run':>24}  {'python3':>24}   total",
                  f"{'':14}" + 2 * f"{'first':>8}{'total':>8}{'cpu':>8}  "]
         print("\n".join(lines), flush=True)
-        for name in args.names or known:
+        for name in args.names or [*known, "step"]:
+            if name == "step":
+                lines.append(step_line(nnc, directory, args.rounds))
+                print(lines[-1], flush=True)
+                continue
             tail = known[name]
             result = measure({"nnc": [nnc, "run", *tail], "python": [sys.executable, *tail]}, args.rounds)
             lines.append(line(name, result))
