@@ -17,6 +17,7 @@ typedef struct CodegenOptions {
     bool dispatch;       /* emit baseline, v3 and v4 kernels and choose at init (x86-64) */
     int level;           /* -O0..3: 0 = no passes and no fusion */
     bool standalone;     /* the runtime pieces used are copied into the file */
+    bool ticks;          /* after each kernel of a function nn_tick(its number) is called */
     bool embed_weights;  /* program->weights become const arrays; forward needs no LenetParams */
     const char *version; /* for the header comment */
     const char *flags;   /* for the header comment */
@@ -39,6 +40,11 @@ bool codegen_c(const Program *program, const CodegenOptions *options, Buf *sourc
                CodegenReport *report, Buf *error);
 /* A main() for --emit=exe: reads inputs (.npy, IDX, raw floats), prints results as PyTorch does. */
 bool codegen_main(const Program *program, const CodegenOptions *options, Buf *source, Buf *error);
+
+/* The same three texts for a program that times forward or the train step, kernel by kernel: it
+ * takes --json. False with a message. */
+bool codegen_bench(const Program *program, const CodegenOptions *options, bool train, Buf *source,
+                   Buf *header, Buf *main_text, Buf *error);
 
 /* A graph that runs now; inputs and outputs are buffers in graph order, row-major. */
 typedef struct Executable Executable;

@@ -13,6 +13,7 @@ typedef struct RuntimePiece {
 
 static const RuntimePiece pieces[] = {
     {"safetensors", {"base.h", "safetensors.h", "safetensors.c", "safetensors_state.c"}},
+    {"bench", {"base.h", "bench.h", "bench.c"}},
     {"command",
      {"base.h", "inflate.h", "inflate.c", "idx.h", "idx.c", "npy.h", "npy.c", "tensor_print.h",
       "tensor_print.c", "resize.h", "resize.c", "items.h", "items.c", "command.h", "command.c"}},

@@ -76,9 +76,7 @@ static void remove_outputs(const Compile *compile) {
     }
 }
 
-/* Makes the C text, once. */
-static bool need_c(Compile *compile) {
-    if (compile->source.size) return true;
+static void set_codegen_options(Compile *compile) {
     const Options *options = compile->options;
     const char *path = output_path(compile, EMIT_C);
     bool named = options->emit[EMIT_C] && strcmp(path, "-") != 0;
@@ -98,6 +96,12 @@ static bool need_c(Compile *compile) {
         .dump = options->dump,
         .dump_out = &compile->dump,
     };
+}
+
+/* Makes the C text, once. */
+static bool need_c(Compile *compile) {
+    if (compile->source.size) return true;
+    set_codegen_options(compile);
     Buf error = {0};
     bool good = codegen_c(compile->program, &compile->codegen, &compile->source, &compile->header,
                           &compile->report, &error) ||
@@ -189,21 +193,36 @@ static void tell_native(const Compile *compile, const NativeReport *native) {
     fputc('\n', stderr);
 }
 
+/* The texts of a program: to use the network, or to time it. */
+static bool need_program(Compile *compile, Buf *main_text) {
+    Buf error = {0};
+    bool good;
+    if (compile->options->command == COMMAND_BENCH) {
+        set_codegen_options(compile);
+        good = codegen_bench(compile->program, &compile->codegen, compile->options->train,
+                             &compile->source, &compile->header, main_text, &error) ||
+               fail(compile, &error);
+    } else {
+        good = need_c(compile) &&
+               (codegen_main(compile->program, &compile->codegen, main_text, &error) ||
+                fail(compile, &error));
+    }
+    buf_free(&error);
+    return good;
+}
+
 static bool emit_native(Compile *compile, EmitKind kind) {
-    if (!need_c(compile)) return false;
     Buf main_text = {0};
     Buf error = {0};
     bool executable = kind == EMIT_EXE;
+    bool good = executable ? need_program(compile, &main_text) : need_c(compile);
     NativeFile files[3] = {
         {compile->codegen.header, buf_text(&compile->header)},
         {arena_printf(compile->arena, "%s.c", compile->prefix), buf_text(&compile->source)},
     };
-    bool good = true;
-    if (executable) {
-        good = codegen_main(compile->program, &compile->codegen, &main_text, &error);
+    if (executable)
         files[2] = (NativeFile){arena_printf(compile->arena, "%s_main.c", compile->prefix),
                                 buf_text(&main_text)};
-    }
     ToolchainJob job = {
         .kind = native_kind(kind),
         .files = files,
@@ -215,7 +234,7 @@ static bool emit_native(Compile *compile, EmitKind kind) {
         .verbose = compile->options->verbose,
     };
     NativeReport native = {0};
-    good = (good && native_build(&job, &native, &error)) || fail(compile, &error);
+    good = good && (native_build(&job, &native, &error) || fail(compile, &error));
     if (good) tell_native(compile, &native);
     if (good) VEC_PUSH(compile->written, job.output);
     // An object is for linking with a caller's program, which needs the header.

@@ -17,6 +17,8 @@ enum { FREES_AT_END = true };
 
 /* `nnc FILE`: the exit status. */
 int compile_command(const Options *options, Sources *sources, Arena *arena);
+/* `nnc bench FILE`. */
+int bench_command(const Options *options, Sources *sources, Arena *arena);
 /* `nnc run FILE`. */
 int run_command(const Options *options, Sources *sources);
 

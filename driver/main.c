@@ -36,8 +36,12 @@ int main(int argc, char **argv) {
         sources.color = options.color;
         sources.json = options.json_diagnostics;
         sources.warnings_as_errors = options.warnings_as_errors;
-        status = options.command == COMMAND_RUN ? run_command(&options, &sources)
-                                                : compile_command(&options, &sources, &arena);
+        if (options.command == COMMAND_RUN)
+            status = run_command(&options, &sources);
+        else if (options.command == COMMAND_BENCH)
+            status = bench_command(&options, &sources, &arena);
+        else
+            status = compile_command(&options, &sources, &arena);
         if (FREES_AT_END) sources_free(&sources);
     }
     }

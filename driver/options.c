@@ -74,6 +74,8 @@ SET_FLAG(no_train)
 SET_FLAG(debug_info)
 SET_FLAG(verbose)
 SET_FLAG(depfile)
+SET_FLAG(train)
+SET_FLAG(json)
 SET_FLAG(warnings_as_errors)
 
 APPLY(depfile_path) {
@@ -248,6 +250,8 @@ static const OptionRow rows[] = {
      apply_vector},
     {"-march", VALUE_SEPARATE, "CPU",
      "the processor for --emit=obj|asm|llvm-ir|exe (default: native)", apply_march},
+    {"--train", VALUE_NONE, NULL, "bench: the whole train step, not forward", apply_train},
+    {"--json", VALUE_NONE, NULL, "bench: print JSON", apply_json},
     {"-O", VALUE_JOINED, "0..3", "optimization level (default 2)", apply_level},
     {"-g", VALUE_NONE, NULL, "debug information in --emit=obj|exe", apply_debug_info},
     {"--passes", VALUE_SEPARATE, "LIST", "run just these passes, comma separated", apply_passes},
@@ -277,11 +281,13 @@ static void print_help(void) {
          "usage:\n"
          "  nnc [options] FILE.nn -o FILE.c     the network as C, with FILE.h beside it\n"
          "  nnc run [options] FILE.nn [ARGS]    run the program: prints what python3 would\n"
+         "  nnc bench [options] FILE.nn         time the network's kernels on this machine\n"
          "\n"
          "examples:\n"
          "  nnc lenet.nn -o lenet.c\n"
          "  nnc lenet.nn --weights lenet.safetensors --emit=exe -o lenet\n"
          "  nnc lenet.nn --emit=ir -o -\n"
+         "  nnc bench lenet.nn --train\n"
          "\n"
          "options:");
     for (int i = 0; i < ROW_COUNT; i++) {
@@ -389,6 +395,8 @@ static void parse_words(Parser *parser) {
             parse_option(parser, word);
         } else if (parser->next == 1 && strcmp(word, "run") == 0) {
             options->command = COMMAND_RUN;
+        } else if (parser->next == 1 && strcmp(word, "bench") == 0) {
+            options->command = COMMAND_BENCH;
         } else if (options->input) {
             usage_error(parser, "more than one input: '%s' and '%s'", options->input, word);
         } else {
@@ -403,6 +411,17 @@ static void parse_words(Parser *parser) {
     }
 }
 
+/* What only makes sense for `nnc bench`, and what doesn't. */
+static void check_bench(Parser *parser) {
+    const Options *options = parser->options;
+    bool bench = options->command == COMMAND_BENCH;
+    if (!bench && (options->train || options->json))
+        usage_error(parser, "%s goes with nnc bench", options->train ? "--train" : "--json");
+    if (bench && (options->output || options->emit_count))
+        usage_error(parser, "nnc bench writes no file: leave %s out",
+                    options->output ? "-o" : "--emit");
+}
+
 ParseResult options_parse(Options *options, Arena *arena, int argc, char **argv) {
     *options = (Options){.level = 2, .max_steps = -1};
     Parser parser = {.options = options, .arena = arena};
@@ -415,6 +434,7 @@ ParseResult options_parse(Options *options, Arena *arena, int argc, char **argv)
     if (parser.result == PARSE_OK) parse_words(&parser);
     if (parser.result == PARSE_OK && !options->input)
         usage_error(&parser, "no input file; see nnc --help");
+    if (parser.result == PARSE_OK) check_bench(&parser);
     if (options->emit_count == 0) {
         options->emit[EMIT_C] = true;
         options->emit_count = 1;

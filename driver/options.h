@@ -8,7 +8,7 @@
 #include "support/buf.h"
 #include "support/source.h"
 
-typedef enum Command { COMMAND_COMPILE, COMMAND_RUN } Command;
+typedef enum Command { COMMAND_COMPILE, COMMAND_RUN, COMMAND_BENCH } Command;
 
 /* What --emit may name; several in one run, each to its own file. */
 typedef enum EmitKind {
@@ -41,6 +41,7 @@ typedef struct Options {
     const char *march;             /* -march */
     const char *passes, *dump;
     bool standalone, no_train, debug_info, verbose;
+    bool train, json;           /* bench: --train, --json */
     int level;                  /* -O */
     bool depfile;               /* -MD */
     const char *depfile_path;   /* -MF */

@@ -53,6 +53,7 @@ typedef struct FilePlaces {
     const char *arena;          /* unsigned char * */
     const char *prepared;       /* unsigned char *, or NULL: prepared values are constants */
     const void *prepared_bytes; /* when `prepared` is NULL: the block itself */
+    bool ticks;                 /* after each step, nn_tick(its number among those written down) */
     const char *constants;      /* const void *const *, or NULL: constants are arrays of the file */
     FileParts *parts;
 } FilePlaces;

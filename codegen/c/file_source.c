@@ -117,6 +117,7 @@ static void print_variant(Emitter *e, Module *module, const ModuleFunction *func
     Buf body = {0};
     Emitter inner = {.out = &body, .indent = 1};
     FilePlaces places = function_places(module, function, variant);
+    places.ticks = module->options->ticks;
     file_print_steps(&inner, &function->plans[variant]->run, &places, "return 1;");
     Signature signature = variant_signature(module, function->kind);
     emit_newline(e);
@@ -407,6 +408,7 @@ void module_print_source(Emitter *e, Module *module) {
     emit_line(e, "#include <math.h>");
     emit_line(e, "#include <string.h>");
     emit_newline(e);
+    if (module->options->ticks) emit_line(e, "void nn_tick(int step);");
     file_print_kernels(e, &module->parts);
     file_print_constants(e, &module->parts);
     buf_add(e->out, functions.data, functions.size);

@@ -13,6 +13,7 @@ typedef struct Scope {
     const FilePlaces *places;
     const PlanSteps *steps;
     const PlanLoop *loop; /* NULL: none */
+    int printed;          /* steps so far */
     VEC(size_t) table;    /* of the loop: column after column, an offset for each iteration */
 } Scope;
 
@@ -167,6 +168,8 @@ static void print_step(Emitter *e, Scope *scope, int s, const char *fault) {
         print_call(e, scope, s, fault);
     else
         print_copy(e, scope, s);
+    if (scope->places->ticks) emit_line(e, "nn_tick(%d);", scope->printed);
+    scope->printed++;
 }
 
 static void print_table(Emitter *e, const Scope *scope) {

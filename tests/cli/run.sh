@@ -248,6 +248,49 @@ NNC_PLUGIN=none try fallback 0 -v tiny.nn --emit=obj -o fallback.o
 there fallback.o
 says err 'no plugin: NNC_PLUGIN=none'
 
+# Timing kernels: a network that takes only some integers, a step in a loop.
+cat >words.nn <<'NN'
+import torch
+from torch import nn
+class Words(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(11, 8)
+        self.rnn = nn.GRU(8, 8, batch_first=True)
+        self.head = nn.Linear(8, 11)
+    def forward(self, words):
+        return self.head(self.rnn(self.embed(words))[0][:, -1])
+net = Words()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+words = torch.randint(0, 11, (4, 6))
+optimizer.zero_grad()
+loss = nn.functional.cross_entropy(net(words), torch.randint(0, 11, (4,)))
+loss.backward()
+optimizer.step()
+NN
+mkdir timing
+TMPDIR=$work/timing try bench 0 bench words.nn
+says out 'words, forward, batch 4'
+says out 'of the measured peak'
+silent err
+try bench_train 0 bench words.nn --train --json
+python3 - out <<'PY' || fail 'the JSON lacks something'
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["function"] == "train_step" and d["batch"] == 4 and d["threads"] == 1
+assert 0 < d["min_ms"] <= d["median_ms"] and 0 < d["gflops"] < d["peak_gflops"]
+assert len(d["kernels"]) > 5 and any(k["times"] > 1 for k in d["kernels"])
+total = sum(k["median_ms"] for k in d["kernels"])
+assert all(k["median_ms"] >= 0 for k in d["kernels"]) and 0.3 < total / d["median_ms"] < 10
+PY
+try bench_no_train 1 bench tiny.nn --train
+says err 'no train step'
+try bench_output 2 bench tiny.nn -o tiny.c
+says err 'nnc bench writes no file'
+try bench_flag 2 tiny.nn --json
+says err '--json goes with nnc bench'
+rmdir timing || fail 'files are left in the temporary directory'
+
 # Standard input and output, response files, dependencies.
 timeout 60 "$nnc" - --emit=ir -o - <tiny.nn >out 2>err || fail 'no program from standard input'
 says out 'dot'
