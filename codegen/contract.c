@@ -62,10 +62,33 @@ static KVal *step_address(const Step *step, int operand) {
     return address;
 }
 
+/* Every second element: of two vectors that lie side by side, or overlap by one so that nothing
+ * behind the last element is read. */
+static KVal *load_even(Nest *nest, KBuf *buf, KVal *address, int active) {
+    KBuilder *b = nest->b;
+    int lanes = nest->s->lanes, reach = 2 * active - 1;
+    if (active == lanes) {
+        int order[K_MAX_LANES];
+        for (int l = 0; l < lanes; l++)
+            order[l] = l < lanes / 2 ? 2 * l : 2 * l + 1;
+        KVal *low = k_load(b, buf, address, lanes);
+        return k_shuffle(b, low, k_load_at(b, buf, address, lanes - 1, lanes), order, lanes);
+    }
+    if (reach <= lanes) {
+        KVal *low = k_load_tail(b, buf, address, lanes, reach);
+        return k_even(b, low, low);
+    }
+    KVal *low = k_load(b, buf, address, lanes);
+    return k_even(b, low, k_load_tail(b, buf, k_addi(b, address, lanes), lanes, reach - lanes));
+}
+
 static KVal *load_vector(Nest *nest, int operand, KVal *address, int64_t offset, int active) {
     KBuilder *b = nest->b;
-    KBuf *buf = nest->operand[operand].buf;
+    const NestOperand *o = &nest->operand[operand];
+    KBuf *buf = o->buf;
     int lanes = nest->s->lanes;
+    if (nest->s->lane < nest->c->out_count && o->inner[nest->s->lane] == 2)
+        return load_even(nest, buf, k_addi(b, address, offset), active);
     if (nest->copy[operand].packed || active == lanes) /* packed ones are filled up with zeros */
         return k_load_at(b, buf, address, offset, lanes);
     return k_load_tail(b, buf, k_addi(b, address, offset), lanes, active);
@@ -405,10 +428,16 @@ static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue, co
     return request;
 }
 
+static Contraction describe(const Group *group, const Epilogue *epilogue) {
+    Contraction c = contract_describe(group);
+    if (!group->pool) contract_merge(&c, epilogue->first);
+    return c;
+}
+
 Kernel *contract_lower_with(const Group *group, const Target *target, LowerContext *context,
                             const Schedule *schedule) {
-    Contraction c = contract_describe(group);
     Epilogue epilogue = epilogue_make(context, group);
+    Contraction c = describe(group, &epilogue);
     Schedule chosen;
     ScheduleRequest request = make_request(&c, &epilogue, target, context, &chosen);
     if (schedule) chosen = *schedule;
@@ -435,8 +464,8 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
 
 int contract_schedules(const Group *group, const Target *target, LowerContext *context,
                        Schedule *out, int limit) {
-    Contraction c = contract_describe(group);
     Epilogue epilogue = epilogue_make(context, group);
+    Contraction c = describe(group, &epilogue);
     Schedule best;
     ScheduleRequest request = make_request(&c, &epilogue, target, context, &best);
     return schedule_candidates(&c, &request, out, limit);

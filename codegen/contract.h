@@ -45,6 +45,10 @@ typedef struct Contraction {
 } Contraction;
 
 Contraction contract_describe(const Group *group);
+/* Makes one dim of neighbours among the result's dims that neither the operands nor the epilogue
+ * can tell from one: rows of a picture under 1x1 windows. Along the outer one's axes the index is
+ * then 0 and along the inner one's runs on. */
+void contract_merge(Contraction *c, const Flat *epilogue);
 /* Products in the whole contraction. */
 double contract_products(const Contraction *c);
 /* The lowest and highest coordinate that is read along an axis of an operand. */

@@ -8,8 +8,20 @@
 #include "codegen/contract_internal.h"
 #include "support/checked.h"
 
-int64_t nest_inner_extent(const Nest *nest, int dim) {
-    if (!nest->scoped[dim]) return nest->c->dims[dim].extent;
+/* Whether the operand is known before the run and packed the same for all of it. */
+static bool packs_ahead(const Nest *nest, int operand) {
+    return nest->request->prepared[operand] && nest->s->pack &&
+           operand == nest->s->vector_operand && !contract_needs_halo(nest->c, operand);
+}
+
+/* Whether the operand is copied anew in each iteration of the dim. */
+static bool is_scoped(const Nest *nest, int operand, int dim) {
+    return nest->scoped[dim] && !packs_ahead(nest, operand);
+}
+
+/* Elements of a dim that lie in one scope: 1 or a chunk for scoped dims. */
+static int64_t inner_extent(const Nest *nest, int operand, int dim) {
+    if (!is_scoped(nest, operand, dim)) return nest->c->dims[dim].extent;
     bool chunked = dim == nest->c->out_count + nest->s->chunk_dims - 1;
     return nest->s->chunk_dims > 0 && chunked ? nest->s->chunk : 1;
 }
@@ -24,7 +36,7 @@ static int dim_count(const Nest *nest) {
 
 static bool operand_is_scoped(const Nest *nest, int operand) {
     for (int d = 0; d < dim_count(nest); d++)
-        if (nest->scoped[d] && moves(nest, operand, d)) return true;
+        if (is_scoped(nest, operand, d) && moves(nest, operand, d)) return true;
     return false;
 }
 
@@ -44,7 +56,7 @@ static void axis_range(const Nest *nest, int operand, int axis, int64_t *lo, int
     for (int d = 0; d < dim_count(nest); d++) {
         const ContractDim *dim = &nest->c->dims[d];
         if (dim->axis[operand] != axis) continue;
-        int64_t reach = dim->coef[operand] * (nest_inner_extent(nest, d) - 1);
+        int64_t reach = dim->coef[operand] * (inner_extent(nest, operand, d) - 1);
         *(reach < 0 ? lo : hi) += reach;
     }
 }
@@ -55,7 +67,7 @@ static void bind_strides(Nest *nest, int operand, const int64_t *axis_stride) {
         const ContractDim *dim = &nest->c->dims[d];
         if (!moves(nest, operand, d)) continue;
         o->inner[d] = axis_stride[dim->axis[operand]] * dim->coef[operand];
-        bool copied = nest->scoped[d] && nest->copy[operand].halo;
+        bool copied = is_scoped(nest, operand, d) && nest->copy[operand].halo;
         o->stride[d] = copied ? 0 : o->inner[d];
     }
 }
@@ -77,12 +89,6 @@ static void bind_halo(Nest *nest, int operand) {
     bind_strides(nest, operand, copy->stride);
 }
 
-/* Whether the operand is known before the run and packed the same for all of it. */
-static bool packs_ahead(const Nest *nest, int operand) {
-    return nest->request->prepared[operand] && !contract_needs_halo(nest->c, operand) &&
-           !operand_is_scoped(nest, operand);
-}
-
 static void bind_packed(Nest *nest, int operand) {
     NestCopy *copy = &nest->copy[operand];
     NestOperand *o = &nest->operand[operand];
@@ -93,9 +99,9 @@ static void bind_packed(Nest *nest, int operand) {
     for (int d = dim_count(nest) - 1; d >= nest->c->out_count; d--) {
         if (!moves(nest, operand, d)) continue;
         copy->pack_stride[d] = count;
-        count = product(count, nest_inner_extent(nest, d));
+        count = product(count, inner_extent(nest, operand, d));
         o->inner[d] = copy->pack_stride[d];
-        o->stride[d] = nest->scoped[d] ? 0 : o->inner[d];
+        o->stride[d] = is_scoped(nest, operand, d) ? 0 : o->inner[d];
     }
     copy->pack_stride[lane] = count;
     o->inner[lane] = 1;
@@ -104,7 +110,7 @@ static void bind_packed(Nest *nest, int operand) {
     count = product(count, blocks);
     for (int i = nest->c->out_count - 1; i >= 0; i--) {
         int d = nest->s->order[i];
-        if (d == lane || nest->scoped[d] || !moves(nest, operand, d)) continue;
+        if (d == lane || is_scoped(nest, operand, d) || !moves(nest, operand, d)) continue;
         copy->pack_stride[d] = o->stride[d] = o->inner[d] = count;
         count = product(count, nest->c->dims[d].extent);
     }
@@ -197,7 +203,7 @@ static void copy_axis(Nest *nest, int operand, int axis, KVal *from, KVal *to) {
     int64_t first, count;
     copied_elements(nest, operand, axis, &first, &count);
     for (int d = 0; d < dim_count(nest); d++) {
-        if (!nest->scoped[d] || nest->c->dims[d].axis[operand] != axis) continue;
+        if (!is_scoped(nest, operand, d) || nest->c->dims[d].axis[operand] != axis) continue;
         from = k_add(b, from, k_muli(b, nest->at[d], o->map.stride[axis]));
         count = nest->size[d];
     }
@@ -244,7 +250,7 @@ static void pack_sums(Nest *nest, int operand, int dim, KVal *from, KVal *to, in
         return;
     }
     int64_t count = nest->c->dims[dim].extent;
-    if (nest->scoped[dim]) count = nest->size[dim];
+    if (is_scoped(nest, operand, dim)) count = nest->size[dim];
     KVal *i = k_for(b, 0, count, 1, 0);
     from = k_add(b, from, k_muli(b, i, copy->source.inner[dim]));
     to = k_add(b, to, k_muli(b, i, copy->pack_stride[dim]));
@@ -258,7 +264,7 @@ static void pack_results(Nest *nest, int operand, int level, KVal *from, KVal *t
     int sums = nest->c->out_count, lane = nest->s->lane;
     if (level < sums) {
         int d = nest->s->order[level];
-        if (d == lane || nest->scoped[d] || !moves(nest, operand, d)) {
+        if (d == lane || is_scoped(nest, operand, d) || !moves(nest, operand, d)) {
             pack_results(nest, operand, level + 1, from, to);
             return;
         }
@@ -294,7 +300,7 @@ void contract_copy(Nest *nest, bool scoped) {
         if (!copy->packed) continue;
         KVal *from = k_index(b, copy->source.start);
         for (int d = 0; d < dim_count(nest); d++)
-            if (nest->scoped[d] && moves(nest, operand, d))
+            if (is_scoped(nest, operand, d) && moves(nest, operand, d))
                 from = k_add(b, from, k_muli(b, nest->at[d], copy->source.stride[d]));
         pack_results(nest, operand, 0, from, k_index(b, 0));
     }

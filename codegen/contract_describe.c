@@ -1,5 +1,8 @@
 /* From an anchor node to the named dims and affine coordinates of contract.h. */
 #include "codegen/contract.h"
+
+#include <string.h>
+
 #include "passes/flatten.h"
 #include "support/checked.h"
 
@@ -170,6 +173,56 @@ Contraction contract_describe(const Group *group) {
     else
         describe_conv_dw(&c, &shape);
     return c;
+}
+
+/* Whether only these two dims move along the axes that they move along, each over the whole of its
+ * own, so that the operand can't tell them from one dim: the outer steps over all of the inner. */
+static bool operand_merges(const Contraction *c, int operand, int outer, int inner) {
+    const ContractOperand *o = &c->operand[operand];
+    int x = c->dims[outer].axis[operand], y = c->dims[inner].axis[operand];
+    if (x < 0 && y < 0) return true;
+    if (x < 0 || y < 0 || o->map.stride[x] != o->map.dim[y] * o->map.stride[y]) return false;
+    for (int d = 0; d < c->out_count + c->sum_count; d++) {
+        const ContractDim *dim = &c->dims[d];
+        int axis = dim->axis[operand];
+        if (axis != x && axis != y) continue;
+        if ((d != outer && d != inner) || dim->coef[operand] != 1) return false;
+        if (o->base[axis] != 0 || o->spread[axis] != 1 || o->map.dim[axis] != dim->extent)
+            return false;
+    }
+    return true;
+}
+
+static bool result_merges(const Contraction *c, const Flat *epilogue, int outer, int inner) {
+    const ContractDim *from = &c->dims[outer], *to = &c->dims[inner];
+    int x = from->axis[CONTRACT_OUT], y = to->axis[CONTRACT_OUT];
+    if (from->coef[CONTRACT_OUT] != 1 || to->coef[CONTRACT_OUT] != 1 || y != x + 1) return false;
+    for (int i = 0; i < epilogue->count; i++) {
+        const FlatValue *value = &epilogue->values[i];
+        bool mapped = value->kind != FLAT_OP && value->kind != FLAT_HELD;
+        if (mapped && value->map.stride[x] != to->extent * value->map.stride[y]) return false;
+    }
+    return true;
+}
+
+void contract_merge(Contraction *c, const Flat *epilogue) {
+    for (int outer = c->out_count - 2; outer >= c->outer_count; outer--) {
+        int inner = outer + 1;
+        if (!operand_merges(c, 0, outer, inner) || !operand_merges(c, 1, outer, inner) ||
+            !result_merges(c, epilogue, outer, inner))
+            continue;
+        for (int operand = 0; operand < 2; operand++) {
+            IndexMap *map = &c->operand[operand].map;
+            int x = c->dims[outer].axis[operand], y = c->dims[inner].axis[operand];
+            if (x < 0) continue;
+            map->dim[y] *= map->dim[x];
+            map->dim[x] = 1;
+        }
+        c->dims[inner].extent *= c->dims[outer].extent;
+        c->out_count--;
+        memmove(&c->dims[outer], &c->dims[inner],
+                (size_t)(c->out_count + c->sum_count - outer) * sizeof *c->dims);
+    }
 }
 
 double contract_products(const Contraction *c) {

@@ -84,8 +84,6 @@ int tile_position(const Nest *nest, const Tile *tile, const int64_t *offsets);
 void contract_bind_operands(Nest *nest);
 void contract_clear_halos(Nest *nest);
 void contract_copy(Nest *nest, bool scoped);
-/* Elements of a dim that lie in one scope: 1 or a chunk for scoped dims. */
-int64_t nest_inner_extent(const Nest *nest, int dim);
 
 /* contract_epilogue.c */
 Epilogue epilogue_make(LowerContext *context, const Group *group);

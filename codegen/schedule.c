@@ -12,6 +12,7 @@
 static const double COST_LOAD = 1.0;      /* an aligned vector */
 static const double COST_UNALIGNED = 1.7; /* crosses cache lines most of the time */
 static const double COST_BROADCAST = 0.5;
+static const double COST_SHUFFLE = 1;
 static const double COST_LATENCY = 8; /* of a multiply-add */
 static const double COST_STEP = 2;    /* loop control */
 static const double COST_PACK = 3;    /* an element copied across */
@@ -71,9 +72,12 @@ static TileCounts tile_extend(const Contraction *c, const Schedule *s, TileCount
 
 static const TileCounts one_element = {1, {1, 1}};
 
-static double vector_load_cost(const Schedule *s) {
+static double vector_load_cost(const Contraction *c, const Schedule *s) {
     if (s->lanes == 1) return COST_BROADCAST;
-    return s->pack ? COST_LOAD : COST_UNALIGNED;
+    if (s->pack) return COST_LOAD;
+    if (s->lane >= 0 && schedule_stride(c, s->vector_operand, s->lane) == 2)
+        return 2 * COST_UNALIGNED + COST_SHUFFLE;
+    return COST_UNALIGNED;
 }
 
 static double steps_of_tile(const Contraction *c, const Schedule *s) {
@@ -110,6 +114,7 @@ typedef struct Nests {
     double steps;   /* of a tile */
     double stores;  /* of all results */
     double packing; /* an operand without padding */
+    double vector_load;
 } Nests;
 
 static Nests nests_of(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
@@ -119,17 +124,18 @@ static Nests nests_of(const Contraction *c, const ScheduleRequest *request, cons
                    .s = s,
                    .steps = steps_of_tile(c, s),
                    .stores = store_cost(c, request, s),
-                   .packing = packs ? COST_PACK * operand_elements(c, s->vector_operand) : 0};
+                   .packing = packs ? COST_PACK * operand_elements(c, s->vector_operand) : 0,
+                   .vector_load = vector_load_cost(c, s)};
 }
 
 /* One tile: all its steps, and what surrounds them. */
 static double tile_cost(const Nests *nests, TileCounts tile) {
     const Schedule *s = nests->s;
-    double products = (double)tile.products;
+    double products = (double)tile.products, vector_load = nests->vector_load;
     bool summed = schedule_sums_lanes(nests->c, s);
     double loads =
-        (double)tile.loads[s->vector_operand] * vector_load_cost(s) +
-        (double)tile.loads[1 - s->vector_operand] * (summed ? vector_load_cost(s) : COST_BROADCAST);
+        (double)tile.loads[s->vector_operand] * vector_load +
+        (double)tile.loads[1 - s->vector_operand] * (summed ? vector_load : COST_BROADCAST);
     if (!nests->request->target->fma) products *= 2;
     double step = products > loads ? products : loads;
     if (step < COST_LATENCY) step = COST_LATENCY;
@@ -336,8 +342,9 @@ static void search_all(Search *search) {
             if (c->dims[d].coef[CONTRACT_OUT] != 1) continue;
             int64_t window = search->request->window[d];
             if (window > 2 && lanes > 1) continue;
-            bool direct = lanes == 1 || schedule_stride(c, operand, d) == 1;
-            if (direct) try_lane(search, d, operand, false, lanes);
+            int64_t stride = schedule_stride(c, operand, d);
+            if (lanes == 1 || stride == 1 || stride == 2)
+                try_lane(search, d, operand, false, lanes);
             if (lanes > 1) try_lane(search, d, operand, true, lanes);
         }
     }

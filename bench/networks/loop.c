@@ -1,8 +1,16 @@
 /* Runs an emitted network and adds up the seconds of each of its kernels: bench.py puts
- * TIMED(number, call) around their calls. Compiled with SOURCE, NET(x) and TYPE(x) defined. */
+ * TIMED(number, call) around their calls. Compiled with SOURCE, NET(x) and TYPE(x) defined;
+ * TOKENS: inputs are integers below it; NO_PARAMS: the network has none. */
 #include <time.h>
 
-static double seconds[64];
+#ifndef KERNELS
+#define KERNELS 64
+#endif
+#ifndef TOKENS
+#define TOKENS 0
+#endif
+
+static double seconds[KERNELS];
 
 static double now(void) {
     struct timespec t;
@@ -19,7 +27,9 @@ static double now(void) {
 
 #include SOURCE
 
+#ifndef NO_PARAMS
 static TYPE(Params) params;
+#endif
 static TYPE(Context) context;
 static TYPE(In) in;
 static TYPE(Out) out;
@@ -29,10 +39,15 @@ double run(int repeats, double *each, int count);
 
 void start(void) {
     float *x = (float *)(void *)&in;
-    for (size_t i = 0; i < sizeof in / sizeof *x; i++)
+    int64_t *token = (int64_t *)(void *)&in;
+    for (size_t i = 0; i < sizeof in / sizeof *x && !TOKENS; i++)
         x[i] = (float)(i * 37 % 101) / 50.0F - 1.0F;
+    for (size_t i = 0; TOKENS && i < sizeof in / sizeof *token; i++)
+        token[i] = (int64_t)(i * 7919) % (TOKENS + !TOKENS);
+#ifndef NO_PARAMS
     NET(init)(&params, 0);
     NET(prepare)(&context, &params);
+#endif
 }
 
 /* Seconds of `repeats` calls, and of each kernel in them. */
