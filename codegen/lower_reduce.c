@@ -6,7 +6,9 @@
  * - innermost dim reduced: element i of the innermost dim goes to lane i mod L of chain (i / L)
  *   mod C (L lanes, C chains, chosen by size and target); rows of further reduced dims follow one
  *   another in the same chains. Then chains are added in pairs, then lanes by halves.
- * - innermost dim kept: one chain an element, in row-major order of the reduced dims. */
+ * - innermost dim kept: one chain an element, in row-major order of the reduced dims.
+ * Sums whose chains would be longer than 256 steps are cut: partial sums of 2^k steps, at least the
+ * root of the whole, are added up, so that rounding errors grow with the root of the size only. */
 #include <math.h>
 
 #include "codegen/formula.h"
@@ -14,13 +16,14 @@
 #include "codegen/math.h"
 #include "support/checked.h"
 
-enum { MAX_CHAINS = 4 };
+enum { MAX_CHAINS = 4, LONGEST_CHAIN = 256, LEAST_PIECE = 32 };
 
 typedef struct Member {
     const Node *node;
     Flat *flat;                                /* its operand over the full space */
     int level;                                 /* which pass */
     KVal *acc[MAX_CHAINS], *where[MAX_CHAINS]; /* running values; positions for argmax, argmin */
+    KVal *total[MAX_CHAINS];                   /* what partial sums are added to */
 } Member;
 
 typedef struct Result {
@@ -39,7 +42,10 @@ typedef struct Reduction {
     LowerHeld *held; /* one a member, as they are finished */
     int held_count;
     int lanes, chains;
+    int active; /* lanes that hold rows, where the innermost dim is kept */
     bool inner_reduced;
+    int cut_dim; /* after `cut_steps` of its loop partial sums end; -1: none does */
+    int64_t cut_steps;
     KVal *index[MAX_RANK];
     int64_t axis_size; /* argmax: the size of the axis */
 } Reduction;
@@ -150,6 +156,81 @@ static void accumulate_level(Reduction *r, int level, const LowerPoint *point, i
         if (r->members[m].level == level) accumulate(r, &r->members[m], point, chain);
 }
 
+static int chain_count(const Reduction *r) {
+    return r->inner_reduced ? r->chains : 1;
+}
+
+static bool is_cut(const Reduction *r, const Member *member, int level) {
+    return r->cut_dim >= 0 && member->level == level && member->node->op == OP_reduce_sum &&
+           dtype_is_float(operand_dtype(member));
+}
+
+static void begin_partial_sums(Reduction *r, int level) {
+    KBuilder *b = &r->lower->b;
+    for (int m = 0; m < r->member_count; m++) {
+        Member *member = &r->members[m];
+        for (int c = 0; is_cut(r, member, level) && c < chain_count(r); c++) {
+            member->total[c] = member->acc[c];
+            member->acc[c] = k_var(b, identity(b, member, r->lanes));
+        }
+    }
+}
+
+static void end_partial_sums(Reduction *r, int level) {
+    KBuilder *b = &r->lower->b;
+    for (int m = 0; m < r->member_count; m++) {
+        Member *member = &r->members[m];
+        for (int c = 0; is_cut(r, member, level) && c < chain_count(r); c++) {
+            k_set(b, member->total[c], k_add(b, member->total[c], member->acc[c]));
+            member->acc[c] = member->total[c];
+        }
+    }
+}
+
+/* What a loop over a reduced dim holds, at its counter. */
+typedef void LoopBody(Reduction *r, int level, int d, KVal *counter);
+
+static void plain_loop(Reduction *r, int level, int d, int64_t size, int64_t step, LoopBody *body) {
+    KBuilder *b = &r->lower->b;
+    if (size == 0) return;
+    body(r, level, d, k_for(b, 0, size, step, 0));
+    k_end(b);
+}
+
+/* A loop over the dim; where chains are cut, one over pieces of it. */
+static void reduced_loop(Reduction *r, int level, int d, int64_t size, int64_t step,
+                         LoopBody *body) {
+    KBuilder *b = &r->lower->b;
+    if (d != r->cut_dim) {
+        plain_loop(r, level, d, size, step, body);
+        return;
+    }
+    int64_t piece = r->cut_steps * step, whole = size / piece * piece;
+    if (whole > 0) {
+        KVal *start = k_for(b, 0, whole, piece, 0);
+        begin_partial_sums(r, level);
+        body(r, level, d, k_add(b, start, k_for(b, 0, piece, step, 0)));
+        k_end(b);
+        end_partial_sums(r, level);
+        k_end(b);
+    }
+    if (whole == size) return;
+    begin_partial_sums(r, level);
+    body(r, level, d, k_for(b, whole, size, step, 0));
+    k_end(b);
+    end_partial_sums(r, level);
+}
+
+/* A vector for each chain. */
+static void accumulate_chains(Reduction *r, int level, int d, KVal *base) {
+    KBuilder *b = &r->lower->b;
+    for (int c = 0; c < r->chains; c++) {
+        r->index[d] = k_addi(b, base, (int64_t)c * r->lanes);
+        LowerPoint point = lower_point(r->space.rank, r->index, d, r->lanes, r->lanes);
+        accumulate_level(r, level, &point, c);
+    }
+}
+
 /* The innermost reduced dim in vectors over the chains, then single vectors, then a tail. */
 static void inner_loop(Reduction *r, int level) {
     KBuilder *b = &r->lower->b;
@@ -157,15 +238,7 @@ static void inner_loop(Reduction *r, int level) {
     int64_t n = r->space.dim[last], block = (int64_t)r->lanes * r->chains;
     int64_t blocks = n / block * block, full = n / r->lanes * r->lanes;
     KVal **index = r->index;
-    if (blocks > 0) {
-        KVal *base = k_for(b, 0, blocks, block, 0);
-        for (int c = 0; c < r->chains; c++) {
-            index[last] = k_addi(b, base, (int64_t)c * r->lanes);
-            LowerPoint point = lower_point(r->space.rank, index, last, r->lanes, r->lanes);
-            accumulate_level(r, level, &point, c);
-        }
-        k_end(b);
-    }
+    reduced_loop(r, level, last, blocks, block, accumulate_chains);
     for (int64_t at = blocks; at < full; at += r->lanes) {
         index[last] = k_index(b, at);
         LowerPoint point = lower_point(r->space.rank, index, last, r->lanes, r->lanes);
@@ -178,13 +251,36 @@ static void inner_loop(Reduction *r, int level) {
     }
 }
 
+static void reduce_from(Reduction *r, int level, int d);
+
+static void reduce_rest(Reduction *r, int level, int d, KVal *counter) {
+    r->index[d] = counter;
+    reduce_from(r, level, d + 1);
+}
+
+/* The loops over the reduced dims from d on, and what they hold. */
+static void reduce_from(Reduction *r, int level, int d) {
+    const Space *space = &r->space;
+    int last = space->rank - 1;
+    while (d <= last && !space->reduced[d])
+        d++;
+    if (d > last) {
+        int lanes = r->lanes > 1 ? r->lanes : 1;
+        LowerPoint point = lower_point(space->rank, r->index, last, lanes, r->active);
+        accumulate_level(r, level, &point, 0);
+    } else if (r->inner_reduced && d == last) {
+        inner_loop(r, level);
+    } else {
+        reduced_loop(r, level, d, space->dim[d], 1, reduce_rest);
+    }
+}
+
 static void start_level(Reduction *r, int level) {
     KBuilder *b = &r->lower->b;
     for (int m = 0; m < r->member_count; m++) {
         Member *member = &r->members[m];
         if (member->level != level) continue;
-        int chains = r->inner_reduced ? r->chains : 1;
-        for (int c = 0; c < chains; c++)
+        for (int c = 0; c < chain_count(r); c++)
             member->acc[c] = k_var(b, identity(b, member, r->lanes));
         if (is_arg(member->node->op)) member->where[0] = k_var(b, k_index(b, -1));
     }
@@ -199,7 +295,7 @@ static void finish_level(Reduction *r, int level) {
         if (is_arg(member->node->op)) {
             value = k_copy(b, member->where[0]);
         } else {
-            int chains = r->inner_reduced ? r->chains : 1;
+            int chains = chain_count(r);
             KVal *parts[MAX_CHAINS] = {NULL};
             for (int c = 0; c < chains; c++)
                 parts[c] = k_copy(b, member->acc[c]);
@@ -232,33 +328,20 @@ static bool any_full(const Reduction *r) {
 }
 
 /* Everything about one row (or one vector of rows when the innermost dim is kept). */
-static void lower_row(Reduction *r, int vector_dim, int active) {
+static void lower_row(Reduction *r, int active) {
     KBuilder *b = &r->lower->b;
     Space *space = &r->space;
     int last = space->rank - 1, lanes = r->inner_reduced ? 1 : r->lanes;
+    r->active = lanes > 1 ? active : 1;
     r->held_count = 0;
     for (int level = 0; level < r->levels; level++) {
         start_level(r, level);
-        int opened = 0;
-        for (int d = 0; d < space->rank; d++) {
-            if (!space->reduced[d] || (r->inner_reduced && d == last)) continue;
-            r->index[d] = k_for(b, 0, space->dim[d], 1, 0);
-            opened++;
-        }
-        if (r->inner_reduced) {
-            inner_loop(r, level);
-        } else {
-            LowerPoint point =
-                lower_point(space->rank, r->index, vector_dim, lanes, lanes > 1 ? active : 1);
-            accumulate_level(r, level, &point, 0);
-        }
-        while (opened-- > 0)
-            k_end(b);
+        reduce_from(r, level, 0);
         finish_level(r, level);
     }
     for (int d = 0; d < space->rank; d++)
         if (space->reduced[d]) r->index[d] = k_index(b, 0);
-    LowerPoint row = lower_point(space->rank, r->index, vector_dim, lanes, lanes > 1 ? active : 1);
+    LowerPoint row = lower_point(space->rank, r->index, last, lanes, r->active);
     store_results(r, false, &row);
     if (!any_full(r)) return;
     int opened = 0;
@@ -300,17 +383,17 @@ static void lower_rows(Reduction *r) {
         opened++;
     }
     if (r->inner_reduced) {
-        lower_row(r, last, 1);
+        lower_row(r, 1);
     } else {
         int64_t n = space->dim[last], whole = n / r->lanes * r->lanes;
         if (whole > 0) {
             r->index[last] = k_for(b, 0, whole, r->lanes, opened == 0 ? K_PARALLEL : 0);
-            lower_row(r, last, r->lanes);
+            lower_row(r, r->lanes);
             k_end(b);
         }
         if (whole < n) {
             r->index[last] = k_index(b, whole);
-            lower_row(r, last, (int)(n - whole));
+            lower_row(r, (int)(n - whole));
         }
     }
     while (opened-- > 0)
@@ -401,6 +484,32 @@ static void choose_lanes(Reduction *r, const Target *target) {
         if (is_arg(r->members[m].node->op)) r->chains = 1;
 }
 
+/* Vectors over the chains for the innermost dim, else elements. */
+static int64_t loop_steps(const Reduction *r, int d) {
+    const Space *space = &r->space;
+    if (!space->reduced[d]) return 1;
+    int64_t step = d == space->rank - 1 ? (int64_t)r->lanes * r->chains : 1;
+    return space->dim[d] > step ? space->dim[d] / step : 1;
+}
+
+static void choose_cut(Reduction *r) {
+    int64_t length = 1, inside = 1, piece = LEAST_PIECE;
+    r->cut_dim = -1;
+    for (int d = 0; d < r->space.rank; d++)
+        length *= loop_steps(r, d);
+    if (length <= LONGEST_CHAIN) return;
+    while (piece * piece < length)
+        piece *= 2;
+    for (int d = r->space.rank - 1; d >= 0; d--) {
+        if (inside * loop_steps(r, d) > piece) {
+            r->cut_dim = d;
+            r->cut_steps = inside < piece ? piece / inside : 1;
+            return;
+        }
+        inside *= loop_steps(r, d);
+    }
+}
+
 Kernel *lower_reduction(const Group *group, const Target *target, LowerContext *context) {
     Lower lower = lower_begin(group, target, context);
     Reduction r = {.lower = &lower};
@@ -433,6 +542,7 @@ Kernel *lower_reduction(const Group *group, const Target *target, LowerContext *
     lower.b.kernel->flops = flops * (double)space_numel(&r.space);
     space_collapse(&r.space);
     choose_lanes(&r, target);
+    choose_cut(&r);
     lower_rows(&r);
     return kernel_end(&lower.b);
 }

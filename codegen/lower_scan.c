@@ -1,5 +1,5 @@
-/* Running sums and products along an axis: one chain a row, in order; rows side by side in vectors
- * when the axis is not the last dim. */
+/* Running sums and products along an axis: one chain a row, in order, of doubles where elements are
+ * floats, as PyTorch has it; rows side by side in vectors when the axis is not the last dim. */
 #include "codegen/formula.h"
 #include "codegen/lower_internal.h"
 
@@ -18,14 +18,17 @@ static void scan_point(Lower *lower, const LowerPoint *point, void *data) {
     DType dtype = scan->anchor->type.dtype;
     bool product = scan->anchor->op == OP_cumprod;
     bool reverse = !product && node_int(scan->anchor, ATTR_reverse);
-    KVal *sum = k_var(b, lower_number(b, dtype, point->lanes, product ? 1 : 0));
+    DType exact = dtype == DT_F32 ? DT_F64 : dtype;
+    KVal *sum = k_var(b, lower_number(b, exact, point->lanes, product ? 1 : 0));
     KVal *i = k_for(b, 0, scan->size, 1, 0);
     LowerPoint at = *point;
     at.index[scan->axis] = reverse ? k_sub(b, k_index(b, scan->size - 1), i) : i;
     KVal *value = lower_operand_at(lower, scan->x, &at);
+    value = k_convert(b, value, kkind_of(exact));
     KVal *next = k_binary(b, product ? KOP_MUL : KOP_ADD, sum, value);
-    k_set(b, sum, formula_to_dtype(b, next, dtype));
-    lower_store_map(b, scan->anchor, &scan->out, &at, k_copy(b, sum));
+    k_set(b, sum, formula_to_dtype(b, next, exact));
+    next = k_convert(b, k_copy(b, sum), kkind_of(dtype));
+    lower_store_map(b, scan->anchor, &scan->out, &at, next);
     k_end(b);
 }
 
@@ -42,6 +45,7 @@ Kernel *lower_scan(const Group *group, const Target *target, LowerContext *conte
         dim[d] = anchor->type.dim[d];
     dim[scan.axis] = scan.size > 0 ? 1 : 0;
     int lanes = scan.axis == anchor->type.rank - 1 ? 1 : lower_lanes(target, scan.x);
+    if (lanes > target_lanes(target, DT_F64)) lanes = target_lanes(target, DT_F64);
     lower_loops(&lower, anchor->type.rank, dim, lanes, 0, scan_point, &scan);
     lower.b.kernel->flops = (double)type_numel(&anchor->type);
     return kernel_end(&lower.b);

@@ -7,18 +7,30 @@
 #include "codegen/target.h"
 #include "ir/build.h"
 
-enum { MOST = 1000 };
+enum { MOST = 70000 };
 
-/* Element i goes to lane i mod L of chain (i / L) mod C; then chains in pairs, then lanes by
- * halves. */
+/* Element i goes to lane i mod L of chain (i / L) mod C, where long chains are added up in pieces;
+ * then chains in pairs, then lanes by halves. */
 static float documented_sum(const float *x, int n, int lanes) {
-    float sum[4][64] = {{0}};
-    int chains = 1;
+    float sum[4][64] = {{0}}, part[4][64] = {{0}};
+    int chains = 1, piece = 32;
     if (n == 1) lanes = 1;
     while (chains < 4 && n >= 4 * lanes * chains)
         chains *= 2;
-    for (int i = 0; i < n; i++)
-        sum[i / lanes % chains][i % lanes] += x[i];
+    int block = lanes * chains, blocks = n / block;
+    while (piece * piece < blocks)
+        piece *= 2;
+    if (blocks <= 256) piece = 0; /* no chain is cut */
+    for (int i = 0; i < n; i++) {
+        bool cut = piece > 0 && i < blocks * block;
+        (cut ? part : sum)[i / lanes % chains][i % lanes] += x[i];
+        bool ends = cut && ((i + 1) % (piece * block) == 0 || i + 1 == blocks * block);
+        for (int c = 0; ends && c < chains; c++)
+            for (int l = 0; l < lanes; l++) {
+                sum[c][l] += part[c][l];
+                part[c][l] = 0;
+            }
+    }
     for (; chains > 1; chains /= 2)
         for (int c = 0; c < chains / 2; c++)
             for (int l = 0; l < lanes; l++)
@@ -50,7 +62,8 @@ static float computed_sum(const float *x, int n, const char *target) {
 }
 
 Test(sum_order, is_the_documented_one) {
-    static const int sizes[] = {1, 2, 7, 8, 9, 31, 32, 33, 63, 64, 100, 129, 255, 777, MOST};
+    static const int sizes[] = {1,   2,   7,   8,   9,    31,    32,    33,    63,  64,
+                                100, 129, 255, 777, 1000, 16384, 16511, 40000, MOST};
     static float x[MOST];
     for (int i = 0; i < MOST; i++) /* of very different sizes, so that each order has its own sum */
         x[i] = (float)(i * 7919 % 1009 - 500) * (i % 3 == 0 ? 1e4f : i % 3 == 1 ? 1.0f : 1e-3f);
