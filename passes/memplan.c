@@ -2,19 +2,26 @@
  *
  * Two buffers may share bytes when no step needs both. Items are placed one after the other, each
  * into the smallest gap between the already placed items that live at the same time. The order
- * decides the quality: largest first is good, and is then improved by moving the item that makes
- * the peak to the front and placing everything again, as long as that helps.
+ * decides the quality: largest first is good, where that falls short longest lived first often is
+ * better, and either is improved by moving the item that makes the peak to the front and placing
+ * everything again, as long as that helps.
  *
  * Items that overlap in time are found with a segment tree over the items sorted by first step; a
  * tree node holds the latest last step of the placed items under it. */
 #include "passes/memplan.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "support/checked.h"
 
-/* Bounds of the search for a better order: rounds, and overlaps looked at (some tens of ms). */
-enum { MAX_ROUNDS = 200, MAX_WORK = 2000000 };
+/* Bounds of the search for a better order, from each first order: rounds, and overlaps looked at
+ * (some ten ms). */
+enum { MAX_ROUNDS = 64, MAX_WORK = 500000 };
+
+typedef struct SortKey {
+    int64_t key; /* ascending */
+    int item;
+} SortKey;
 
 typedef struct Planner {
     PlanItem *items;
@@ -26,18 +33,27 @@ typedef struct Planner {
     int leaves;    /* power of two */
     int *found;    /* result of the last overlap query */
     int found_count;
-    int64_t work; /* overlaps looked at so far */
+    int64_t work;   /* overlaps looked at so far */
+    SortKey *spare; /* one an item */
 } Planner;
 
-typedef struct SortKey {
-    int64_t key; /* ascending */
-    int item;
-} SortKey;
+static bool key_before(const SortKey *x, const SortKey *y) {
+    return x->key != y->key ? x->key < y->key : x->item < y->item;
+}
 
-static int compare_keys(const void *a, const void *b) {
-    const SortKey *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return x->item < y->item ? -1 : x->item > y->item;
+/* By merging runs, in `spare`'s room: qsort's calls of a comparison would be most of the search. */
+static void sort_keys(SortKey *keys, SortKey *spare, int count) {
+    for (int width = 1; width < count; width *= 2) {
+        for (int low = 0; low < count; low += 2 * width) {
+            int middle = low + width < count ? low + width : count;
+            int high = low + 2 * width < count ? low + 2 * width : count;
+            for (int a = low, b = middle, to = low; to < high; to++) {
+                bool second = a == middle || (b < high && key_before(&keys[b], &keys[a]));
+                spare[to] = second ? keys[b++] : keys[a++];
+            }
+        }
+        memcpy(keys, spare, (size_t)count * sizeof *keys);
+    }
 }
 
 static void tree_set(Planner *planner, int item, int last) {
@@ -78,7 +94,7 @@ static size_t best_offset(Planner *planner, const PlanItem *item, SortKey *keys)
     planner->work += planner->found_count;
     for (int i = 0; i < planner->found_count; i++)
         keys[i] = (SortKey){(int64_t)planner->items[planner->found[i]].offset, planner->found[i]};
-    qsort(keys, (size_t)planner->found_count, sizeof *keys, compare_keys);
+    sort_keys(keys, planner->spare, planner->found_count);
     size_t end = 0, best = SIZE_MAX, best_gap = SIZE_MAX;
     for (int i = 0; i < planner->found_count; i++) {
         const PlanItem *other = &planner->items[keys[i].item];
@@ -114,12 +130,13 @@ static size_t lower_bound(const PlanItem *items, int count, size_t alignment, Ar
     /* Bytes start before the frees of the same step: lifetimes are inclusive. */
     SortKey *starts = ARENA_ARRAY(scratch, SortKey, (size_t)count);
     SortKey *ends = ARENA_ARRAY(scratch, SortKey, (size_t)count);
+    SortKey *spare = ARENA_ARRAY(scratch, SortKey, (size_t)count);
     for (int i = 0; i < count; i++) {
         starts[i] = (SortKey){items[i].first, i};
         ends[i] = (SortKey){items[i].last, i};
     }
-    qsort(starts, (size_t)count, sizeof *starts, compare_keys);
-    qsort(ends, (size_t)count, sizeof *ends, compare_keys);
+    sort_keys(starts, spare, count);
+    sort_keys(ends, spare, count);
     size_t alive = 0, bound = 0;
     for (int i = 0, e = 0; i < count; i++) {
         while (ends[e].key < starts[i].key)
@@ -143,9 +160,10 @@ static Planner planner_new(PlanItem *items, int count, size_t alignment, SortKey
     planner.position = ARENA_ARRAY(scratch, int, (size_t)count);
     planner.found = ARENA_ARRAY(scratch, int, (size_t)count);
     planner.tree = ARENA_ARRAY(scratch, int, 2 * (size_t)planner.leaves);
+    planner.spare = ARENA_ARRAY(scratch, SortKey, (size_t)count);
     for (int i = 0; i < count; i++)
         keys[i] = (SortKey){items[i].first, i};
-    qsort(keys, (size_t)count, sizeof *keys, compare_keys);
+    sort_keys(keys, planner.spare, count);
     for (int i = 0; i < count; i++) {
         planner.by_first[i] = keys[i].item;
         planner.position[keys[i].item] = i;
@@ -169,6 +187,22 @@ static void move_to_front(int *order, int index) {
     order[0] = item;
 }
 
+/* Betters `order` round by round; what is best of all goes to *best and best_order. */
+static void search(Planner *planner, int *order, size_t enough, size_t *best, int *best_order,
+                   SortKey *keys) {
+    planner->work = 0;
+    for (int round = 0; round < MAX_ROUNDS && planner->work < MAX_WORK; round++) {
+        size_t peak = place_all(planner, order, keys);
+        if (peak < *best) {
+            *best = peak;
+            memcpy(best_order, order, (size_t)planner->count * sizeof *order);
+        }
+        int index = peak_index(planner, order, peak);
+        if (*best <= enough || index <= 0) return;
+        move_to_front(order, index);
+    }
+}
+
 PlanReport memplan(PlanItem *items, int count, size_t alignment, Arena *scratch) {
     if (count == 0) return (PlanReport){0};
     for (int i = 0; i < count; i++)
@@ -177,28 +211,22 @@ PlanReport memplan(PlanItem *items, int count, size_t alignment, Arena *scratch)
     SortKey *keys = ARENA_ARRAY(scratch, SortKey, (size_t)count);
     Planner planner = planner_new(items, count, alignment, keys, scratch);
     size_t bound = lower_bound(items, count, 1, scratch);
-    /* A plan as good as this can only be bettered by what alignment wastes. */
+    /* What can only be bettered by what alignment wastes, and a little: not worth a search. */
     size_t enough = lower_bound(items, count, alignment, scratch);
+    enough += enough / 64;
 
     int *order = ARENA_ARRAY(scratch, int, (size_t)count);
-    for (int i = 0; i < count; i++)
-        keys[i] = (SortKey){-(int64_t)items[i].bytes, i};
-    qsort(keys, (size_t)count, sizeof *keys, compare_keys);
-    for (int i = 0; i < count; i++)
-        order[i] = keys[i].item;
-
-    int *best_order = arena_copy(scratch, order, (size_t)count, sizeof *order);
-    size_t peak = place_all(&planner, order, keys), best = peak;
-    for (int round = 0; round < MAX_ROUNDS && planner.work < MAX_WORK && best > enough; round++) {
-        int index = peak_index(&planner, order, peak);
-        if (index <= 0) break;
-        move_to_front(order, index);
-        peak = place_all(&planner, order, keys);
-        if (peak < best) {
-            best = peak;
-            for (int i = 0; i < count; i++)
-                best_order[i] = order[i];
+    int *best_order = ARENA_ARRAY(scratch, int, (size_t)count);
+    size_t best = SIZE_MAX;
+    for (int start = 0; start < 2 && best > enough; start++) {
+        for (int i = 0; i < count; i++) {
+            int64_t length = items[i].last - items[i].first;
+            keys[i] = (SortKey){start == 0 ? -(int64_t)items[i].bytes : -length, i};
         }
+        sort_keys(keys, planner.spare, count);
+        for (int i = 0; i < count; i++)
+            order[i] = keys[i].item;
+        search(&planner, order, enough, &best, best_order, keys);
     }
     best = place_all(&planner, best_order, keys);
     return (PlanReport){.peak = best, .lower_bound = bound};
