@@ -2,18 +2,29 @@
 #include <stdio.h>
 #ifdef __GLIBC__
 #include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 #include "driver/driver.h"
 
 /* Memory comes in large steps and stays: the many small ones, and giving back what the next pass
- * asks for again, would hold up all threads, which share one address space. */
+ * asks for again, would hold up all threads, which share one address space. All of them take it from
+ * one heap, whose first step is of huge pages: a thousand small ones take the kernel as long as
+ * tracing a small network takes. The first page is malloc's before it can be asked for. */
 static void keep_memory(void) {
 #ifdef __GLIBC__
-    enum { STEP = 1 << 20, MOST = 1 << 25 };
+    enum { PAGE = 1 << 12, HUGE_PAGE = 1 << 21, STEP = 1 << 24, MOST = 1 << 25 };
+    (void)sbrk((intptr_t)((-(uintptr_t)sbrk(0) - PAGE) % HUGE_PAGE));
+    (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_TOP_PAD, STEP);
     (void)mallopt(M_TRIM_THRESHOLD, MOST);
     (void)mallopt(M_MMAP_THRESHOLD, MOST);
+    char *first = malloc(1);
+    if (first) (void)madvise(first - (uintptr_t)first % PAGE + PAGE, STEP, MADV_HUGEPAGE);
+    free(first);
 #endif
 }
 
