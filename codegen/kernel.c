@@ -23,15 +23,6 @@ KKind kkind_of(DType dtype) {
     }
 }
 
-int kkind_size(KKind kind) {
-    return kind == K_I64 || kind == K_F64 || kind == K_M64 ? 8 : 4;
-}
-bool kkind_is_float(KKind kind) {
-    return kind == K_F32 || kind == K_F64;
-}
-bool kkind_is_mask(KKind kind) {
-    return kind == K_M32 || kind == K_M64;
-}
 KKind kkind_mask_of(KKind kind) {
     return kkind_size(kind) == 8 ? K_M64 : K_M32;
 }
@@ -107,8 +98,8 @@ const Kernel *kernel_code(const Kernel *kernel) {
 }
 
 KStmt *kernel_new_stmt(KBuilder *b, KStmtKind kind) {
-    KStmt *stmt = ARENA_NEW(b->arena, KStmt);
-    stmt->kind = kind;
+    KStmt *stmt = arena_take(b->arena, sizeof *stmt);
+    *stmt = (KStmt){.kind = kind};
     return stmt;
 }
 
@@ -122,7 +113,7 @@ void kernel_append(KBlock *block, KStmt *stmt) {
 
 KVal *kernel_new_value(KBuilder *b, KOp op, KKind kind, int lanes, KBlock *block) {
     NNC_CHECK(lanes >= 1 && lanes <= K_MAX_LANES, "kernel %s: %d lanes", b->kernel->name, lanes);
-    KVal *value = ARENA_NEW(b->arena, KVal);
+    KVal *value = arena_take(b->arena, sizeof *value);
     *value = (KVal){.op = op,
                     .kind = kind,
                     .lanes = lanes,

@@ -254,9 +254,16 @@ void kernel_dump_body(Buf *out, const Kernel *kernel);
 
 /* Kinds. */
 KKind kkind_of(DType dtype); /* in registers: bool and u8 are I32 */
-int kkind_size(KKind kind);  /* bytes a lane */
-bool kkind_is_float(KKind kind);
-bool kkind_is_mask(KKind kind);
+/* Bytes a lane. */
+static inline int kkind_size(KKind kind) {
+    return kind == K_I64 || kind == K_F64 || kind == K_M64 ? 8 : 4;
+}
+static inline bool kkind_is_float(KKind kind) {
+    return kind == K_F32 || kind == K_F64;
+}
+static inline bool kkind_is_mask(KKind kind) {
+    return kind == K_M32 || kind == K_M64;
+}
 KKind kkind_mask_of(KKind kind); /* the mask kind with lanes as wide */
 
 /* Buffers. */

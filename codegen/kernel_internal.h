@@ -11,7 +11,9 @@ KStmt *kernel_new_stmt(KBuilder *b, KStmtKind kind);
 /* A pure operation: found among the shared ones, or made in the outermost block possible. The
  * template's op, kind, lanes, operands, imm and shuffle say what it is. */
 KVal *kernel_pure(KBuilder *b, const KVal *what);
-bool kval_has_range(const KVal *value);
+static inline bool kval_has_range(const KVal *value) {
+    return value->lo != INT64_MIN && value->hi != INT64_MAX;
+}
 void kval_set_range(KVal *value, int64_t lo, int64_t hi);
 /* Ranges of integer operations (codegen/kernel_range.c): sets lo and hi when they are known. */
 void kernel_infer_range(KVal *value);

@@ -76,11 +76,13 @@ static KVal *table_find(const KBuilder *b, const KVal *what, uint64_t hash) {
     return NULL;
 }
 
+static bool is_register(const KVal *operand) {
+    return operand && operand->op == KOP_VAR;
+}
+
 /* Registers change, and an integer division must not run before its guard. */
 static bool may_move(const KVal *what) {
-    const KVal *operands[] = {what->a, what->b, what->c};
-    for (int i = 0; i < 3; i++)
-        if (operands[i] && operands[i]->op == KOP_VAR) return false;
+    if (is_register(what->a) || is_register(what->b) || is_register(what->c)) return false;
     bool divides = (what->op == KOP_DIV || what->op == KOP_REM) && !kkind_is_float(what->kind);
     return !divides || (what->b && what->b->op == KOP_CONST);
 }
@@ -99,8 +101,7 @@ KVal *kernel_pure(KBuilder *b, const KVal *what) {
     }
     KVal *value;
     if (what->op == KOP_CONST) {
-        value = ARENA_NEW(b->arena, KVal);
-        *value = *what;
+        value = arena_copy(b->arena, what, 1, sizeof *what);
         value->id = -1;
         value->lo = value->hi = kkind_is_float(what->kind) ? 0 : what->imm;
     } else {
@@ -121,10 +122,6 @@ KVal *kernel_pure(KBuilder *b, const KVal *what) {
     }
     if (movable) table_insert(b, value, hash);
     return value;
-}
-
-bool kval_has_range(const KVal *value) {
-    return value->lo != INT64_MIN && value->hi != INT64_MAX;
 }
 
 void kval_set_range(KVal *value, int64_t lo, int64_t hi) {

@@ -2,6 +2,7 @@
 #include "codegen/module.h"
 
 #include <ctype.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "passes/pass.h"
@@ -205,6 +206,7 @@ typedef struct Job {
     Gate *drafted; /* of the function */
     int variant;   /* or DRAFT */
     Uses *uses;    /* of the kernels' texts */
+    atomic_bool taken;
 } Job;
 
 /* What a worker uses for one kernel after the other. */
@@ -264,9 +266,22 @@ static void plan(Job *job, Worker *worker) {
                    function->kind == FUNCTION_FORWARD, &reader, arena);
 }
 
+/* The first job that nobody has taken and that need not wait for a draft; else the first one. */
+static Job *take_job(Jobs *jobs) {
+    for (bool waits = false;; waits = true) {
+        for (size_t i = 0; i < jobs->list.count; i++) {
+            Job *job = &jobs->list.items[i];
+            if (atomic_load(&job->taken)) continue;
+            bool ready = job->variant == DRAFT || waits || gate_is_open(job->drafted);
+            if (ready && !atomic_exchange(&job->taken, true)) return job;
+        }
+    }
+}
+
 static void do_job(void *context, int index, int worker) {
+    (void)index; /* there is a job for each */
     Jobs *jobs = context;
-    Job *job = &jobs->list.items[index];
+    Job *job = take_job(jobs);
     if (job->variant == DRAFT) {
         draft(job->module, job->function);
         gate_open(job->drafted);
@@ -281,13 +296,13 @@ static void list_jobs(Module *module, Jobs *jobs) {
     Gate *drafted = ARENA_ARRAY(module->arena, Gate, (size_t)count);
     for (int i = count; i-- > 0;) { /* the train step takes longest: it is first */
         drafted[i] = gate_shut();
-        VEC_PUSH(jobs->list, (Job){module, &module->functions[i], &drafted[i], DRAFT, NULL});
+        VEC_PUSH(jobs->list, (Job){module, &module->functions[i], &drafted[i], DRAFT, NULL, false});
     }
     for (int i = count; i-- > 0;) {
         ModuleFunction *function = &module->functions[i];
         int variants = function->kind == FUNCTION_INIT ? 1 : module->variant_count;
         for (int variant = variants; variant-- > 0;) /* the ablest has most text */
-            VEC_PUSH(jobs->list, (Job){module, function, &drafted[i], variant, NULL});
+            VEC_PUSH(jobs->list, (Job){module, function, &drafted[i], variant, NULL, false});
     }
 }
 

@@ -260,11 +260,8 @@ typedef struct Search {
 } Search;
 
 /* False when the tile is too large for the registers: then larger ones are, too. */
-static bool consider(Search *search, const Nests *nests, Schedule *s) {
+static bool consider(Search *search, const Nests *nests, Schedule *s, TileCounts tile) {
     const Contraction *c = search->c;
-    TileCounts tile = one_element;
-    for (int d = 0; d < c->out_count; d++)
-        tile = tile_extend(c, s, tile, d, s->tile[d]);
     int64_t held = at_most(tile.loads[0], tile.loads[1]);
     int64_t registers = search->request->target->registers;
     if (tile.products > SCHEDULE_MAX_ACCUMULATORS) return false;
@@ -296,10 +293,12 @@ static int64_t next_size(int64_t extent, int64_t window, int64_t size) {
     return 0;
 }
 
-/* Tiles over up to two more result dims. False when the first is too large. */
-static bool try_tiles(Search *search, const Nests *nests, Schedule *s, int first, int left) {
+/* Tiles over up to two more result dims. False when the first, which holds so much, is too large.
+ */
+static bool try_tiles(Search *search, const Nests *nests, Schedule *s, TileCounts tile, int first,
+                      int left) {
     const Contraction *c = search->c;
-    if (!consider(search, nests, s)) return false;
+    if (!consider(search, nests, s, tile)) return false;
     if (left == 0) return true;
     for (int d = first; d < c->out_count; d++) {
         bool shared = c->dims[d].axis[0] >= 0 && c->dims[d].axis[1] >= 0;
@@ -308,7 +307,8 @@ static bool try_tiles(Search *search, const Nests *nests, Schedule *s, int first
         for (int64_t size = next_size(c->dims[d].extent, window, start); size;
              size = next_size(c->dims[d].extent, window, size)) {
             s->tile[d] = size;
-            if (!try_tiles(search, nests, s, d + 1, left - 1)) break;
+            TileCounts larger = tile_extend(c, s, tile, d, size / start);
+            if (!try_tiles(search, nests, s, larger, d + 1, left - 1)) break;
         }
         s->tile[d] = start;
     }
@@ -329,7 +329,10 @@ static void try_lane(Search *search, int lane, int vector_operand, bool pack, in
     for (int64_t vectors = step; vectors <= 8; vectors += step) {
         s.vectors = (int)vectors;
         if (!summed) s.tile[lane] = vectors * lanes;
-        if (!try_tiles(search, &nests, &s, 0, 2) || vectors >= most) break;
+        TileCounts tile = one_element;
+        for (int d = 0; d < c->out_count; d++)
+            tile = tile_extend(c, &s, tile, d, s.tile[d]);
+        if (!try_tiles(search, &nests, &s, tile, 0, 2) || vectors >= most) break;
     }
 }
 

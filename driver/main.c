@@ -11,9 +11,9 @@
 #include "driver/driver.h"
 
 /* Memory comes in large steps and stays: the many small ones, and giving back what the next pass
- * asks for again, would hold up all threads, which share one address space. All of them take it from
- * one heap, whose first step is of huge pages: a thousand small ones take the kernel as long as
- * tracing a small network takes. The first page is malloc's before it can be asked for. */
+ * asks for again, would hold up all threads, which share one address space. All of them take it
+ * from one heap, whose first step is of huge pages: a thousand small ones take the kernel as long
+ * as tracing a small network takes. The first page is malloc's before it can be asked for. */
 static void keep_memory(void) {
 #ifdef __GLIBC__
     enum { PAGE = 1 << 12, HUGE_PAGE = 1 << 21, STEP = 1 << 24, MOST = 1 << 25 };

@@ -25,17 +25,18 @@ const OpInfo *op_info(Op op) {
     return &OPS[op];
 }
 
-/* Most names differ in their first letter. */
-static bool same_name(const char *a, const char *b) {
-    return a[0] == b[0] && strcmp(a, b) == 0;
-}
+/* The ops' first letters, side by side: few names are worth a second look. */
+static const char LETTERS[OP_COUNT] = {
+#define OP(op, ...) [OP_##op] = #op[0],
+#include "ir/ops.def"
+#undef OP
+};
 
 bool op_from_name(const char *name, Op *out) {
-    for (int i = 0; i < OP_COUNT; i++) {
-        if (same_name(OPS[i].name, name)) {
-            *out = (Op)i;
-            return true;
-        }
+    for (const char *at = LETTERS, *end = LETTERS + OP_COUNT;
+         (at = memchr(at, name[0], (size_t)(end - at))); at++) {
+        *out = (Op)(at - LETTERS);
+        if (strcmp(OPS[*out].name, name) == 0) return true;
     }
     return false;
 }
@@ -50,7 +51,7 @@ const char *attr_name(AttrName name) {
 
 bool attr_from_name(const char *name, AttrName *out) {
     for (int i = 0; i < ATTR_NAME_COUNT; i++) {
-        if (same_name(ATTRS[i].name, name)) {
+        if (ATTRS[i].name[0] == name[0] && strcmp(ATTRS[i].name, name) == 0) {
             *out = (AttrName)i;
             return true;
         }

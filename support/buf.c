@@ -42,16 +42,11 @@ void buf_printf(Buf *buf, const char *format, ...) {
 }
 
 static void put_unsigned(Buf *buf, unsigned long long value) {
-    buf_reserve(buf, 20);
-    size_t digits = 1;
-    for (unsigned long long bound = 10; value >= bound && digits < 20; bound *= 10)
-        digits++;
-    buf->size += digits;
-    char *at = buf->data + buf->size;
-    *at = '\0';
+    char digits[20], *end = digits + sizeof digits, *at = end;
     do
         *--at = (char)('0' + value % 10);
     while ((value /= 10) > 0);
+    buf_add(buf, at, (size_t)(end - at));
 }
 
 void buf_put_decimal(Buf *buf, long long value) {

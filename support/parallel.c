@@ -1,7 +1,9 @@
 /* Threads live for one parallel_for(): starting one takes some ten microseconds, and pieces of work
  * take milliseconds. Each takes the next piece that nobody has taken. */
+#define _GNU_SOURCE /* sched_getaffinity() */
 #include "support/parallel.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -22,10 +24,19 @@ static void *take_pieces(void *argument) {
     }
 }
 
+/* Those that this process may run on; asking for all of them opens files. */
+static int processors(void) {
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 void parallel_for(int count, void (*work)(void *context, int index, int worker), void *context) {
     Pieces pieces = {.count = count, .work = work, .context = context};
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    int wanted = processors < count ? (int)processors : count;
+    int wanted = processors();
+    if (wanted > count) wanted = count;
     if (wanted > PARALLEL_MAX) wanted = PARALLEL_MAX;
     pthread_t threads[PARALLEL_MAX];
     int started = 0;
@@ -46,6 +57,13 @@ void gate_open(Gate *gate) {
     gate->open = true;
     pthread_cond_broadcast(&gate->opened);
     pthread_mutex_unlock(&gate->mutex);
+}
+
+bool gate_is_open(Gate *gate) {
+    pthread_mutex_lock(&gate->mutex);
+    bool open = gate->open;
+    pthread_mutex_unlock(&gate->mutex);
+    return open;
 }
 
 void gate_wait(Gate *gate) {

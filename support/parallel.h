@@ -23,5 +23,6 @@ typedef struct Gate {
 Gate gate_shut(void);
 void gate_open(Gate *gate);
 void gate_wait(Gate *gate);
+bool gate_is_open(Gate *gate);
 
 #endif

@@ -82,16 +82,14 @@ static bool is_index_arithmetic(const KVal *value) {
            (value->op == KOP_ADD || value->op == KOP_MUL);
 }
 
-static int size_of(const Planner *p, const KVal *value) {
-    if (!value || value->id < 0 || !p->inlined[value->id]) return 0;
-    return p->info[value->id].size;
+static bool is_inlined(const Planner *p, const KVal *value) {
+    return value && value->id >= 0 && p->inlined[value->id];
 }
 
 /* At a user: settles whether the operand is printed inside. */
 static void settle(Planner *p, const KVal *operand, bool atom) {
-    if (!operand || operand->id < 0) return;
+    if (!is_inlined(p, operand)) return;
     const ValueInfo *info = &p->info[operand->id];
-    if (!p->inlined[operand->id]) return;
     if (is_index_arithmetic(operand) && info->size <= MAX_INDEX_SIZE && !info->reads_register)
         return;
     bool stale = (info->reads_memory && info->memory_time != p->memory_time) ||
@@ -105,17 +103,16 @@ static void plan_let(Planner *p, const KVal *value) {
     ValueInfo *info = &p->info[value->id];
     const KVal *operands[] = {value->a, value->b, value->c};
     for (int i = 0; i < 3; i++)
-        settle(p, operands[i], needs_atom(value, operands[i]));
+        if (is_inlined(p, operands[i])) settle(p, operands[i], needs_atom(value, operands[i]));
     info->size = 1;
     info->memory_time = p->memory_time;
     info->register_time = p->register_time;
     info->reads_memory = value->buf != NULL;
     for (int i = 0; i < 3; i++) {
         const KVal *x = operands[i];
-        if (!x || x->id < 0) continue;
-        info->size += size_of(p, x);
-        if (x->op == KOP_VAR) info->reads_register = true;
-        if (!p->inlined[x->id]) continue;
+        if (x && x->op == KOP_VAR) info->reads_register = true;
+        if (!is_inlined(p, x)) continue;
+        info->size += p->info[x->id].size;
         info->reads_memory |= p->info[x->id].reads_memory;
         info->reads_register |= p->info[x->id].reads_register;
     }
