@@ -128,11 +128,8 @@ char *c_identifier(Arena *arena, const char *text) {
 }
 
 void emit_ident(Emitter *e, const char *name) {
-    Buf safe = {0};
-    for (const char *c = name; *c; c++)
-        buf_putc(&safe, is_word(*c) ? *c : '_');
-    put(e, buf_text(&safe), safe.size);
-    buf_free(&safe);
+    for (; *name; name++)
+        emit_piece(e, is_word(*name) ? name : "_", 1);
 }
 
 void emit_c_string(Emitter *e, const char *bytes, size_t size) {

@@ -203,12 +203,6 @@ KVal *k_number(KBuilder *b, KKind kind, int lanes, double value) {
     return kernel_pure(b, &(KVal){.op = KOP_CONST, .kind = kind, .lanes = lanes, .f = value});
 }
 
-bool k_is_const(const KVal *value, int64_t *out) {
-    if (value->op != KOP_CONST || kkind_is_float(value->kind)) return false;
-    if (out) *out = value->imm;
-    return true;
-}
-
 KVal *k_var(KBuilder *b, KVal *init) {
     KVal *var = kernel_new_value(b, KOP_VAR, init->kind, init->lanes, b->block);
     var->a = init;

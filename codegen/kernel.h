@@ -277,7 +277,12 @@ KBuf *k_table(KBuilder *b, DType dtype, int64_t count, const void *elements); /*
 KVal *k_index(KBuilder *b, int64_t value);
 KVal *k_number(KBuilder *b, KKind kind, int lanes, double value);
 KVal *k_integer(KBuilder *b, KKind kind, int lanes, int64_t value);
-bool k_is_const(const KVal *value, int64_t *out); /* integer constants */
+/* Integer constants. */
+static inline bool k_is_const(const KVal *value, int64_t *out) {
+    if (value->op != KOP_CONST || kkind_is_float(value->kind)) return false;
+    if (out) *out = value->imm;
+    return true;
+}
 
 /* Arithmetic. Operands have one kind and equal lanes; a scalar beside a vector is splatted. */
 KVal *k_add(KBuilder *b, KVal *x, KVal *y);

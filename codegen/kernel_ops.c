@@ -26,6 +26,7 @@ KVal *k_splat(KBuilder *b, KVal *scalar, int lanes) {
 
 /* Makes the operands equally wide, and masks of equal width. */
 static void match(KBuilder *b, KVal **x, KVal **y) {
+    if ((*x)->lanes == (*y)->lanes && (*x)->kind == (*y)->kind) return; /* as most do */
     int lanes = (*x)->lanes > (*y)->lanes ? (*x)->lanes : (*y)->lanes;
     *x = k_splat(b, *x, lanes);
     *y = k_splat(b, *y, lanes);

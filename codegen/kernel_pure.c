@@ -7,29 +7,25 @@
 
 #include "codegen/kernel_internal.h"
 #include "support/checked.h"
+#include "support/hash.h"
 
 typedef struct KTable {
     KVal **slots;
     size_t capacity, count; /* capacity is a power of two */
 } KTable;
 
-static uint64_t mix(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ (hash >> 29);
-}
-
 static uint64_t operand_key(const KVal *value) {
     if (!value) return 0;
     if (value->op != KOP_CONST) return (uint64_t)(uint32_t)value->id + 1;
-    return mix((uint64_t)value->kind + 100, (uint64_t)value->imm); /* or the bits of f */
+    return hash_mix((uint64_t)value->kind + 100, (uint64_t)value->imm); /* or the bits of f */
 }
 
 static uint64_t hash_value(const KVal *v) {
-    uint64_t hash =
-        mix((uint64_t)v->op * 64 + (uint64_t)v->kind * 32 + (uint64_t)v->lanes, (uint64_t)v->imm);
-    hash = mix(hash, operand_key(v->a));
-    hash = mix(hash, operand_key(v->b));
-    return mix(hash, operand_key(v->c));
+    uint64_t hash = hash_mix((uint64_t)v->op * 64 + (uint64_t)v->kind * 32 + (uint64_t)v->lanes,
+                             (uint64_t)v->imm);
+    hash = hash_mix(hash, operand_key(v->a));
+    hash = hash_mix(hash, operand_key(v->b));
+    return hash_mix(hash, operand_key(v->c));
 }
 
 static bool same_value(const KVal *x, const KVal *y) {

@@ -8,6 +8,7 @@
 #include "codegen/lower.h"
 #include "codegen/plan_internal.h"
 #include "support/checked.h"
+#include "support/hash.h"
 
 /* A group that has been lowered, and how. */
 typedef struct Lowered {
@@ -59,17 +60,6 @@ static void mark_outputs(bool *set, const Kernel *kernel) {
     }
 }
 
-static uint64_t hash_key(const Buf *key) {
-    uint64_t hash = key->size, word = 0;
-    for (size_t at = 0, left; (left = key->size - at) > 0; at += left) {
-        if (left > sizeof word) left = sizeof word;
-        memcpy(&word, key->data + at, left);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
 /* The group's own key, and what the prepare steps can do for it. */
 static Lowered new_entry(const Lowering *l, const Group *group) {
     Lowered entry = {.group = group};
@@ -78,7 +68,7 @@ static Lowered new_entry(const Lowering *l, const Group *group) {
         buf_putc(&entry.key, l->known[group->inputs[i]->id] ? 'k' : '-');
     for (int i = 0; l->param_only && i < group->output_count; i++)
         buf_putc(&entry.key, l->param_only[group->outputs[i]->id] ? 'p' : '-');
-    entry.hash = hash_key(&entry.key);
+    entry.hash = hash_bytes(0, entry.key.data, entry.key.size);
     return entry;
 }
 

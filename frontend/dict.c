@@ -39,16 +39,15 @@ static void reserve(Dict *dict) {
         slots = (dict->mask + 1) * 2;
     NNC_CHECK(slots < (size_t)1 << 30, "a dictionary grew past 2^30 slots");
     size_t capacity = slots * 2 / 3;
-    DictEntry *entries = xcalloc(capacity, sizeof *entries);
+    DictEntry *entries = xmalloc(capacity * sizeof *entries + slots * sizeof *dict->index);
     size_t n = 0;
     for (size_t i = 0; i < dict->used; i++)
         if (dict->entries[i].key.tag != TAG_NULL) entries[n++] = dict->entries[i];
     free(dict->entries);
-    free(dict->index);
     dict->entries = entries;
     dict->used = n;
     dict->capacity = capacity;
-    dict->index = xcalloc(slots, sizeof *dict->index);
+    dict->index = (int32_t *)(entries + capacity);
     dict->mask = slots - 1;
     dict->fill = 0;
     memset(dict->index, 0xff, slots * sizeof *dict->index);
@@ -228,7 +227,6 @@ void dict_clear(Dict *dict) {
         dict->count = 0;
         return;
     }
-    free(dict->index);
     dict->entries = NULL;
     dict->index = NULL;
     dict->mask = dict->fill = dict->used = dict->count = dict->capacity = 0;
@@ -308,7 +306,6 @@ static void dict_dealloc(Obj *self) {
         decref(dict->entries[i].value);
     }
     free(dict->entries);
-    free(dict->index);
 }
 
 static void dict_traverse(Obj *self, VisitFn visit, void *context) {

@@ -259,7 +259,7 @@ typedef struct DictEntry {
 /* Insertion ordered: `entries` in order, `index` an open-addressing table of entry numbers. */
 struct Dict {
     GcObj gc;
-    int32_t *index; /* -1 empty, -2 deleted; mask + 1 of them */
+    int32_t *index; /* -1 empty, -2 deleted; mask + 1 of them, behind the entries */
     size_t mask;    /* 0 with index == NULL: empty */
     size_t fill;    /* slots that are or were in use */
     DictEntry *entries;

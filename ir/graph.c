@@ -9,6 +9,7 @@
 
 #include "ir/infer.h"
 #include "support/checked.h"
+#include "support/hash.h"
 
 typedef struct NodeTable {
     Node **slots;
@@ -33,23 +34,6 @@ void graph_free(Graph *graph) {
     if (graph->table) free(graph->table->slots);
     free(graph->table);
     graph->table = NULL;
-}
-
-static uint64_t hash_mix(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-    return hash ^ (hash >> 29);
-}
-
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size) {
-    const unsigned char *p = bytes;
-    uint64_t word = 0;
-    for (; size >= sizeof word; size -= sizeof word, p += sizeof word) {
-        memcpy(&word, p, sizeof word);
-        hash = hash_mix(hash, word);
-    }
-    word = size;
-    if (size) memcpy((unsigned char *)&word + 1, p, size);
-    return hash_mix(hash, word);
 }
 
 static uint64_t hash_attr(uint64_t hash, const Attr *attr) {

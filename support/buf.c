@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void grow(Buf *buf, size_t more) {
+void buf_grow(Buf *buf, size_t more) {
     size_t needed, capacity;
     if (!add_size(buf->size, more, &needed) || !add_size(needed, 1, &needed)) fatal_memory();
     if (!mul_size(buf->capacity, 2, &capacity)) fatal_memory();
@@ -17,10 +17,6 @@ static void grow(Buf *buf, size_t more) {
     if (capacity < 64) capacity = 64;
     buf->data = xrealloc(buf->data, capacity);
     buf->capacity = capacity;
-}
-
-void buf_reserve(Buf *buf, size_t more) {
-    if (more >= buf->capacity - buf->size) grow(buf, more);
 }
 
 void buf_add_more(Buf *buf, const void *bytes, size_t size) {
@@ -41,12 +37,20 @@ void buf_printf(Buf *buf, const char *format, ...) {
     va_end(args);
 }
 
+/* Two digits at a time, from the last; a copy of as many as there can be takes no loop. */
 static void put_unsigned(Buf *buf, unsigned long long value) {
-    char digits[20], *end = digits + sizeof digits, *at = end;
-    do
-        *--at = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
-    buf_add(buf, at, (size_t)(end - at));
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    enum { MOST = 20 };
+    char digits[2 * MOST] = {0}, *end = digits + MOST, *at = end;
+    for (; value >= 10; value /= 100)
+        at = memcpy(at - 2, pairs + value % 100 * 2, 2);
+    if (value > 0 || at == end) *--at = (char)('0' + value);
+    buf_reserve(buf, MOST);
+    memcpy(buf->data + buf->size, at, MOST + 1);
+    buf->size += (size_t)(end - at);
 }
 
 void buf_put_decimal(Buf *buf, long long value) {

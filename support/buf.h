@@ -28,8 +28,11 @@ static inline void buf_add(Buf *buf, const void *bytes, size_t size) {
     buf->size += size;
     buf->data[buf->size] = '\0';
 }
+void buf_grow(Buf *buf, size_t more);
 /* Makes room for `more` bytes and the NUL: what is appended then moves nothing. */
-void buf_reserve(Buf *buf, size_t more);
+static inline void buf_reserve(Buf *buf, size_t more) {
+    if (more >= buf->capacity - buf->size) buf_grow(buf, more);
+}
 void buf_puts(Buf *buf, const char *text);
 static inline void buf_putc(Buf *buf, char c) {
     buf_add(buf, &c, 1);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void *xmalloc(size_t size) {
     void *memory = malloc(size ? size : 1);
@@ -11,8 +12,13 @@ void *xmalloc(size_t size) {
     return memory;
 }
 
+/* glibc's calloc() passes by what a thread has freed, where malloc() finds small blocks at once. */
 void *xcalloc(size_t count, size_t size) {
-    void *memory = count && size ? calloc(count, size) : calloc(1, 1);
+    enum { SMALL = 1024 };
+    size_t bytes;
+    if (!mul_size(count, size, &bytes)) fatal_memory();
+    if (bytes <= SMALL) return memset(xmalloc(bytes), 0, bytes);
+    void *memory = calloc(1, bytes);
     if (!memory) fatal_memory();
     return memory;
 }

@@ -12,6 +12,7 @@
 #include "codegen/codegen.h"
 #include "passes/pass.h"
 #include "support/clock.h"
+#include "support/hash.h"
 
 typedef struct CachedGraph {
     struct CachedGraph *next;
@@ -289,21 +290,6 @@ static void job_key(Job *job) {
     }
 }
 
-static uint64_t hash_bytes(const Buf *key) {
-    uint64_t hash = 1469598103934665603u;
-    const unsigned char *at = (const unsigned char *)key->data;
-    size_t i = 0;
-    for (; i + 8 <= key->size; i += 8) {
-        uint64_t word;
-        memcpy(&word, at + i, 8);
-        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 29;
-    }
-    for (; i < key->size; i++)
-        hash = (hash ^ at[i]) * 1099511628211u;
-    return hash;
-}
-
 /* ---- planning ---- */
 
 static Graph *job_graph(const Job *job, Arena *arena) {
@@ -336,7 +322,7 @@ static Graph *job_graph(const Job *job, Arena *arena) {
 
 static CachedGraph *find_graph(TensorState *ts, Job *job) {
     Script *script = ts->script;
-    uint64_t hash = hash_bytes(&job->key);
+    uint64_t hash = hash_bytes(0, job->key.data, job->key.size);
     CachedGraph **bucket = &script->buckets[hash % BUCKETS];
     for (CachedGraph *g = *bucket; g; g = g->next)
         if (g->hash == hash && g->key.size == job->key.size &&
