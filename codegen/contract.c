@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codegen/contract_internal.h"
+#include "codegen/winograd.h"
 #include "support/checked.h"
 
 void tile_offsets(const Nest *nest, const Tile *tile, int i, int64_t *offsets) {
@@ -229,7 +230,7 @@ static void begin_tile(const Nest *nest, Tile *tile) {
     }
 }
 
-static void emit_tile(Nest *nest) {
+void contract_tile(Nest *nest) {
     KBuilder *b = nest->b;
     Tile tile = {0};
     begin_tile(nest, &tile);
@@ -253,7 +254,7 @@ static void emit_tile(Nest *nest) {
 static void emit_results(Nest *nest, int level) {
     KBuilder *b = nest->b;
     if (level == nest->c->out_count) {
-        emit_tile(nest);
+        contract_tile(nest);
         return;
     }
     int d = nest->s->order[level];
@@ -408,8 +409,12 @@ static void pack_ahead(const Nest *nest, int operand, LowerContext *context) {
     memset(packing.copy, 0, sizeof packing.copy);
     packing.copy[operand].ahead = nest->copy[operand].ahead;
     packing.copy[operand].ahead->id = context->next_value++;
-    contract_bind_operands(&packing);
-    contract_copy(&packing, false);
+    if (packing.s->winograd) {
+        winograd_prepare(&packing);
+    } else {
+        contract_bind_operands(&packing);
+        contract_copy(&packing, false);
+    }
     VEC_PUSH(context->ahead, kernel_end(&b));
 }
 
@@ -449,7 +454,10 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
                  .s = &chosen,
                  .request = &request,
                  .epilogue = epilogue};
-    emit_nest(&nest);
+    if (chosen.winograd)
+        winograd_emit(&nest);
+    else
+        emit_nest(&nest);
     mark_inplace(&nest);
     for (int operand = 0; operand < 2; operand++)
         if (nest.copy[operand].ahead) pack_ahead(&nest, operand, context);

@@ -87,7 +87,8 @@ static KVal *total_index(const Nest *nest, const int64_t *offsets) {
     KBuilder *b = nest->b;
     KVal *index = k_index(b, 0);
     for (int d = 0; d < nest->c->out_count; d++) {
-        KVal *at = k_addi(b, nest->at[d], offsets[d]);
+        KVal *start = nest->within[d] ? nest->within[d] : nest->at[d];
+        KVal *at = k_addi(b, start, offsets[d]);
         index = k_add(b, index, k_muli(b, at, nest->total_stride[d]));
     }
     return index;

@@ -57,6 +57,7 @@ typedef struct Nest {
     NestPhase phase;
     bool packing;                /* not the contraction: the kernel that packs an operand ahead */
     KVal *at[CONTRACT_MAX_DIMS]; /* start of the tile, or of the chunk */
+    KVal *within[CONTRACT_MAX_DIMS]; /* the same in the totals, where these hold a part; or NULL */
     int64_t size[CONTRACT_MAX_DIMS]; /* elements in this tile or chunk */
     bool scoped[CONTRACT_MAX_DIMS];  /* dims fixed before operands are copied */
     KBuf *finished; /* a tile's accumulators on their way to the epilogue, or NULL */
@@ -72,6 +73,8 @@ typedef struct Tile {
     KVal *value[SCHEDULE_MAX_ACCUMULATORS];
 } Tile;
 
+/* Sums and finishes the tile that at[] and size[] name. */
+void contract_tile(Nest *nest);
 /* Offsets of accumulator `i` from the tile's start, each result dim in elements. */
 void tile_offsets(const Nest *nest, const Tile *tile, int i, int64_t *offsets);
 /* Lanes in use of the vector whose first element has that offset along the lane dim. */

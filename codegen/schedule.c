@@ -7,18 +7,20 @@
 
 #include <float.h>
 
+#include "codegen/winograd.h"
 #include "support/checked.h"
 
 static const double COST_LOAD = 1.0;      /* an aligned vector */
 static const double COST_UNALIGNED = 1.7; /* crosses cache lines most of the time */
 static const double COST_BROADCAST = 0.5;
 static const double COST_SHUFFLE = 1;
-static const double COST_LATENCY = 8; /* of a multiply-add */
-static const double COST_STEP = 2;    /* loop control */
-static const double COST_PACK = 3;    /* an element copied across */
-static const double COST_SCATTER = 4; /* an element of a vector stored alone */
-static const double COST_TILE = 30;   /* entering and leaving a tile's loops */
-static const double COST_FOLD = 14;   /* a horizontal sum */
+static const double COST_LATENCY = 8;    /* of a multiply-add */
+static const double COST_STEP = 2;       /* loop control */
+static const double COST_PACK = 3;       /* an element copied across */
+static const double COST_SCATTER = 4;    /* an element of a vector stored alone */
+static const double COST_TILE = 30;      /* entering and leaving a tile's loops */
+static const double WINOGRAD_GAIN = 0.9; /* less is not worth its rounding */
+static const double COST_FOLD = 14;      /* a horizontal sum */
 static const double COST_SHAPE =
     0.05; /* of all: the text and the misses of one more size of tile */
 
@@ -365,6 +367,14 @@ bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Sched
     choose_chunks(c, request, &search.best);
     choose_order(c, &search.best);
     *best = search.best;
+    Schedule winograd[WINOGRAD_SCHEDULES];
+    double costs[WINOGRAD_SCHEDULES], least = search.best_cost * WINOGRAD_GAIN;
+    int count = winograd_schedules(c, request, winograd, costs);
+    for (int i = 0; i < count; i++) {
+        if (costs[i] >= least) continue;
+        least = costs[i];
+        *best = winograd[i];
+    }
     return true;
 }
 
@@ -372,10 +382,16 @@ int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Sc
                         int limit) {
     Search search = {.c = c, .request = request, .out = out, .limit = limit};
     search_all(&search);
+    Schedule winograd[WINOGRAD_SCHEDULES];
+    double costs[WINOGRAD_SCHEDULES];
+    int count = winograd_schedules(c, request, winograd, costs);
+    for (int i = 0; i < count; i++, search.count++)
+        if (search.count < limit) out[search.count] = winograd[i];
     return search.count;
 }
 
 void schedule_print(Buf *out, const Contraction *c, const Schedule *s) {
+    if (s->winograd) buf_printf(out, "Winograd %dx%d, ", s->winograd, s->winograd);
     const char *lane = s->lane < 0 ? "none" : c->dims[s->lane].name;
     buf_printf(out, "lanes %s %dx%d", lane, s->lanes, s->vectors);
     for (int d = 0; d < c->out_count; d++)

@@ -31,6 +31,9 @@ typedef struct Schedule {
     int order[CONTRACT_MAX_DIMS];    /* result dims, outermost first */
     int chunk_dims;
     int64_t chunk;
+    int winograd; /* results of a tile along each side (winograd.h); 0: plain sums. Then tile[] has
+                     the pictures and tile rows of a block, and for the last dim tiles in registers
+                   */
 } Schedule;
 
 /* What else bears on the choice. */

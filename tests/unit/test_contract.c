@@ -125,7 +125,7 @@ static void run_kernel(Case *c, const Group *group, const Kernel *kernel, const 
     (void)group;
 }
 
-/* All targets; every `stride`-th schedule, and the chosen one. */
+/* All targets; every `step`-th schedule, all of Winograd's, and the chosen one. */
 static void check(Case *c, int most) {
     Tensor64 values[8], want[8];
     for (size_t i = 0; i < c->graph->inputs.count; i++)
@@ -140,7 +140,8 @@ static void check(Case *c, int most) {
         run_kernel(c, group, lower_contraction(group, *target, &context), values, want);
         int count = contract_schedules(group, *target, &context, schedules, 20000);
         int step = count > most ? count / most : 1;
-        for (int i = 0; i < count && i < 20000; i += step) {
+        for (int i = 0; i < count && i < 20000; i++) {
+            if (i % step != 0 && !schedules[i].winograd) continue;
             Kernel *kernel = contract_lower_with(group, *target, &context, &schedules[i]);
             run_kernel(c, group, kernel, values, want);
         }
@@ -254,6 +255,8 @@ static const ConvCase conv_cases[] = {
     {3, 1, 2, 3, 1, {4, 5, 6}, {2, 3, 2}, {1, 2, 1}, {0, 1, 1}, {1, 1, 0}, {1, 1, 2}},
     {2, 1, 1, 1, 1, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
     {2, 1, 2, 2, 1, {3, 3}, {3, 3}, {1, 1}, {0, 0}, {0, 0}, {1, 1}},
+    {2, 2, 16, 32, 1, {9, 13}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {2, 1, 32, 16, 1, {8, 21}, {3, 3}, {1, 1}, {0, 2}, {1, 0}, {1, 1}},
 };
 
 static void check_conv(Op op) {
@@ -278,10 +281,11 @@ Test(contract, conv_dw) {
 }
 
 /* Bias, relu and pooling after a convolution; results of all stages are stored when `all`. */
-static void check_pooled(int64_t size, int64_t out, int64_t window, Op pool_op, bool all) {
+static void check_pooled(int64_t in, int64_t size, int64_t out, int64_t window, Op pool_op,
+                         bool all) {
     Case c = case_begin();
     Graph *graph = case_graph(&c);
-    ConvCase v = {.spatial = 2, .n = 2, .in = 2, .out = out, .groups = 1};
+    ConvCase v = {.spatial = 2, .n = 2, .in = in, .out = out, .groups = 1};
     for (int i = 0; i < 2; i++) {
         v.size[i] = size;
         v.window[i] = 3;
@@ -308,13 +312,81 @@ static void check_pooled(int64_t size, int64_t out, int64_t window, Op pool_op, 
 }
 
 Test(contract, pooled) {
-    check_pooled(14, 6, 2, OP_max_pool, false);
-    check_pooled(38, 5, 2, OP_max_pool, true);
-    check_pooled(13, 17, 2, OP_max_pool, true);
-    check_pooled(11, 16, 3, OP_max_pool, true);
-    check_pooled(14, 3, 2, OP_window_sum, true);
-    check_pooled(16, 4, 14, OP_window_sum, false);
-    check_pooled(16, 4, 14, OP_max_pool, true);
+    check_pooled(2, 14, 6, 2, OP_max_pool, false);
+    check_pooled(2, 38, 5, 2, OP_max_pool, true);
+    check_pooled(2, 13, 17, 2, OP_max_pool, true);
+    check_pooled(2, 11, 16, 3, OP_max_pool, true);
+    check_pooled(2, 14, 3, 2, OP_window_sum, true);
+    check_pooled(2, 16, 4, 14, OP_window_sum, false);
+    check_pooled(2, 16, 4, 14, OP_max_pool, true);
+    check_pooled(16, 14, 16, 2, OP_max_pool, true);
+    check_pooled(16, 11, 16, 3, OP_window_sum, false);
+}
+
+/* Whether two kernels' results agree: the same infinities and NaNs, and the same numbers but for
+ * rounding. */
+static void same_results(const float *plain, const float *other, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        cr_assert_eq(isnan(plain[i]), isnan(other[i]), "element %lld: %g, %g", (long long)i,
+                     plain[i], other[i]);
+        if (isnan(plain[i])) continue;
+        if (isinf(plain[i])) cr_assert_eq(plain[i], other[i]);
+        if (isfinite(plain[i]) && fabsf(plain[i]) < 1e3f)
+            cr_assert_float_eq(plain[i], other[i], 1e-4f);
+    }
+}
+
+/* Winograd's transforms would spread them over whole tiles. */
+Test(contract, winograd_leaves_infinities_where_they_are) {
+    enum { IN = 16, OUT = 16, SIZE = 13 };
+    static const ConvCase v = {2,      2,      IN,     OUT,    1,     {SIZE, SIZE},
+                               {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
+    Case c = case_begin();
+    Graph *graph = case_graph(&c);
+    Node *conv = conv_node(&c, &v, OP_conv);
+    graph_output(graph, "y", conv, OUT_RESULT, -1);
+    const Group *group = contraction_of(fuse(graph, &c.arena));
+    LowerContext context = {.arena = &c.arena};
+    static Schedule schedules[20000];
+    static float x[2 * IN * SIZE * SIZE], w[OUT * IN * 9], y[2][2 * OUT * SIZE * SIZE];
+    for (int i = 0; i < 2 * IN * SIZE * SIZE; i++)
+        x[i] = (float)draw(&c);
+    for (int i = 0; i < OUT * IN * 9; i++)
+        w[i] = (float)draw(&c);
+    x[5 * SIZE + 7] = INFINITY;
+    x[3 * SIZE * SIZE + 20] = NAN;
+    x[(IN + 2) * SIZE * SIZE + 100] = 3e38f;
+    const Target *target = target_native();
+    int count = contract_schedules(group, target, &context, schedules, 20000), done = 0;
+    for (int i = count - 1; i >= 0 && done < 6; i--) {
+        if (done > 0 && !schedules[i].winograd) continue;
+        if (done == 0) i = 0;
+        const Kernel *kernel = contract_lower_with(group, target, &context, &schedules[i]);
+        void *buffers[8];
+        int used = 0;
+        for (size_t k = 0; k < kernel->buffers.count; k++) {
+            const KBuf *buf = kernel->buffers.items[k];
+            if (buf->role == KBUF_LOCAL || buf->role == KBUF_TABLE) continue;
+            void *bytes = aligned_buffer(&c, (size_t)buf->count * 4);
+            if (buf->role == KBUF_IN && buf->node == graph->inputs.items[0].node)
+                memcpy(bytes, x, sizeof x);
+            if (buf->role == KBUF_IN && buf->node == graph->inputs.items[1].node)
+                memcpy(bytes, w, sizeof w);
+            buffers[used++] = bytes;
+        }
+        cr_assert(kernel_run_both(kernel, buffers, &c.arena));
+        for (size_t k = 0, at = 0; k < kernel->buffers.count; k++) {
+            const KBuf *buf = kernel->buffers.items[k];
+            if (buf->role == KBUF_LOCAL || buf->role == KBUF_TABLE) continue;
+            if (buf->role == KBUF_OUT) memcpy(y[done > 0], buffers[at], sizeof y[0]);
+            at++;
+        }
+        if (done > 0) same_results(y[0], y[1], 2 * OUT * SIZE * SIZE);
+        if (done++ == 0) i = count;
+    }
+    cr_assert_gt(done, 1);
+    graph_free(graph);
+    arena_free(&c.arena);
 }
 
 /* Compiled code gives the interpreting tier's bits, and both are right. */
