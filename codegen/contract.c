@@ -250,9 +250,28 @@ void contract_tile(Nest *nest) {
     epilogue_tile(nest, &tile);
 }
 
+static void emit_results(Nest *nest, int level);
+static void emit_chunks(Nest *nest, int chunk, int level);
+static void clear_totals(Nest *nest);
+
+/* The result dims from `level` on: chunk by chunk, then through the epilogue. */
+static void emit_chunked(Nest *nest, int level) {
+    clear_totals(nest);
+    nest->phase = NEST_PART;
+    emit_chunks(nest, 0, level);
+    nest->phase = NEST_FINISH;
+    emit_results(nest, level);
+    nest->phase = NEST_WHOLE;
+}
+
 /* Whole tiles of each result dim, then the smaller last one. */
 static void emit_results(Nest *nest, int level) {
     KBuilder *b = nest->b;
+    bool chunks = nest->s->chunk_dims > 0;
+    if (chunks && level == nest->s->chunk_level && nest->phase == NEST_WHOLE) {
+        emit_chunked(nest, level);
+        return;
+    }
     if (level == nest->c->out_count) {
         contract_tile(nest);
         return;
@@ -264,7 +283,8 @@ static void emit_results(Nest *nest, int level) {
         int64_t lo = piece == 0 ? 0 : whole, hi = piece == 0 ? whole : extent;
         if (lo == hi) continue;
         nest->size[d] = piece == 0 ? tile : extent - whole;
-        nest->at[d] = k_for(b, lo, hi, nest->size[d], level == 0 ? K_PARALLEL : 0);
+        bool parallel = level == 0 && !(chunks && nest->s->chunk_level > 0);
+        nest->at[d] = k_for(b, lo, hi, nest->size[d], parallel ? K_PARALLEL : 0);
         if (level == 0 && nest->scoped[d]) contract_copy(nest, true);
         emit_results(nest, level + 1);
         k_end(b);
@@ -281,29 +301,31 @@ static void clear_totals(Nest *nest) {
     k_end(b);
 }
 
-static void emit_chunks(Nest *nest, int level) {
+static void emit_chunks(Nest *nest, int chunk, int level) {
     KBuilder *b = nest->b;
-    if (level == nest->s->chunk_dims) {
-        contract_copy(nest, true);
-        emit_results(nest, 0);
+    if (chunk == nest->s->chunk_dims) {
+        if (level == 0) contract_copy(nest, true);
+        emit_results(nest, level);
         return;
     }
-    int d = nest->c->out_count + level;
+    int d = nest->c->out_count + chunk;
     int64_t extent = nest->c->dims[d].extent;
-    int64_t part = level == nest->s->chunk_dims - 1 ? nest->s->chunk : 1;
+    int64_t part = chunk == nest->s->chunk_dims - 1 ? nest->s->chunk : 1;
     int64_t whole = extent / part * part;
     for (int piece = 0; piece < 2; piece++) {
         int64_t lo = piece == 0 ? 0 : whole, hi = piece == 0 ? whole : extent;
         if (lo == hi) continue;
         nest->size[d] = piece == 0 ? part : extent - whole;
         nest->at[d] = k_for(b, lo, hi, nest->size[d], 0);
-        emit_chunks(nest, level + 1);
+        emit_chunks(nest, chunk + 1, level);
         k_end(b);
         nest->at[d] = NULL;
+        nest->size[d] = extent;
     }
 }
 
-/* The totals of all chunks, by result dims with the lane dim innermost. */
+/* The totals of all chunks, by result dims with the lane dim innermost; without the dims that stand
+ * outside of the chunks, but for the vectors of a tile. */
 static void bind_totals(Nest *nest) {
     const Schedule *s = nest->s;
     int lanes = target_lanes(nest->request->target, nest->c->anchor->type.dtype);
@@ -311,9 +333,12 @@ static void bind_totals(Nest *nest) {
     bool vector = !schedule_sums_lanes(nest->c, s) && s->lane >= 0;
     if (vector) {
         count = (nest->c->dims[s->lane].extent + s->lanes - 1) / s->lanes * s->lanes;
+        if (s->chunk_level > 0) count = s->tile[s->lane];
         nest->total_stride[s->lane] = 1;
     }
-    for (int i = nest->c->out_count - 1; i >= 0; i--) {
+    for (int i = 0; i < s->chunk_level; i++)
+        nest->within[s->order[i]] = k_index(nest->b, 0);
+    for (int i = nest->c->out_count - 1; i >= s->chunk_level; i--) {
         int d = s->order[i];
         if (vector && d == s->lane) continue;
         nest->total_stride[d] = count;
@@ -339,7 +364,7 @@ static bool can_scope(const Contraction *c, int dim) {
 
 static void choose_scope(Nest *nest) {
     const Contraction *c = nest->c;
-    if (nest->s->chunk_dims == 0) {
+    if (nest->s->chunk_dims == 0 || nest->s->chunk_level > 0) {
         if (c->outer_count == 0) return;
         int first = nest->s->order[0];
         nest->scoped[first] = nest->s->tile[first] == 1 && can_scope(c, first);
@@ -360,13 +385,7 @@ static void emit_nest(Nest *nest) {
     contract_clear_halos(nest);
     contract_copy(nest, false);
     epilogue_begin(nest);
-    if (nest->s->chunk_dims > 0) {
-        bind_totals(nest);
-        clear_totals(nest);
-        nest->phase = NEST_PART;
-        emit_chunks(nest, 0);
-        nest->phase = NEST_FINISH;
-    }
+    if (nest->s->chunk_dims > 0) bind_totals(nest);
     emit_results(nest, 0);
     epilogue_end(nest);
 }

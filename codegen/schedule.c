@@ -14,6 +14,7 @@ static const double COST_LOAD = 1.0;      /* an aligned vector */
 static const double COST_UNALIGNED = 1.7; /* crosses cache lines most of the time */
 static const double COST_BROADCAST = 0.5;
 static const double COST_SHUFFLE = 1;
+static const double COST_COLLISION = 6; /* of rows in one set of a cache */
 static const double COST_LATENCY = 8;    /* of a multiply-add */
 static const double COST_STEP = 2;       /* loop control */
 static const double COST_PACK = 3;       /* an element copied across */
@@ -74,6 +75,32 @@ static TileCounts tile_extend(const Contraction *c, const Schedule *s, TileCount
 
 static const TileCounts one_element = {1, {1, 1}};
 
+/* Whether the steps of a tile read more rows than a cache has ways, all of which lie in few of its
+ * sets: they are a power of two apart. */
+static bool collides(const Contraction *c, int operand) {
+    for (int d = c->out_count + c->sum_count - 1; d >= c->out_count; d--) {
+        int64_t bytes = schedule_stride(c, operand, d) * 4;
+        if (bytes != 0) return bytes % 2048 == 0 && c->dims[d].extent > 64;
+    }
+    return false;
+}
+
+/* How many rows of the operand a tile can read, a line of each, before they drive each other out of
+ * the first cache: of 64 sets with 8 lines each. */
+static int64_t most_rows(const Contraction *c, const Schedule *s) {
+    enum { LINE = 64, SETS = 64, WAYS = 8 };
+    int64_t most = SCHEDULE_MAX_ACCUMULATORS;
+    for (int d = 0; d < c->out_count; d++) {
+        int64_t bytes = d == s->lane ? 0 : schedule_stride(c, 1 - s->vector_operand, d) * 4;
+        if (bytes == 0 || bytes % LINE != 0) continue;
+        int64_t sets = SETS;
+        for (int64_t lines = bytes / LINE; sets > 1 && lines % 2 == 0; lines /= 2)
+            sets /= 2;
+        most = at_most(most, sets * WAYS - 2);
+    }
+    return most;
+}
+
 static double vector_load_cost(const Contraction *c, const Schedule *s) {
     if (s->lanes == 1) return COST_BROADCAST;
     if (s->pack) return COST_LOAD;
@@ -117,6 +144,8 @@ typedef struct Nests {
     double stores;  /* of all results */
     double packing; /* an operand without padding */
     double vector_load;
+    double wait; /* for a vector, whatever else is done meanwhile */
+    int64_t most_rows;
 } Nests;
 
 static Nests nests_of(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
@@ -127,7 +156,9 @@ static Nests nests_of(const Contraction *c, const ScheduleRequest *request, cons
                    .steps = steps_of_tile(c, s),
                    .stores = store_cost(c, request, s),
                    .packing = packs ? COST_PACK * operand_elements(c, s->vector_operand) : 0,
-                   .vector_load = vector_load_cost(c, s)};
+                   .vector_load = vector_load_cost(c, s),
+                   .wait = !s->pack && collides(c, s->vector_operand) ? COST_COLLISION : 0,
+                   .most_rows = most_rows(c, s)};
 }
 
 /* One tile: all its steps, and what surrounds them. */
@@ -142,6 +173,9 @@ static double tile_cost(const Nests *nests, TileCounts tile) {
     double step = products > loads ? products : loads;
     if (step < COST_LATENCY) step = COST_LATENCY;
     step += 0.1 * loads + COST_STEP / s->unroll;
+    step += (double)tile.loads[s->vector_operand] * nests->wait;
+    int64_t rows = tile.loads[1 - s->vector_operand];
+    if (rows > nests->most_rows) step += (double)rows;
     double fold = summed && s->lanes > 1 ? COST_FOLD * products : 0;
     return nests->steps * step + fold + COST_TILE + 2 * products;
 }
@@ -188,6 +222,19 @@ static double cost_within(const Nests *nests, TileCounts tile, double limit) {
     return (tiles_cost(nests, 0, one_element) + nests->stores) * more + packing;
 }
 
+/* Whether the sums of a panel of the lane dim should be made chunk by chunk: then what is read of
+ * the vector operand is used by several tiles while it is in cache. */
+static bool blocks_pay(const Contraction *c, const Schedule *s) {
+    if (s->lane < c->outer_count || is_summed(c, s->lane) || c->anchor->op == OP_conv_dw ||
+        contract_needs_halo(c, 0) || contract_needs_halo(c, 1))
+        return false;
+    int64_t tiles = 1;
+    for (int d = c->outer_count; d < c->out_count; d++)
+        if (d != s->lane && c->dims[d].axis[s->vector_operand] < 0)
+            tiles *= (c->dims[d].extent + s->tile[d] - 1) / s->tile[d];
+    return tiles >= 4;
+}
+
 /* Leading summed dims that go outside: for accuracy, and so that a chunk's operands stay in cache
  * while all tiles pass over them. */
 static void choose_chunks(const Contraction *c, const ScheduleRequest *request, Schedule *s) {
@@ -200,6 +247,11 @@ static void choose_chunks(const Contraction *c, const ScheduleRequest *request, 
     bool copies = s->pack || contract_needs_halo(c, 0) || contract_needs_halo(c, 1);
     bool images = c->anchor->op == OP_conv_dw && c->sum_count > 0;
     double chain = schedule_sums_lanes(c, s) ? (double)SCHEDULE_CHAIN * s->lanes : SCHEDULE_CHAIN;
+    s->chunk_level = 0;
+    if (products > SCHEDULE_BLOCK * 1.25 && blocks_pay(c, s)) {
+        s->chunk_level = c->outer_count + 1;
+        chain = SCHEDULE_BLOCK;
+    }
     if (!images && products <= chain) return;
     for (int d = c->out_count; d < end; d++) {
         int64_t extent = c->dims[d].extent;
@@ -220,6 +272,8 @@ static void choose_chunks(const Contraction *c, const ScheduleRequest *request, 
         }
         if (most > extent) most = extent;
         int64_t parts = (extent + most - 1) / most;
+        for (int64_t more = parts; more <= parts + 2; more++)
+            if (extent % more == 0) parts = more, more += 2; /* equal chunks are less text */
         s->chunk = (extent + parts - 1) / parts;
         return;
     }

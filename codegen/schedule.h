@@ -3,13 +3,15 @@
  * The nest that contract.c emits, outermost first:
  *
  *   chunks of the leading summed dims      (chunk_dims > 0: partial results are added up in memory)
- *     result dims in `order`, by tiles     (`outer` ones first, then the lane dim, then the rest)
+ *     result dims in `order`, by tiles     (`outer` ones first, then the lane dim, then the rest;
+ *                                           the first chunk_level of them outside of the chunks)
  *       summed dims in row-major order     (the innermost `unroll` steps written out)
  *         one multiply-add for each accumulator of the tile
  *
  * Order of summation, for an op, shape and target: products are added to an accumulator by one
  * chain of multiply-adds over the summed dims in row-major order. Chains are at most
- * SCHEDULE_CHAIN long: longer sums are cut into chunks of `chunk` elements of summed dim
+ * SCHEDULE_CHAIN long, or about SCHEDULE_BLOCK where a block of the vector operand that stays in
+ * cache then meets many tiles: longer sums are cut into chunks of `chunk` elements of summed dim
  * chunk_dims - 1, whose results are added in order. When the lane dim is a summed one, lane l holds
  * the chain of elements l, l + lanes, ...; lanes meet by halving (k_sum_lanes) at a chunk's end.
  * Both tiers run the same kernel, so they have the same bits. */
@@ -18,7 +20,7 @@
 
 #include "codegen/contract.h"
 
-enum { SCHEDULE_CHAIN = 4096, SCHEDULE_MAX_ACCUMULATORS = 32 };
+enum { SCHEDULE_CHAIN = 4096, SCHEDULE_BLOCK = 512, SCHEDULE_MAX_ACCUMULATORS = 32 };
 
 typedef struct Schedule {
     int lane;           /* the dim that fills vectors: a result dim, or a summed one */
@@ -31,6 +33,7 @@ typedef struct Schedule {
     int order[CONTRACT_MAX_DIMS];    /* result dims, outermost first */
     int chunk_dims;
     int64_t chunk;
+    int chunk_level; /* dims of order[] that stand outside of the chunks: none, or up to the lane dim */
     int winograd; /* results of a tile along each side (winograd.h); 0: plain sums. Then tile[] has
                      the pictures and tile rows of a block, and for the last dim tiles in registers
                    */
