@@ -33,7 +33,8 @@ typedef struct Schedule {
     int order[CONTRACT_MAX_DIMS];    /* result dims, outermost first */
     int chunk_dims;
     int64_t chunk;
-    int chunk_level; /* dims of order[] that stand outside of the chunks: none, or up to the lane dim */
+    int chunk_level; /* dims of order[] that stand outside of the chunks: none, or up to the lane
+                        dim */
     int winograd; /* results of a tile along each side (winograd.h); 0: plain sums. Then tile[] has
                      the pictures and tile rows of a block, and for the last dim tiles in registers
                    */
