@@ -13,8 +13,6 @@
 #include "ir/random_blocks.h"
 #include "support/checked.h"
 
-enum { MT_SIZE = 624, MT_SHIFT = 397 };
-
 static const double TWO_PI = 6.283185307179586;
 
 void mt_seed(Mt19937 *mt, uint64_t seed) {
@@ -27,31 +25,8 @@ void mt_seed(Mt19937 *mt, uint64_t seed) {
     mt->has_normal = false;
 }
 
-/* Four words of the state, anywhere in it. */
-typedef uint32_t Words __attribute__((vector_size(16), aligned(4), may_alias));
-
-static Words twisted(Words far, Words high, Words low) {
-    Words y = (high & 0x80000000u) | (low & 0x7FFFFFFFu);
-    return far ^ (y >> 1) ^ (-(y & 1) & 0x9908B0DFu);
-}
-
-/* Words begin..end from those `shift` places away, four at a time. What is left over are the last
- * words: the very last has the first for its neighbour. */
-static void twist_range(uint32_t *state, int begin, int end, int shift) {
-    int i = begin;
-    for (; i + 4 <= end; i += 4) {
-        Words *at = (Words *)&state[i];
-        *at = twisted(*(Words *)&state[i + shift], *at, *(Words *)&state[i + 1]);
-    }
-    for (; i < end; i++)
-        state[i] = twisted((Words){state[i + shift]}, (Words){state[i]},
-                           (Words){state[(i + 1) % MT_SIZE]})[0];
-}
-
 static void twist(Mt19937 *mt) {
-    enum { WRAP = MT_SIZE - MT_SHIFT };
-    twist_range(mt->state, 0, WRAP, MT_SHIFT);
-    twist_range(mt->state, WRAP, MT_SIZE, -WRAP);
+    random_twist(mt->state);
     mt->next = 0;
 }
 

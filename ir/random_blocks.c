@@ -6,6 +6,34 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Words of the state, anywhere in it: as many as a vector of AVX2 holds. */
+typedef uint32_t Words __attribute__((vector_size(32), aligned(4), may_alias));
+enum { WORDS = sizeof(Words) / sizeof(uint32_t) };
+
+#define TWISTED(far, y) ((far) ^ ((y) >> 1) ^ (-((y)&1) & 0x9908B0DFu))
+#define JOINED(high, low) (((high)&0x80000000u) | ((low)&0x7FFFFFFFu))
+
+/* Words begin..end from those `shift` places away. What is left over are the last words: the very
+ * last has the first for its neighbour. */
+INLINE void twist_range(uint32_t *state, int begin, int end, int shift) {
+    int i = begin;
+    for (; i + WORDS <= end; i += WORDS) {
+        Words *at = (Words *)&state[i];
+        Words y = JOINED(*at, *(Words *)&state[i + 1]);
+        *at = TWISTED(*(Words *)&state[i + shift], y);
+    }
+    for (; i < end; i++) {
+        uint32_t y = JOINED(state[i], state[(i + 1) % MT_SIZE]);
+        state[i] = TWISTED(state[i + shift], y);
+    }
+}
+
+INLINE void twist(uint32_t *state) {
+    enum { SHIFT = 397, WRAP = MT_SIZE - SHIFT };
+    twist_range(state, 0, WRAP, SHIFT);
+    twist_range(state, WRAP, MT_SIZE, -WRAP);
+}
+
 INLINE void uniforms(const uint32_t *words, float *out, int64_t count, float low, float high) {
     for (int64_t i = 0; i < count; i++)
         out[i] =
@@ -88,16 +116,27 @@ __attribute__((target("avx2,fma"))) static void normals_avx2(float *blocks, int6
                                                              float mean, float std) {
     normals(blocks, count, mean, std);
 }
+__attribute__((target("avx2,fma"))) static void twist_avx2(uint32_t *state) {
+    twist(state);
+}
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 #else
 #define uniforms_avx2 uniforms
 #define normals_avx2 normals
+#define twist_avx2 twist
 static bool has_avx2(void) {
     return false;
 }
 #endif
+
+void random_twist(uint32_t state[MT_SIZE]) {
+    if (has_avx2())
+        twist_avx2(state);
+    else
+        twist(state);
+}
 
 void random_uniforms(const uint32_t *words, float *out, int64_t count, float low, float high) {
     if (has_avx2())
