@@ -244,7 +244,8 @@ static Value binary_inplace(TensorState *ts, const BinarySpec *spec, Value a, Va
     bool is_test = node && node->type.dtype == DT_BOOL && x->type.dtype != DT_BOOL;
     if (is_test && type_same_shape(&x->type, &node->type))
         return test_inplace(ts, spec, x, b, node);
-    return tensor_inplace_result(ts, a, node, fn_of(ts, spec, b));
+    bool derived = spec != &SPECS[SPEC_floor_divide];
+    return tensor_inplace_result(ts, a, node, derived ? fn_of(ts, spec, b) : "NotImplemented");
 }
 
 /* Puts a computed tensor (consumed) into self in place. */

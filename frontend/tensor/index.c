@@ -428,7 +428,10 @@ static bool shape_unlike(TensorState *ts, const Type *target, const Type *got) {
 }
 
 LazyNode *tensor_overwriting(TensorState *ts, Tensor *to, LazyNode *node) {
-    if (!node || to->view || !ts->grad_enabled || !tensor_requires_grad(to)) return node;
+    if (!node || !ts->grad_enabled || !tensor_requires_grad(to)) return node;
+    const Var *var = to->var;
+    const Type *whole = var->root ? &var->root->type : &var->storage->type;
+    if (type_numel(&to->type) < type_numel(whole)) return node; /* the others keep their history */
     Type type = to->type;
     type.dtype = DT_BOOL;
     LazyNode *old = tensor_read(ts, to);
@@ -553,7 +556,8 @@ bool tensor_setitem(Vm *vm, Value self, Value key, Value value) {
             ok = unfold_mask(ts, &ix) && index_put_into(ts, &ix, value, false);
         else
             ok = fits_view(ts, as_tensor(ix.view), value) &&
-                 tensor_copy(ts, as_tensor(ix.view), value, "CopyBackwards");
+                 tensor_copy(ts, as_tensor(ix.view), value,
+                             is_tensor(ts, value) ? "CopyBackwards" : "FillBackward2");
     }
     indexed_free(ts, &ix);
     return ok;

@@ -450,7 +450,8 @@ static Value fill_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
                         "value)\n      %s: (!%s!)\n",
                         given, wrong, given, wrong, given);
     }
-    if (!tensor_copy(ts, as_tensor(v[0]), v[1], "FillBackward0")) return NULL_VALUE;
+    const char *fn_name = is_tensor(ts, v[1]) ? "FillBackward3" : "FillBackward2";
+    if (!tensor_copy(ts, as_tensor(v[0]), v[1], fn_name)) return NULL_VALUE;
     return incref(v[0]);
 }
 

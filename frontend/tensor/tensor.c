@@ -352,6 +352,7 @@ Value tensor_view_of(TensorState *ts, Tensor *tensor, ViewStep *step, const char
 void tensor_become(TensorState *ts, Tensor *x, const Tensor *view) {
     Var *old_var = x->var;
     ViewStep *old_view = x->view;
+    x->reshaped = view->view && (!old_view || x->reshaped);
     x->var = view->var;
     x->var->refs++;
     x->view = view->view;
@@ -549,6 +550,17 @@ bool tensor_settle(TensorState *ts, const Tensor *tensor) {
     return true;
 }
 
+/* What a view's grad_fn is after a write through it. */
+static const char VIEW_WRITTEN[] = "AsStridedBackward0";
+
+/* Whether PyTorch makes what has a grad_fn of this name a view, be it computed here. */
+static bool names_view(const char *fn_name) {
+    static const char *const names[] = {"ViewBackward0", "SqueezeBackward1", VIEW_WRITTEN};
+    for (size_t i = 0; fn_name && i < sizeof names / sizeof *names; i++)
+        if (strcmp(fn_name, names[i]) == 0) return true;
+    return false;
+}
+
 bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *fn_name) {
     if (!node) return false;
     Var *var = tensor->var;
@@ -574,10 +586,12 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
     if (!var->hidden) storage->version->count++;
     storage_set(ts, storage, stored);
     if (value->requires_grad) {
+        bool viewed = tensor->view && !tensor->reshaped;
+        if (!tensor->view && var->node && names_view(var->fn_name)) fn_name = VIEW_WRITTEN;
         const char *name = tensor->view ? "CopySlices" : fn_name;
         var_set_node(ts, var, lazy_ref(value), name);
         storage->version->fn_name = name;
-        if (tensor->view) tensor->fn_name = "AsStridedBackward0";
+        if (tensor->view) tensor->fn_name = viewed ? VIEW_WRITTEN : fn_name;
     } else if (ts->grad_enabled && var->node) {
         var_set_node(ts, var, NULL, NULL);
     }

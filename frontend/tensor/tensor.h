@@ -69,6 +69,7 @@ typedef struct Tensor {
     Dict *dict;
     Var *var;
     ViewStep *view; /* relative to the var's root */
+    bool reshaped;  /* that view was made in place: in PyTorch's eyes there is none */
     Type type;
     const char *fn_name; /* of a view; else the var's counts */
     LazyNode *cache;     /* views: what reading gave at change cache_count */

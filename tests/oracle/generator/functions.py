@@ -6,7 +6,7 @@ A template is used as torch.NAME(operand, arguments), operand.NAME(arguments) or
 FUNCTIONS = """
 abs|absolute|neg|negative|sign|sgn|square|exp2|frac|positive|sinc|expm1|erf|erfc|atan|arctan|sinh|arcsinh|asinh x
 sin|cos|tanh|sigmoid|floor|ceil|trunc|fix|exp|cosh|i0|deg2rad|rad2deg|isnan|isinf|isfinite|isreal|signbit|logical_not x
-conj|resolve_conj|resolve_neg|angle|isposinf|isneginf x
+conj|conj_physical|real|resolve_conj|resolve_neg|angle|isposinf|isneginf x
 round x [, decimals=<1|2|-1>]
 acos|arccos|asin|arcsin|atanh|arctanh|erfinv|tan unit
 log|log2|log10|log1p|sqrt|rsqrt|reciprocal|digamma|lgamma pos
@@ -30,6 +30,7 @@ lerp x {y}, <{p}|{k}>
 clamp|clip x <{f}, 3.0|min={f}|max={f}|-0.5, 0.5>
 clamp|clip xi <1, 3|max=2|min=0>
 heaviside x {k}
+nextafter x {y}
 hardshrink x
 xlogy x {k}.abs() + 0.5
 logaddexp|logaddexp2 x <{k}|{y}>
@@ -117,6 +118,7 @@ tril|triu x2 <|1|-1>
 trace x2
 unfold x {d}, 1, 1
 unfold x1 0, 2, 1
+as_strided x1 (2, 1), (1, 1)
 gather x {d}, torch.argsort({y}, {d})
 take_along_dim x torch.argsort({y}, {d}), {d}
 take x torch.tensor([0, {numel} - 1, {numel} // 2])
@@ -157,6 +159,7 @@ matmul x {y}.mT
 matmul x3 {y}[0].T
 bmm x3 {y}.mT
 addmm x2 {x}, torch.eye({x}.shape[1], dtype={x}.dtype)[, beta=0.5][, alpha=2]
+addmv x1 torch.eye(len({x}), dtype={x}.dtype) + 0.5, {y}[, beta=0.5][, alpha=2]
 addr x2 {x}[:, 0], {x}[0]
 addbmm x2 {x3}, {x3}.mT
 baddbmm x3 {x} @ {x}.mT, {x}[, beta=0.5]
@@ -167,6 +170,7 @@ bincount xi.abs().flatten() [, minlength=6]
 histc x [, bins={c}, min=-2, max=2]
 histogram x {c}[, range=(-2.0, 2.0)]
 bernoulli part
+poisson pos
 multinomial part {n}, replacement=True
 frexp pos
 T x2
@@ -176,10 +180,11 @@ dim|ndimension x
 stride x
 size x
 is_contiguous x
-is_floating_point|is_signed|element_size x
+is_floating_point|is_signed|element_size|get_device|is_inference|type|numpy x
 double|float|long|int|bool|byte pos
 to x <torch.float64|torch.int64|torch.float32|torch.bool>
 type_as xi {x}
+type x <torch.float64|torch.int64>
 new_full x <(2,)|(2, 3)>, {f}
 new_ones|new_zeros x <(2,)|(2, 3)>
 new_tensor x [1.0, 2.5]
@@ -210,10 +215,7 @@ combinations x1
 # Expressions of their own.
 EXPRESSIONS = """
 torch.cholesky_inverse(torch.linalg.cholesky({spd}))
-torch.conj_physical({x})
-{x1}.as_strided((2, 1), (1, 1))
 torch.polygamma(<1|2>, {pos})
-torch.addmv({x2:=x}[:, 0], {x}, {x}[0][, beta=0.5])
 torch.cat([{x}, {y}], <{d}|dim={d}>)
 torch.concat([{x}, {y}, {x}])
 torch.concatenate([{x}, {y}], dim={d})
@@ -242,12 +244,17 @@ torch.<ones_like|zeros_like|rand_like|randn_like>({x})
 torch.empty_like({x}).fill_({f})
 torch.eye({c}[, {n}])
 torch.randint(0, {c}, ({n}, 3))
+torch.randint_like({x}, {c})
+torch.range(0, {c}<|, 0.5>)
 torch.randperm({c})
 torch.normal({x}, 0.5)
 torch.normal(0.0, 1.5, ({n}, 3))
 torch.tensor([[{f}, 2], [{f2}, {c}]])
 torch.tensor([{c}, {n}<|, True|, 2.5>])
-torch.as_tensor([{f}, {f2}])
+torch.<as_tensor|asarray>([{f}, {f2}])
+torch.from_numpy({x}.numpy())
+torch.empty_strided(({n}, 2), (2, 1)).fill_({f})
+{x}.new_empty(({n}, 2)).fill_({f})
 torch.<tril_indices|triu_indices>({c}, {c2}[, offset=1])
 torch.meshgrid({x1}, {x1}, indexing=<"ij"|"xy">)
 torch.broadcast_tensors({x}, {k})
@@ -257,10 +264,12 @@ torch.chain_matmul({x2}, {x2}.T)
 torch.<bartlett_window|blackman_window|hamming_window|hann_window|kaiser_window>({c}[, periodic=False])
 torch.unravel_index(torch.tensor([0, 3]), (2, 3))
 torch.<promote_types|can_cast>(torch.float32, torch.<int64|float64|bool>)
-torch.cross({x3}[..., :1].expand(-1, -1, 3), torch.rand(3), dim=-1)
+<torch|torch.linalg>.cross(torch.randn({n}, 3), torch.rand({n}, 3)[, dim=-1])
+torch.randn({n}, 3).cross(torch.rand({n}, 3), dim=-1)
 torch.bernoulli(torch.full(({n}, 4), {q}))
 torch.result_type({x}, {xi})
 torch.get_default_dtype()
+torch.<is_grad_enabled|is_inference_mode_enabled>()
 {x}[{xb}] if {x}.shape == {xb}.shape else {x}
 {x}[{x} > {f}]
 {x}[0]
@@ -309,7 +318,7 @@ torch.get_default_dtype()
 len({x})
 {x}.unsqueeze({d}).expand_as({x}.unsqueeze({d})).sum()
 torch.cumsum({x}, {d}).flip({d})
-torch.special.<entr|erfcx|expit|i0e|i1|i1e|log_ndtr|ndtr|erf|erfc|exp2|expm1|round|sinc>({x})
+torch.special.<entr|erfcx|expit|i0|i0e|i1|i1e|log_ndtr|ndtr|erf|erfc|exp2|expm1|round|sinc>({x})
 torch.special.<gammaln|digamma|psi|log1p>({x}.abs() + 0.5)
 torch.special.<ndtri|logit>(torch.sigmoid({x}))
 torch.special.erfinv({x}.sin() * 0.8)
@@ -334,7 +343,7 @@ torch.linalg.vector_norm({x}[, ord=<1|2|3>][, dim={d}])
 torch.linalg.norm({x2}<|, ord=1|, ord=2>)
 torch.linalg.matrix_power({sq}, <2|3>)
 torch.linalg.multi_dot([{x2}, {x2}.T])
-torch.linalg.<vecdot|cross>({x}, {y})
+torch.linalg.vecdot({x}, {y})
 torch.linalg.cross({x2}[:, :1].expand(-1, 3), torch.rand(3, dtype={x2}.dtype))
 torch.linalg.diagonal({x2})
 torch.linalg.vander({x1})
@@ -349,7 +358,7 @@ F.<relu|relu6|elu|selu|celu|gelu|silu|mish|softplus|softsign|tanhshrink|hardswis
 F.<elu|celu>({x}, alpha={p})
 F.leaky_relu({x}, {q})
 F.<relu_|elu_|celu_|selu_|leaky_relu_|hardtanh_|rrelu_>({x}.clone())
-F.threshold({x}, {q}, {f})
+F.<threshold|threshold_>({x}.clone(), {q}, {f})
 F.gelu({x}, approximate="tanh")
 F.softplus({x}, beta=2[, threshold=1])
 F.<softmax|log_softmax|softmin|normalize>({x}, dim={d})
@@ -358,9 +367,10 @@ F.gumbel_softmax({x2}[, tau={p}][, hard=True])
 F.prelu({x2}, torch.tensor(0.2, dtype={x2}.dtype))
 F.rrelu({x}[, training=True])
 F.<dropout|alpha_dropout|feature_alpha_dropout>({x}, {q}, training=<True|False>)
-F.<dropout1d|dropout2d|dropout3d>({x4}, {q})
+F.dropout1d({x3}, {q})
+F.<dropout2d|dropout3d>({x4}, {q})
 F.linear({x2:=x}, {y})
-F.bilinear({x2:=x}, {y}, torch.ones(2, {nd}, {nd})) if {d} in (1, -1) else {x}
+F.bilinear({x2:=x}, {y}, torch.ones({c}, {x}.shape[1], {x}.shape[1], dtype={x}.dtype))
 F.one_hot({xi}.abs()[, num_classes=9])
 F.pad({x}, (1, {n}))
 F.pad({x}, (1, -1), value={f})
@@ -469,7 +479,12 @@ WRITES = """
 {w}.cauchy_()
 {w}.scatter_(0, torch.zeros_like({w}, dtype=torch.int64), {f})
 {w}.index_add_(0, torch.tensor([0]), {w}[:1].clone())
-{w}.resize_({n}, {n2})
+{w}.resize_({n}, {n2}).fill_({f})
+{w}.resize_({numel} // <1|2>)
+{w}.resize_as_({y})
+{w}.set_({y})
+{w}.apply_(lambda v: v * 2 + 1)
+{w}.map_({y}, lambda a, b: a - b)
 {w}.diagonal().add_(1)
 {w}.abs_().sqrt_()
 {w}.tanh_()

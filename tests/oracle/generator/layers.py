@@ -86,6 +86,10 @@ LAYERS = """
 3 nn.<AdaptiveAvgPool1d|AdaptiveMaxPool1d>({n})
 4 nn.<AdaptiveAvgPool2d|AdaptiveMaxPool2d>(<{n}|({n}, {n2})|(None, 2)>)
 5 nn.<AdaptiveAvgPool3d|AdaptiveMaxPool3d>(<{n}|(1, {n}, 2)>)
+4 nn.FractionalMaxPool2d(<2|(1, 2)>, output_size=<1|(2, 1)>)
+4 nn.FractionalMaxPool2d(<1|2>, output_ratio=<0.5|(0.6, 0.9)>)
+5 nn.FractionalMaxPool3d(1, output_size=<1|(1, 2, 1)>)
+5 nn.FractionalMaxPool3d(1, output_ratio=(0.9, 0.5, 0.6))
 3 nn.MaxUnpool1d(2) -> {m}(*F.max_pool1d({x}.repeat(1, 1, 2), 2, return_indices=True))
 4 nn.MaxUnpool2d(2[, stride=2]) -> {m}(*F.max_pool2d({x}.repeat(1, 1, 2, 2), 2, return_indices=True))
 5 nn.MaxUnpool3d(2) -> {m}(*F.max_pool3d({x}.repeat(1, 1, 2, 2, 2), 2, return_indices=True))
@@ -119,9 +123,9 @@ LAYERS = """
 2 nn.EmbeddingBag({c}, {c2}[, mode=<"sum"|"max">]) -> {m}(({x}.abs() * 10).long() % 2)
 3 nn.RNN({L}, {c}[, nonlinearity="relu"][, num_layers=2][, bidirectional=True]) -> {m}({x})[0]
 3 nn.RNN({L}, {c}, batch_first=True[, bias=False]) -> {m}({x})[0]
-3 nn.LSTM({L}, {c}[, num_layers=2][, bidirectional=True][, bias=False]) -> {m}({x})[0] * 1.0
-3 nn.LSTM({L}, {c}, batch_first=True[, proj_size=1]) -> {m}({x})[<0|1][0>] * 1.0
-3 nn.LSTM({L}, {c}, num_layers=2, dropout={q}) -> {m}({x})[0] * 1.0
+3 nn.LSTM({L}, {c}[, num_layers=2][, bidirectional=True][, bias=False]) -> {m}({x})[0]
+3 nn.LSTM({L}, {c}, batch_first=True[, proj_size=1]) -> {m}({x})[<0|1][0>]
+3 nn.LSTM({L}, {c}, num_layers=2, dropout={q}) -> {m}({x})[0]
 3 nn.GRU({L}, {c}[, num_layers=2][, bidirectional=True][, batch_first=True]) -> {m}({x})[<0|1>]
 2 nn.RNNCell({L}, {c}[, nonlinearity="relu"]) -> {m}({x}[, torch.ones({x}.shape[0], {c})])
 2 nn.LSTMCell({L}, {c}[, bias=False]) -> {m}({x})[<0|1>]
@@ -134,6 +138,8 @@ LAYERS = """
 3 nn.TransformerEncoder(nn.TransformerEncoderLayer({L}, 1, {c}, 0.0), {n}[, norm=nn.LayerNorm({L})])
 3 nn.TransformerDecoder(nn.TransformerDecoderLayer({L}, 1, {c}, dropout=0.0), {n}) -> {m}({x}, {x}.flip(0))
 3 nn.Transformer({L}, 1, 1, 1, {c}, dropout=0.0[, batch_first=True]) -> {m}({x}, {x} + 1)
+2 nn.AdaptiveLogSoftmaxWithLoss({L}, 6, <[2, 4]|[3]>[, div_value=2.0][, head_bias=True]) -> {m}.log_prob({x})
+2 nn.AdaptiveLogSoftmaxWithLoss({L}, <2|4>, [1]) -> {m}({x}, torch.arange({x}.shape[0]) % 2).output.unsqueeze(1)
 * nn.Sequential(nn.Linear({L}, {c}), nn.<ReLU|Tanh|Sigmoid|ELU>(), nn.Linear({c}, {c2}))
 4 nn.Sequential(nn.Conv2d({C}, {c}, {k}, bias=False), nn.BatchNorm2d({c}), nn.<ReLU|LeakyReLU>())
 * nn.ModuleList([nn.Linear({L}, {L}) for _ in range({n})]) -> {m}[<0|-1>]({x}) + {x}
@@ -280,6 +286,10 @@ Gumbel({x}, {pos})
 Uniform({x}, {x} + {pos})
 Exponential({pos})
 Poisson({pos})
+<Gamma|Beta>({pos}, {pos} + 0.5)
+Dirichlet({pos})
+Chi2({pos})
+StudentT({pos} + 2)
 Bernoulli(<{part}|logits={x}>)
 Geometric({part})
 Categorical(<logits={x}|probs={part}>)
@@ -289,6 +299,7 @@ Independent(D.Normal({x}, {pos}), 1)
 MultivariateNormal(torch.zeros({spd}.shape[0]), {spd}.float())
 MixtureSameFamily(D.Categorical(logits={x}), D.Normal({x}, {pos}))
 TransformedDistribution(D.Normal({x}, {pos}), [D.<ExpTransform|SigmoidTransform|TanhTransform|SoftplusTransform>()])
+TransformedDistribution(D.Normal({x}, {pos}), [D.AbsTransform()])
 TransformedDistribution(D.Normal({x}, 1.0), [D.AffineTransform({f}, {p}), D.ExpTransform()])
 TransformedDistribution(D.Uniform({x}.abs(), {x}.abs() + 1), [D.PowerTransform(2.0)])
 TransformedDistribution(D.Normal(0.0, 1.0), [D.ComposeTransform([D.AffineTransform({f}, 2.0), D.TanhTransform()])])
@@ -308,4 +319,22 @@ dist.batch_shape, dist.event_shape
 dist.mode
 D.kl_divergence(dist, dist)
 dist.expand((2,) + tuple(dist.batch_shape)).batch_shape
+"""
+
+# Statements, "; " between them, around what is neither a layer nor a function of tensors.
+UTILITIES = """
+net = nn.Sequential(nn.Linear({c}, 3), nn.Tanh(), nn.Linear(3, {n})); data = torch.randn(4, {c}); opt = torch.optim.LBFGS(net.parameters(), lr=0.5, max_iter={n2}[, line_search_fn="strong_wolfe"]); def closure():    opt.zero_grad()    loss = net(data).square().mean()    loss.backward()    return loss; print([round(opt.step(closure).item(), 4) for _ in range(2)])
+net = nn.Linear({c}, {n}); net(torch.randn(2, {c})).sum().backward(); total = nn.utils.get_total_norm([p.grad for p in net.parameters()][, norm_type=1.0]); nn.utils.clip_grads_with_norm_(net.parameters(), 0.5, total); print(total, net.weight.grad)
+net = nn.Linear({c}, {n}); vector = nn.utils.parameters_to_vector(net.parameters()); nn.utils.vector_to_parameters(vector * 2, net.parameters()); print(net.bias, vector.shape)
+net = nn.utils.weight_norm(nn.Linear({c}, {n})); print(sorted(net.state_dict())); nn.utils.remove_weight_norm(net); print(net.weight, sorted(net.state_dict()))
+net = nn.utils.spectral_norm(nn.Linear({c}, {n})); net(torch.randn(2, {c})); nn.utils.remove_spectral_norm(net); print(net.weight)
+conv, norm = nn.Conv2d(2, {c}, {n}), nn.BatchNorm2d({c}); norm(torch.randn(2, {c}, 2, 3)); conv.eval(); norm.eval(); fused = nn.utils.fuse_conv_bn_eval(conv, norm); print(fused, fused.weight.flatten()[:4], fused.bias)
+linear, norm = nn.Linear({c}, {n}), nn.BatchNorm1d({n}); norm(torch.randn(5, {n})); fused = nn.utils.fuse_linear_bn_eval(linear.eval(), norm.eval()); print(fused, fused.bias)
+net = nn.utils.skip_init(nn.Linear, {c}, {n}); nn.init.constant_(net.weight, {f}); print(net, net.weight)
+v = {x}.clone().requires_grad_(); u = v * {f}; u.retain_grad(); (u ** 2).sum().backward(); print(u.grad)
+from torch.utils.data import StackDataset, SubsetRandomSampler, DataLoader; print(list(SubsetRandomSampler(range({c})))); print(len(StackDataset({x}, torch.arange(len({x})))), [tuple(a.shape) for a, b in DataLoader(StackDataset({x}, {x}), batch_size={n})])
+from torch.utils.data import IterableDataset, ChainDataset, DataLoader; class Count(IterableDataset):    def __init__(self, n):        self.n = n    def __iter__(self):        return iter(range(self.n)); print(list(DataLoader(ChainDataset([Count({n}), Count({c})]), batch_size={n2})))
+from torch.utils.data import default_collate, default_convert; print(default_collate([{"a": {n}, "b": [{f}, {c}]}, {"a": 0, "b": [1.5, 2]}])); print(default_convert([{n}, {f}, "text"]))
+from torch.utils.data import Dataset, DataLoader; class Pairs(Dataset):    def __len__(self):        return {c}    def __getitem__(self, i):        return {"i": i, "x": torch.full((2,), i * {f})}; for batch in DataLoader(Pairs(), batch_size=2[, shuffle=True][, drop_last=True]):    print(batch)
+opt = torch.optim.SGD([nn.Parameter({x})], lr={q}, momentum=0.9); sched = torch.optim.lr_scheduler.<ExponentialLR(opt, 0.5)|StepLR(opt, 2, gamma=0.1)|LambdaLR(opt, lambda n: 1 / (n + 1))|MultiStepLR(opt, [1, 3], 0.3)>; for _ in range({c}):    opt.step()    sched.step()    print(sched.get_last_lr())
 """

@@ -5,7 +5,7 @@ import torch
 import torch.nn as nn
 
 from functions import EXPRESSIONS, FUNCTIONS, WRITES
-from layers import (DISTRIBUTION_USES, DISTRIBUTIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, STEPS)
+from layers import (DISTRIBUTION_USES, DISTRIBUTIONS, INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, STEPS, UTILITIES)
 
 
 def table(text):
@@ -34,6 +34,22 @@ LAYERS, STEPS, LOSSES, OPTIMIZERS, SCHEDULERS, INITIALIZERS, DISTRIBUTIONS, DIST
                              DISTRIBUTION_USES, WRITES, EXPRESSIONS))
 FUNCTIONS = [name + " " + rest for line in table(FUNCTIONS) for names, rest in [line.split(" ", 1)]
              for name in names.split("|")] + EXPRESSIONS
+
+
+def by_module():
+    """Templates of layers and losses, by the module's name."""
+    result = {}
+    losses = ["2 " + ctor + " -> " + re.sub(r"\bx\b", "{x}", call).replace("loss(", "{m}(", 1)
+              for ctor, call in (loss.split(" | ") for loss in LOSSES)]
+    for template in LAYERS + losses:
+        result.setdefault(re.search(r"nn\.(\w+)", template)[1], []).append(template)
+    return result
+
+
+MODULES = by_module()
+# Networks seldom get to the layers of one rank, so these come twice.
+TURNS = [name for name, templates in MODULES.items() for _ in range(1 + (templates[0] in LAYERS and templates[0][0] != "*"))]
+UTILITIES = [re.sub("((?: {4})+)", r"\n\1", line.replace("; ", "\n")) for line in table(UTILITIES)]
 LARGEST = 500  # elements of what goes from layer to layer
 
 
@@ -67,8 +83,10 @@ def call(draft, template, memo):
         forms.append(f"torch.{name}({operand}{', ' * bool(arguments)}{arguments})")
     if hasattr(torch.Tensor, name):
         forms += [f"{operand}.{name}({arguments})"] if name not in ("T",) else [f"{operand}.T"]
-    if hasattr(torch.Tensor, name + "_") and draft.chance(0.35) and name != "addbmm":
+    if hasattr(torch.Tensor, name + "_") and draft.chance(0.35):
         forms = [f"{operand}.clone().{name}_({arguments})"]
+        if hasattr(torch, name + "_"):
+            forms.append(f"torch.{name}_({operand}.clone(){', ' * bool(arguments)}{arguments})")
     return draft.rng.choice(forms)
 
 
@@ -127,14 +145,54 @@ def write(draft, template):
     return False
 
 
-def tensors(draft, focus):
-    """Functions of tensors, one after another."""
+def sizes(rng, rank):
+    """The shape of what a layer of that rank is given."""
+    shape = {2: [2, 4], 3: [2, 3, 4], 4: [2, 2, 4, 4], 5: [1, 2, 3, 4, 2]}[rank]
+    return [n + rng.choice([0, 0, 1]) for n in shape]
+
+
+def places(rng, x):
+    """What a layer's template says of its operand."""
+    d = rng.randrange(1, x.dim()) - (x.dim() if rng.random() < 0.4 else 0)
+    return {"C": x.shape[1], "L": x.shape[-1], "k": rng.choice([1, 2, 2, 3]), "d": d,
+            "e": rng.choice([i for i in range(x.dim()) if i != d % x.dim()]),
+            "perm": ", ".join(map(str, [0] + rng.sample(range(1, x.dim()), x.dim() - 1)))}
+
+
+def alone(draft, name):
+    """A layer or a loss by itself, called with a tensor."""
+    for _ in range(8):
+        before = len(draft.lines)
+        rank, text = draft.rng.choice(MODULES[name]).split(" ", 1)
+        made, _, used = text.partition(" -> ")
+        x, m, y = draft.make(sizes(draft.rng, int(rank) if rank != "*" else draft.rng.choice([2, 3, 4]))), draft.name("m"), draft.name("r")
+        draft.tensors.remove(x)
+        draft.do(f"{x} = {x}.float()", quiet=draft.space[x].dtype == torch.float32)
+        leaf = draft.chance(0.4) and draft.do(f"{x}.requires_grad_()")
+        memo = places(draft.rng, draft.space[x]) | {"x": x, "m": m}
+        if draft.do(f"{m} = {draft.fill(made, memo)}") and draft.do(f"{y} = {draft.fill(used or '{m}({x})', memo)}"):
+            if draft.chance(0.2):
+                draft.do(f"print({m})")
+            if "Norm" in name:  # what it gives has a sum and gradients that are all rounding
+                draft.do(f"{y} = {y} * torch.rand({y}.shape)")
+            draft.show(y)
+            if leaf and draft.space[y].requires_grad:
+                gradient(draft, y, x)
+            return True
+        del draft.lines[before:]
+    return False
+
+
+def tensors(draft, focus, modules):
+    """Functions of tensors and modules, one after another."""
     done = function(draft, focus)
-    for _ in range(draft.rng.randint(4, 8)):
-        if draft.chance(0.25):
-            write(draft, draft.rng.choice(WRITES))
-        else:
-            function(draft, draft.rng.choice(FUNCTIONS))
+    for name in modules:
+        done = alone(draft, name) and done
+        for _ in range(draft.rng.randint(1, 2)):
+            if draft.chance(0.3):
+                write(draft, draft.rng.choice(WRITES))
+            else:
+                function(draft, draft.rng.choice(FUNCTIONS))
     return done
 
 
@@ -148,9 +206,7 @@ class Net:
         self.init, self.forward, self.layers = [], [], 0
         self.device = nn.Module()
         draft.space["self"] = self.device
-        shape = {2: [2, 4], 3: [2, 3, 4], 4: [2, 2, 4, 4], 5: [1, 2, 3, 4, 2]}[rank]
-        shape = [n + draft.rng.choice([0, 0, 1]) for n in shape]
-        self.given = shape
+        self.given = shape = sizes(draft.rng, rank)
         self.forms = "torch.randn({})" if draft.chance(0.8) else "torch.rand({})"
         draft.space["x"] = draft.value(self.forms.format(", ".join(map(str, shape))))
         draft.space["h"] = draft.space["x"]
@@ -160,11 +216,7 @@ class Net:
                 and bool(x.isfinite().all()) and x.abs().max() < 1e3)
 
     def memo(self):
-        rng, x = self.draft.rng, self.draft.space["x"]
-        d = rng.randrange(1, x.dim()) - (x.dim() if rng.random() < 0.4 else 0)
-        return {"x": "x", "C": x.shape[1], "L": x.shape[-1], "k": rng.choice([1, 2, 2, 3]), "d": d,
-                "e": rng.choice([i for i in range(x.dim()) if i != d % x.dim()]),
-                "perm": ", ".join(map(str, [0] + rng.sample(range(1, x.dim()), x.dim() - 1)))}
+        return places(self.draft.rng, self.draft.space["x"]) | {"x": "x"}
 
     def layer(self, template):
         draft, space = self.draft, self.draft.space
@@ -263,6 +315,8 @@ def finish(net):
         draft.do("print(sum(p.numel() for p in net.parameters()))")
     if draft.chance(0.2):
         draft.do("for name, p in net.named_parameters():\n    print(name, tuple(p.shape), p.requires_grad)")
+    if draft.chance(0.1):
+        draft.do("print([isinstance(m, (nn.RNNBase, nn.Linear)) for m in net.modules()])")
     draft.do(f"x = {net.forms.format(', '.join(map(str, net.given)))}")
 
 
@@ -412,8 +466,8 @@ def control(draft, focus):
         f"h = []\nv = {x}.clone().requires_grad_()\nu = v * 2\nu.register_hook(lambda g: h.append(g.sum().item()))\nu.sum().backward()\nprint(h, v.grad.shape)",
         f"seq = nn.Sequential(nn.Linear({{L}}, 2), nn.ReLU())\nhandle = seq[0].register_forward_hook(lambda m, i, o: print(type(m).__name__, tuple(o.shape)))\nseq({x}.float())\nhandle.remove()\nseq({x}.float())".replace("{L}", str(draft.space[x].shape[-1])),
     ]
-    for code in draft.rng.sample(forms, 3):
-        draft.do(code)
+    for code in draft.rng.sample(forms, 2) + draft.rng.sample(UTILITIES, 2):
+        draft.do(draft.fill(code, {"x": x}))
     return done
 
 
@@ -432,7 +486,8 @@ def program(draft, index, attempt):
         return training(draft, pick(LAYERS, 4, kind - 5), pick(LOSSES, 4, kind), pick(OPTIMIZERS, 4, kind),
                         pick(SCHEDULERS, 2, kind // 2) if kind % 2 else None)
     if kind < 17:
-        return tensors(draft, pick(FUNCTIONS, 8, kind - 9))
+        first = (turn * 8 + kind - 9) * 3
+        return tensors(draft, pick(FUNCTIONS, 8, kind - 9), [TURNS[i % len(TURNS)] for i in range(first, first + 3)])
     if kind == 17:
         return initializers(draft, pick(INITIALIZERS, 1, 0))
     if kind == 18:
