@@ -292,12 +292,22 @@ Value tensor_of_var(TensorState *ts, Var *var) {
     return FROM_OBJ(tensor_alloc(ts, var, NULL, type));
 }
 
+/* Once the storage has its value, what was written to it may be gone: that was computed from the
+ * value before, whose memory the new one can have taken over. */
+static bool is_cache_valid(const Tensor *tensor) {
+    const LazyNode *cache = tensor->cache;
+    const Storage *storage = tensor->var->storage;
+    if (!cache || tensor->cache_count != storage->changes || tensor->cache_var != tensor->var ||
+        cache->requires_grad != tensor_requires_grad(tensor))
+        return false;
+    return !tensor->cache_written || !lazy_data(storage->value)->value ||
+           lazy_data(tensor->cache)->value;
+}
+
 LazyNode *tensor_read(TensorState *ts, Tensor *tensor) {
     if (!tensor->view) return var_read(ts, tensor->var);
+    if (is_cache_valid(tensor)) return lazy_ref(tensor->cache);
     uint32_t count = tensor->var->storage->changes;
-    if (tensor->cache && tensor->cache_count == count && tensor->cache_var == tensor->var &&
-        tensor->cache->requires_grad == tensor_requires_grad(tensor))
-        return lazy_ref(tensor->cache);
     bool mode = ts->grad_enabled;
     ts->grad_enabled = true; /* the view was made with its variable's history */
     LazyNode *base = var_read(ts, tensor->var);
@@ -310,6 +320,7 @@ LazyNode *tensor_read(TensorState *ts, Tensor *tensor) {
     tensor->cache = lazy_ref(node);
     tensor->cache_count = count;
     tensor->cache_var = tensor->var;
+    tensor->cache_written = false;
     return node;
 }
 
@@ -601,6 +612,7 @@ bool tensor_write(TensorState *ts, Tensor *tensor, LazyNode *node, const char *f
         tensor->cache = written;
         tensor->cache_count = storage->changes;
         tensor->cache_var = var;
+        tensor->cache_written = true;
     }
     return tensor_settle(ts, tensor);
 }

@@ -75,7 +75,8 @@ typedef struct Tensor {
     LazyNode *cache;     /* views: what reading gave at change cache_count */
     uint32_t cache_count;
     const Var *cache_var;
-    Var *keeper; /* of a view that retains its gradient: holds that */
+    bool cache_written; /* it is what was written, not read through the view */
+    Var *keeper;        /* of a view that retains its gradient: holds that */
 } Tensor;
 
 /* What happens when a value is needed: the one difference between running and compiling. */

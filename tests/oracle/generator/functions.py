@@ -118,7 +118,6 @@ tril|triu x2 <|1|-1>
 trace x2
 unfold x {d}, 1, 1
 unfold x1 0, 2, 1
-as_strided x1 (2, 1), (1, 1)
 gather x {d}, torch.argsort({y}, {d})
 take_along_dim x torch.argsort({y}, {d}), {d}
 take x torch.tensor([0, {numel} - 1, {numel} // 2])
@@ -215,6 +214,8 @@ combinations x1
 # Expressions of their own.
 EXPRESSIONS = """
 torch.cholesky_inverse(torch.linalg.cholesky({spd}))
+torch.as_strided({x1}, (2, 1), (1, 1))
+{x1}.as_strided((2, 1), (1, 1))
 torch.polygamma(<1|2>, {pos})
 torch.cat([{x}, {y}], <{d}|dim={d}>)
 torch.concat([{x}, {y}, {x}])

@@ -41,13 +41,14 @@ class Rounding(TorchDispatchMode):
             for part in value:
                 self.disturb(part, exact)
         elif isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64) and value.numel():
-            if value._is_zerotensor():  # it has no elements in memory
+            if value._is_zerotensor() or not value.is_contiguous():  # the first have no elements in memory
                 return
             size = 1e-6 if value.dtype == torch.float32 else 1e-14
-            noise = torch.from_numpy(self.rng.uniform(-size, size, tuple(value.shape))).to(value.dtype)
-            noise[(value == value.round()) & exact] = 0
-            if value.is_contiguous():
-                value.mul_(1 + noise)
+            numbers = value.detach().numpy()
+            factor = self.rng.uniform(1 - size, 1 + size, numbers.shape)
+            if exact:
+                factor[numbers == numpy.rint(numbers)] = 1
+            numbers[...] = numbers * factor
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
