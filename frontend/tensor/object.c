@@ -6,16 +6,35 @@
 
 /* ---- slots ---- */
 
+static bool grad_fits(TensorState *ts, Tensor *x, Tensor *grad) {
+    if (type_equal(&grad->type, &x->type)) return true;
+    if (grad->type.dtype != x->type.dtype) {
+        vm_raise(ts->vm, EXC_RuntimeError,
+                 "attempting to assign a gradient with dtype '%s' to a tensor with dtype '%s'",
+                 dtype_torch_name(grad->type.dtype), dtype_torch_name(x->type.dtype));
+        return false;
+    }
+    Buf own = {0}, given = {0};
+    shape_text(&own, x->type.dim, x->type.rank);
+    shape_text(&given, grad->type.dim, grad->type.rank);
+    vm_raise(ts->vm, EXC_RuntimeError,
+             "attempting to assign a gradient of size '%s' to a tensor of size '%s'. Please ensure "
+             "that the gradient and the tensor are the same size",
+             buf_text(&given), buf_text(&own));
+    buf_free(&own);
+    buf_free(&given);
+    return false;
+}
+
 static bool set_grad(TensorState *ts, Tensor *x, Value value) {
     if (is_null(value)) value = NONE;
     if (!is_none(value) && !is_tensor(ts, value)) {
-        vm_raise(ts->vm, EXC_TypeError, "assigned grad has to be a Tensor or None");
+        vm_raise(ts->vm, EXC_TypeError,
+                 "assigned grad expected to be a Tensor or None but got grad of type %s",
+                 vm_class_name(ts->vm, value));
         return false;
     }
-    if (is_tensor(ts, value) && !type_equal(&as_tensor(value)->type, &x->type)) {
-        vm_raise(ts->vm, EXC_RuntimeError, "assigned grad has data of a different size or type");
-        return false;
-    }
+    if (is_tensor(ts, value) && !grad_fits(ts, x, as_tensor(value))) return false;
     Value old = x->var->grad;
     x->var->grad = incref(value);
     decref(old);
@@ -384,9 +403,12 @@ static Value deepcopy_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
     if (!vm_args_simple(vm, "__deepcopy__", nargs, kwnames, 2, 2)) return NULL_VALUE;
     Tensor *x = as_tensor(args[0]);
     if (!tensor_is_leaf(x))
-        return vm_raise(vm, EXC_RuntimeError,
-                        "Only Tensors created explicitly by the user (graph leaves) support the "
-                        "deepcopy protocol at the moment.");
+        return vm_raise(
+            vm, EXC_RuntimeError,
+            "Only Tensors created explicitly by the user (graph leaves) support the "
+            "deepcopy protocol at the moment.  If you were attempting to deepcopy a module, "
+            "this may be because of a torch.nn.utils.weight_norm usage, see "
+            "https://github.com/pytorch/pytorch/pull/103001");
     Value key = from_int((int64_t)(uintptr_t)args[0].o);
     if (is_dict(args[1])) {
         Value known = dict_find(vm, as_dict(args[1]), key);
@@ -462,11 +484,14 @@ static Value zero_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     return incref(args[0]);
 }
 
-static Value no_data_ptr(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)args, (void)nargs, (void)kwnames;
-    return vm_raise(vm, EXC_RuntimeError,
-                    "data_ptr() is not supported: tensors have no fixed "
-                    "address");
+/* No address, as values move: a number that views of the same elements share. */
+static Value data_ptr_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    int64_t strides[MAX_RANK], offset;
+    if (!vm_args_simple(vm, "data_ptr", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    Tensor *x = as_tensor(args[0]);
+    tensor_strides(x, strides, &offset);
+    int64_t storage = (int64_t)((uintptr_t)x->var->storage & 0x7fffffffffff) << 16;
+    return from_int(storage + offset * (int64_t)dtype_size(x->type.dtype));
 }
 
 static Value is_tensor_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -512,7 +537,7 @@ const TensorFunction OBJECT_FUNCTIONS[] = {
     {"copy_", copy_call, FN_METHOD},
     {"fill_", fill_call, FN_METHOD},
     {"zero_", zero_call, FN_METHOD},
-    {"data_ptr", no_data_ptr, FN_METHOD},
+    {"data_ptr", data_ptr_call, FN_METHOD},
     {"is_tensor", is_tensor_call, FN_FUNCTION},
     {"BoolTensor", bool_tensor, FN_FUNCTION},
     {"ByteTensor", byte_tensor, FN_FUNCTION},
