@@ -102,9 +102,11 @@ static void set_codegen_options(Compile *compile) {
 static bool need_c(Compile *compile) {
     if (compile->source.size) return true;
     set_codegen_options(compile);
+    const Options *options = compile->options;
     Buf error = {0};
+    bool told = options->verbose || options->emit[EMIT_KERNELS];
     bool good = codegen_c(compile->program, &compile->codegen, &compile->source, &compile->header,
-                          &compile->report, &error) ||
+                          told ? &compile->report : NULL, &error) ||
                 fail(compile, &error);
     buf_free(&error);
     return good;

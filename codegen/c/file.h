@@ -22,10 +22,17 @@ typedef struct FileKernel {
     const Kernel *kernel;
 } FileKernel;
 
+/* What tells most of a file's kernels apart at a glance. */
+typedef struct FileMark {
+    uint64_t name; /* hashed */
+    size_t body_size;
+} FileMark;
+
 typedef struct FileParts {
     Arena *arena;
     bool attributes;             /* kernels of several targets: each states its own */
     VEC(const Kernel *) kernels; /* renamed: the name is the C function's */
+    VEC(FileMark) marks;         /* of the kernels */
     VEC(FileKernel) added;
     Uses *uses; /* of the kernels' texts */
     Buf scratch;

@@ -4,18 +4,25 @@
 #include "codegen/c/file.h"
 #include "codegen/c/print.h"
 #include "support/checked.h"
+#include "support/hash.h"
 
 void file_parts_free(FileParts *parts) {
     VEC_FREE(parts->kernels);
+    VEC_FREE(parts->marks);
     VEC_FREE(parts->added);
     VEC_FREE(parts->constants);
     buf_free(&parts->scratch);
 }
 
+static uint64_t hash_name(const char *name) {
+    return hash_bytes(0, name, strlen(name));
+}
+
 static bool name_is_taken(const FileParts *parts, const char *name) {
-    for (size_t i = 0; i < parts->kernels.count; i++) {
-        if (strcmp(parts->kernels.items[i]->name, name) == 0) return true;
-    }
+    uint64_t hash = hash_name(name);
+    for (size_t i = 0; i < parts->kernels.count; i++)
+        if (parts->marks.items[i].name == hash && strcmp(parts->kernels.items[i]->name, name) == 0)
+            return true;
     return false;
 }
 
@@ -46,14 +53,18 @@ static const KernelText *kernel_text(FileParts *parts, const Kernel *kernel) {
 }
 
 static const Kernel *add_named(FileParts *parts, Kernel *added) {
+    size_t size = added->text->body_size;
     for (size_t i = 0; i < parts->kernels.count; i++)
-        if (file_kernels_equal(parts->kernels.items[i], added)) return parts->kernels.items[i];
+        if (parts->marks.items[i].body_size == size &&
+            file_kernels_equal(parts->kernels.items[i], added))
+            return parts->kernels.items[i];
     const char *base = c_identifier(parts->arena, added->name);
     if (parts->attributes) base = arena_printf(parts->arena, "%s_%s", base, added->target->name);
     added->name = arena_printf(parts->arena, "kernel_%s", base);
     for (int copy = 2; name_is_taken(parts, added->name); copy++)
         added->name = arena_printf(parts->arena, "kernel_%s_%d", base, copy);
     VEC_PUSH(parts->kernels, added);
+    VEC_PUSH(parts->marks, (FileMark){hash_name(added->name), size});
     return added;
 }
 
