@@ -194,7 +194,9 @@ KVal *k_integer(KBuilder *b, KKind kind, int lanes, int64_t value) {
 }
 
 KVal *k_index(KBuilder *b, int64_t value) {
-    return k_integer(b, K_I64, 1, value);
+    if (value < 0 || value >= K_FREQUENT) return k_integer(b, K_I64, 1, value);
+    if (!b->index[value]) b->index[value] = k_integer(b, K_I64, 1, value);
+    return b->index[value];
 }
 
 KVal *k_number(KBuilder *b, KKind kind, int lanes, double value) {

@@ -31,7 +31,7 @@ typedef enum __attribute__((packed)) KKind {
     K_KIND_COUNT
 } KKind;
 
-enum { K_MAX_LANES = 16 };
+enum { K_MAX_LANES = 16, K_FREQUENT = 64 };
 
 typedef enum KBufRole {
     KBUF_IN,      /* parameter, read only: the value of `node` */
@@ -230,8 +230,9 @@ typedef struct KBuilder {
     const Group *group; /* says from where its inputs are read; NULL: from their start */
     const Target *target;
     KBlock *block;
-    struct KTable *shared; /* pure values by operation and operands */
-    bool virtual_loop[64]; /* one entry an open k_for or k_if: it needed no block */
+    struct KTable *shared;   /* pure values by operation and operands */
+    KVal *index[K_FREQUENT]; /* small indexes, found at once */
+    bool virtual_loop[64];   /* one entry an open k_for or k_if: it needed no block */
     int depth;
 } KBuilder;
 
