@@ -36,6 +36,9 @@ Lower lower_begin(const Group *group, const Target *target, LowerContext *contex
 typedef void (*SpaceBody)(Lower *lower, const LowerPoint *point, void *data);
 void lower_loops(Lower *lower, int rank, const int64_t *dim, int lanes, uint32_t flags,
                  SpaceBody body, void *data);
+/* The same for a part of the innermost dim, within loops whose counters are in `index`. */
+void lower_span(Lower *lower, int rank, KVal **index, int64_t lo, int64_t hi, int lanes,
+                uint32_t flags, SpaceBody body, void *data);
 
 /* The epilogue of an anchor that is computed element by element over its own space: its elementwise
  * members are applied and every output is stored. */

@@ -77,32 +77,38 @@ void space_collapse(Space *space) {
     }
 }
 
+void lower_span(Lower *lower, int rank, KVal **index, int64_t lo, int64_t hi, int lanes,
+                uint32_t flags, SpaceBody body, void *data) {
+    KBuilder *b = &lower->b;
+    int last = rank - 1;
+    /* A single element is not worth vectors. */
+    if (hi - lo == 1) lanes = 1;
+    int64_t full = lo + (hi - lo) / lanes * lanes;
+    if (full > lo) {
+        index[last] = k_for(b, lo, full, lanes, flags);
+        LowerPoint point = lower_point(rank, index, last, lanes, lanes);
+        body(lower, &point, data);
+        k_end(b);
+    }
+    if (full < hi) {
+        index[last] = k_index(b, full);
+        LowerPoint point = lower_point(rank, index, last, lanes, (int)(hi - full));
+        body(lower, &point, data);
+    }
+}
+
 void lower_loops(Lower *lower, int rank, const int64_t *dim, int lanes, uint32_t flags,
                  SpaceBody body, void *data) {
     KBuilder *b = &lower->b;
     KVal *index[MAX_RANK] = {NULL};
     for (int d = 0; d + 1 < rank; d++)
         index[d] = k_for(b, 0, dim[d], 1, d == 0 ? flags : 0);
-    int last = rank - 1;
     if (rank == 0) {
         LowerPoint point = lower_point(0, index, 0, 1, 1);
         body(lower, &point, data);
         return;
     }
-    int64_t inner = dim[last], full = inner / lanes * lanes;
-    /* A short row of few elements is not worth vectors. */
-    if (lanes > 1 && inner == 1) lanes = 1, full = inner;
-    if (full > 0) {
-        index[last] = k_for(b, 0, full, lanes, rank == 1 ? flags : 0);
-        LowerPoint point = lower_point(rank, index, last, lanes, lanes);
-        body(lower, &point, data);
-        k_end(b);
-    }
-    if (full < inner) {
-        index[last] = k_index(b, full);
-        LowerPoint point = lower_point(rank, index, last, lanes, (int)(inner - full));
-        body(lower, &point, data);
-    }
+    lower_span(lower, rank, index, 0, dim[rank - 1], lanes, rank == 1 ? flags : 0, body, data);
     for (int d = 0; d + 1 < rank; d++)
         k_end(b);
 }

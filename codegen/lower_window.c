@@ -1,7 +1,7 @@
 /* Pooling: max_pool with its positions, window_sum, and the scatters that are their gradients.
  *
- * Windows that lie inside of the input run in vectors along the last dim of the result; results
- * with padding are computed in scalars, tap by tap behind a guard. */
+ * Results run in vectors along the last dim where their windows lie inside of the input along it;
+ * others are computed in scalars. A tap that may lie in the padding is read behind a guard. */
 #include <math.h>
 
 #include "codegen/formula.h"
@@ -17,7 +17,6 @@ typedef struct Window {
     int spatial;                     /* number of spatial dims; they follow two others */
     const int64_t *window, *stride, *lo, *dilation;
     Flat *operand, *epilogue;
-    bool inside; /* no window reaches into padding */
     bool sums;
     KVal *best, *where; /* running value and position (registers) */
     const LowerPoint *point;
@@ -32,13 +31,15 @@ static void read_attributes(Window *w, const Node *node, const Type *x) {
     w->dilation = node_ints(node, ATTR_dilation, &w->spatial);
 }
 
-static bool all_inside(const Window *w, const Type *result) {
-    for (int s = 0; s < w->spatial; s++) {
-        int64_t last = (result->dim[2 + s] - 1) * w->stride[s] +
-                       (w->window[s] - 1) * w->dilation[s] - w->lo[s];
-        if (w->lo[s] > 0 || last >= w->x->dim[2 + s]) return false;
-    }
-    return true;
+/* The results along the last dim, from *first to before *past, whose windows lie inside. */
+static void inside_span(const Window *w, const Type *result, int64_t *first, int64_t *past) {
+    int s = w->spatial - 1;
+    int64_t stride = w->stride[s], size = result->dim[2 + s];
+    int64_t room = w->x->dim[2 + s] + w->lo[s] - (w->window[s] - 1) * w->dilation[s];
+    *first = (w->lo[s] + stride - 1) / stride;
+    *past = room > 0 ? (room - 1) / stride + 1 : 0;
+    if (*past > size) *past = size;
+    if (*first >= *past) *first = *past = 0;
 }
 
 static int64_t tap_count(const Window *w) {
@@ -48,7 +49,7 @@ static int64_t tap_count(const Window *w) {
     return taps;
 }
 
-/* Where the tap reads, along a spatial dim; may lie outside when !inside. */
+/* Where the tap reads, along a spatial dim; may lie outside. */
 static KVal *tap_index(KBuilder *b, const Window *w, const LowerPoint *point, int s) {
     KVal *at = k_muli(b, point->index[2 + s], w->stride[s]);
     at = k_add(b, at, k_muli(b, w->tap[s], w->dilation[s]));
@@ -173,6 +174,22 @@ static void pool_point(Lower *lower, const LowerPoint *point, void *data) {
         lower_store(b, group->outputs[i], point, roots[i]);
 }
 
+static void pool_rows(Lower *lower, Window *w, int lanes) {
+    KBuilder *b = &lower->b;
+    const Type *result = &w->anchor->type;
+    KVal *index[MAX_RANK] = {NULL};
+    int last = result->rank - 1;
+    int64_t first, past;
+    inside_span(w, result, &first, &past);
+    for (int d = 0; d < last; d++)
+        index[d] = k_for(b, 0, result->dim[d], 1, d == 0 ? K_PARALLEL : 0);
+    lower_span(lower, result->rank, index, 0, first, 1, 0, pool_point, w);
+    lower_span(lower, result->rank, index, first, past, lanes, 0, pool_point, w);
+    lower_span(lower, result->rank, index, past, result->dim[last], 1, 0, pool_point, w);
+    for (int d = 0; d < last; d++)
+        k_end(b);
+}
+
 static void lower_pooling(Lower *lower, Window *w) {
     const Group *group = lower->group;
     const Node *anchor = group->anchor, *held[2] = {anchor, group->pool_index};
@@ -180,7 +197,6 @@ static void lower_pooling(Lower *lower, Window *w) {
     read_attributes(w, anchor, &anchor->inputs[0]->type);
     w->index_node = anchor->op == OP_max_pool_index ? anchor : group->pool_index;
     w->sums = anchor->op == OP_window_sum;
-    w->inside = all_inside(w, result);
     w->operand = lower_operand(lower, 0);
     w->epilogue = lower_flatten(lower->context, group, (const Node *const *)group->outputs,
                                 group->output_count, held, group->pool_index ? 2 : 1);
@@ -191,9 +207,9 @@ static void lower_pooling(Lower *lower, Window *w) {
     int own = lower_lanes(lower->b.target, w->epilogue);
     /* Positions are i64 in memory but held as narrow as the values: they don't limit the lanes. */
     if (!w->index_node && own < lanes) lanes = own;
-    if (!w->inside || plane > INT32_MAX || own == 1) lanes = 1;
+    if (plane > INT32_MAX || own == 1) lanes = 1;
     lower->b.kernel->flops = (double)type_numel(result) * (double)tap_count(w);
-    lower_loops(lower, result->rank, result->dim, lanes, K_PARALLEL, pool_point, w);
+    pool_rows(lower, w, lanes);
 }
 
 static void zero_point(Lower *lower, const LowerPoint *point, void *data) {
