@@ -11,14 +11,13 @@
 #include "driver/driver.h"
 
 /* Memory comes in large steps and stays: the many small ones, and giving back what the next pass
- * asks for again, would hold up all threads, which share one address space. All of them take it
- * from one heap, whose first step is of huge pages: a thousand small ones take the kernel as long
- * as tracing a small network takes. The first page is malloc's before it can be asked for. */
+ * asks for again, would hold up all threads, which share one address space. The first step of the
+ * heap is of huge pages: a thousand small ones take the kernel as long as tracing a small network
+ * takes. The heap's first page is in use before they can be asked for, so they begin behind it. */
 static void keep_memory(void) {
 #ifdef __GLIBC__
     enum { PAGE = 1 << 12, HUGE_PAGE = 1 << 21, STEP = 1 << 24, MOST = 1 << 25 };
     (void)sbrk((intptr_t)((-(uintptr_t)sbrk(0) - PAGE) % HUGE_PAGE));
-    (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_TOP_PAD, STEP);
     (void)mallopt(M_TRIM_THRESHOLD, MOST);
     (void)mallopt(M_MMAP_THRESHOLD, MOST);
