@@ -291,19 +291,93 @@ static void finish_rows(Nest *nest, const Tile *tile, KVal *at, int dim) {
     nest->at[dim] = start;
 }
 
-void epilogue_tile(Nest *nest, Tile *tile) {
+/* A square of finished vectors, from `at` on in the totals or the tile's sums, turned: lane l of
+ * vector i becomes lane i of vector l. `active` of its lanes exist. */
+static void finish_square(Nest *nest, const Tile *tile, KVal *at, int along, int active) {
     KBuilder *b = nest->b;
-    int lanes = result_lanes(nest), lane = nest->s->lane;
+    const Schedule *s = nest->s;
+    int lanes = s->lanes, lane = s->lane;
+    bool totals = nest->phase == NEST_FINISH;
+    int64_t step = totals ? nest->total_stride[along] : lanes;
+    DType dtype = nest->c->anchor->type.dtype;
+    KVal *value[K_MAX_LANES];
+    for (int i = 0; i < lanes; i++)
+        value[i] = i < tile->count[along]
+                       ? k_load_at(b, totals ? nest->totals : nest->finished, at, i * step, lanes)
+                       : k_number(b, kkind_of(dtype), lanes, 0);
+    lower_transpose(b, value, lanes);
+    if (!nest->turned) nest->turned = k_local(b, dtype, (int64_t)lanes * lanes, "turned sums");
+    for (int i = 0; i < active; i++)
+        k_store(b, nest->turned, k_index(b, (int64_t)i * lanes), value[i]);
+    const Schedule turned = {.lane = along, .lanes = lanes, .vectors = 1};
+    NestPhase phase = nest->phase;
+    KVal *start = nest->at[lane];
+    KVal *l = k_for(b, 0, active, 1, 0);
+    nest->s = &turned;
+    nest->phase = NEST_WHOLE;
+    nest->at[lane] = k_add(b, start, l);
+    int64_t offsets[CONTRACT_MAX_DIMS] = {0};
+    finish_vector(nest, offsets, k_load(b, nest->turned, k_muli(b, l, lanes), lanes));
+    k_end(b);
+    nest->at[lane] = start;
+    nest->phase = phase;
+    nest->s = s;
+}
+
+/* All squares of a tile: loops over its dims but the one that they are turned along. */
+static void finish_turned(Nest *nest, const Tile *tile, KVal *at, int along, int dim) {
+    KBuilder *b = nest->b;
+    int lane = nest->s->lane, lanes = nest->s->lanes;
+    if (dim == along) {
+        int64_t offsets[CONTRACT_MAX_DIMS] = {0};
+        int active = nest->size[lane] < lanes ? (int)nest->size[lane] : lanes;
+        if (nest->phase == NEST_FINISH) at = total_index(nest, offsets);
+        finish_square(nest, tile, at, along, active);
+        return;
+    }
+    int64_t stride = lanes, unit = dim == lane ? lanes : 1, size = nest->size[dim];
+    for (int d = dim + 1; d < nest->c->out_count; d++)
+        stride *= tile->count[d];
+    KVal *start = nest->at[dim], *within = nest->within[dim];
+    int64_t whole = size / unit;
+    for (int64_t first = 0; first < tile->count[dim]; first = whole) {
+        int64_t end = first < whole ? whole : tile->count[dim];
+        KVal *i = k_for(b, first, end, 1, 0);
+        nest->at[dim] = k_add(b, start, k_muli(b, i, unit));
+        if (within) nest->within[dim] = k_add(b, within, k_muli(b, i, unit));
+        nest->size[dim] = first < whole ? unit : size - whole * unit;
+        finish_turned(nest, tile, k_add(b, at, k_muli(b, i, stride)), along, dim + 1);
+        k_end(b);
+        if (first == whole) break;
+    }
+    nest->at[dim] = start;
+    nest->within[dim] = within;
+    nest->size[dim] = size;
+}
+
+static void keep_sums(Nest *nest, const Tile *tile) {
+    KBuilder *b = nest->b;
+    int lanes = result_lanes(nest);
+    if (!nest->finished)
+        nest->finished = k_local(b, nest->c->anchor->type.dtype,
+                                 SCHEDULE_MAX_ACCUMULATORS * nest->s->lanes, "a tile's sums");
+    for (int i = 0; i < tile->total && nest->phase != NEST_FINISH; i++)
+        k_store(b, nest->finished, k_index(b, i * lanes), tile->value[i]);
+}
+
+void epilogue_tile(Nest *nest, Tile *tile) {
+    int lane = nest->s->lane, along = schedule_turns(nest->c, nest->s);
     bool pools = nest->epilogue.group->pool && !nest->epilogue.pool_later;
     bool vectors = lane >= 0 && lane < nest->c->out_count;
     int64_t rows = tile->total / (vectors ? tile->count[lane] : 1);
+    if (along >= 0 && !nest->epilogue.group->pool && nest->phase != NEST_PART) {
+        keep_sums(nest, tile);
+        finish_turned(nest, tile, k_index(nest->b, 0), along, 0);
+        return;
+    }
     if (lane >= 0 && rows > 2 && (!pools || nest->phase == NEST_PART)) {
-        if (!nest->finished)
-            nest->finished = k_local(b, nest->c->anchor->type.dtype,
-                                     SCHEDULE_MAX_ACCUMULATORS * nest->s->lanes, "a tile's sums");
-        for (int i = 0; i < tile->total && nest->phase != NEST_FINISH; i++)
-            k_store(b, nest->finished, k_index(b, i * lanes), tile->value[i]);
-        finish_rows(nest, tile, k_index(b, 0), 0);
+        keep_sums(nest, tile);
+        finish_rows(nest, tile, k_index(nest->b, 0), 0);
         return;
     }
     for (int i = 0; i < tile->total; i++) {

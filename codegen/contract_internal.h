@@ -61,6 +61,7 @@ typedef struct Nest {
     int64_t size[CONTRACT_MAX_DIMS]; /* elements in this tile or chunk */
     bool scoped[CONTRACT_MAX_DIMS];  /* dims fixed before operands are copied */
     KBuf *finished; /* a tile's accumulators on their way to the epilogue, or NULL */
+    KBuf *turned;   /* a square of them whose rows became columns, or NULL */
     KBuf *totals;
     int64_t total_stride[CONTRACT_MAX_DIMS];
 } Nest;

@@ -74,6 +74,23 @@ KVal *lower_lane_numbers(KBuilder *b, KKind kind, int lanes) {
     return k_convert(b, k_load(b, table, k_index(b, 0), lanes), kind);
 }
 
+void lower_transpose(KBuilder *b, KVal **v, int lanes) {
+    int low[K_MAX_LANES], high[K_MAX_LANES];
+    for (int l = 0; l < lanes; l++) {
+        low[l] = l / 2 + (l % 2 ? lanes : 0);
+        high[l] = low[l] + lanes / 2;
+    }
+    for (int step = 1; step < lanes; step *= 2) {
+        KVal *next[K_MAX_LANES];
+        for (int i = 0; i < lanes / 2; i++) {
+            next[2 * i] = k_shuffle(b, v[i], v[i + lanes / 2], low, lanes);
+            next[2 * i + 1] = k_shuffle(b, v[i], v[i + lanes / 2], high, lanes);
+        }
+        for (int i = 0; i < lanes; i++)
+            v[i] = next[i];
+    }
+}
+
 /* One element of a constant's data. */
 static KVal *constant_element(KBuilder *b, const Node *node, int64_t at) {
     const char *bytes = node_attr(node, ATTR_data)->data.bytes;

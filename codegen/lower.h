@@ -70,6 +70,8 @@ int lower_lanes(const Target *target, const Flat *flat);
 KVal *lower_number(KBuilder *b, DType dtype, int lanes, double value);
 /* A vector of 0, 1, 2... of the kind. */
 KVal *lower_lane_numbers(KBuilder *b, KKind kind, int lanes);
+/* Rows of a square of as many vectors as lanes become its columns. */
+void lower_transpose(KBuilder *b, KVal **v, int lanes);
 /* Operations counted for reports: those of one evaluation of the roots. */
 double lower_flat_flops(const Flat *flat);
 

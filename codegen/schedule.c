@@ -19,6 +19,7 @@ static const double COST_LATENCY = 8;    /* of a multiply-add */
 static const double COST_STEP = 2;       /* loop control */
 static const double COST_PACK = 3;       /* an element copied across */
 static const double COST_SCATTER = 4;    /* an element of a vector stored alone */
+static const double COST_TURN = 10;   /* a vector, when a square is turned before it is stored */
 static const double COST_TILE = 30;      /* entering and leaving a tile's loops */
 static const double WINOGRAD_GAIN = 0.9; /* less is not worth its rounding */
 static const double COST_FOLD = 14;      /* a horizontal sum */
@@ -125,6 +126,15 @@ static double operand_elements(const Contraction *c, int operand) {
     return count;
 }
 
+int schedule_turns(const Contraction *c, const Schedule *s) {
+    int along = c->out_count - 1;
+    if (s->lanes < 4 || s->lane < 0 || s->lane >= along) return -1;
+    const ContractDim *dim = &c->dims[along];
+    if (dim->axis[CONTRACT_OUT] != c->anchor->type.rank - 1 || dim->coef[CONTRACT_OUT] != 1)
+        return -1;
+    return s->tile[along] * 3 >= s->lanes && s->tile[along] <= s->lanes ? along : -1;
+}
+
 static double store_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
     if (schedule_sums_lanes(c, s) || s->lanes == 1) return 0;
     double count = 1;
@@ -212,14 +222,17 @@ static double cost_within(const Nests *nests, TileCounts tile, double limit) {
         whole_tiles *= (double)whole;
         if (whole > 0 && whole * s->tile[d] != extent) shapes *= 2;
     }
-    double more = 1 + COST_SHAPE * (shapes - 1), packing = 0;
+    double more = 1 + COST_SHAPE * (shapes - 1), packing = 0, stores = nests->stores;
+    int turned = schedule_turns(c, s);
+    if (turned >= 0 && nests->request->window[turned] == 1)
+        stores *= COST_TURN / COST_SCATTER / (double)s->tile[turned];
     if (nests->packing > 0) {
         int64_t extent = c->dims[s->lane].extent;
         packing = nests->packing * (double)round_up(extent, s->vectors * s->lanes) / (double)extent;
     }
-    double least = ((whole_tiles + nests->stores) * more + packing) * margin;
+    double least = ((whole_tiles + stores) * more + packing) * margin;
     if (least > limit) return least;
-    return (tiles_cost(nests, 0, one_element) + nests->stores) * more + packing;
+    return (tiles_cost(nests, 0, one_element) + stores) * more + packing;
 }
 
 /* Whether the sums of a panel of the lane dim should be made chunk by chunk: then what is read of

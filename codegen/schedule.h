@@ -58,6 +58,9 @@ int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Sc
 void schedule_print(Buf *out, const Contraction *c, const Schedule *s);
 /* Distance in elements between neighbours of the dim in the operand, before any packing. */
 int64_t schedule_stride(const Contraction *c, int operand, int dim);
+/* The dim that finished tiles are turned along: where vectors would be stored element by element,
+ * squares of them are turned so that lanes run along the result's last axis. -1: none. */
+int schedule_turns(const Contraction *c, const Schedule *s);
 /* Whether the lane dim is summed. */
 bool schedule_sums_lanes(const Contraction *c, const Schedule *s);
 

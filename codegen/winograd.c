@@ -56,24 +56,6 @@ static int64_t operand_stride(const Contraction *c, int operand, int dim) {
     return c->operand[operand].map.stride[c->dims[dim].axis[operand]];
 }
 
-/* Rows of a square of as many vectors as lanes become its columns. */
-static void transpose(KBuilder *b, KVal **v, int lanes) {
-    int low[K_MAX_LANES], high[K_MAX_LANES];
-    for (int l = 0; l < lanes; l++) {
-        low[l] = l / 2 + (l % 2 ? lanes : 0);
-        high[l] = low[l] + lanes / 2;
-    }
-    for (int step = 1; step < lanes; step *= 2) {
-        KVal *next[K_MAX_LANES];
-        for (int i = 0; i < lanes / 2; i++) {
-            next[2 * i] = k_shuffle(b, v[i], v[i + lanes / 2], low, lanes);
-            next[2 * i + 1] = k_shuffle(b, v[i], v[i + lanes / 2], high, lanes);
-        }
-        for (int i = 0; i < lanes; i++)
-            v[i] = next[i];
-    }
-}
-
 static void fill_zeros(KBuilder *b, KBuf *buf, KVal *from, int64_t count, int lanes) {
     KVal *i = k_for(b, 0, count, lanes, 0);
     k_store(b, buf, k_add(b, from, i), k_number(b, K_F32, lanes, 0));
@@ -100,7 +82,7 @@ static void copy_row(Winograd *w, KVal *from, KVal *to) {
     KVal *value[K_MAX_LANES];
     for (int l = 0; l < lanes; l++)
         value[l] = k_load_strided(b, w->x, k_addi(b, from, l * plane), step, lanes, active);
-    transpose(b, value, lanes);
+    lower_transpose(b, value, lanes);
     to = k_add(b, k_addi(b, to, skip * w->shape.ins), k_muli(b, column, w->shape.ins));
     to = k_add(b, to, channel);
     for (int l = 0; l < active; l++)
@@ -251,7 +233,7 @@ static void transform_results(Winograd *w, KVal *image_in_block) {
     for (int l = 0; l < lanes; l++)
         value[l] =
             k_load_at(b, w->parts, k_muli(b, r, (int64_t)lanes * lanes), (int64_t)l * lanes, lanes);
-    transpose(b, value, lanes);
+    lower_transpose(b, value, lanes);
     KVal *to = k_muli(b, k_add(b, k_muli(b, ty, w->m), r), nest->total_stride[w->shape.h]);
     to = k_add(b, to, k_muli(b, tx, w->m));
     to = k_add(b, to, k_muli(b, channel, nest->total_stride[w->shape.out]));
