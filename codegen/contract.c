@@ -173,6 +173,19 @@ static void emit_step(Step *step) {
 
 static void emit_sums(Step *step, int dim);
 
+/* Whether steps of the summed dim read again what the step before has read for other elements of
+ * the tile: neighbours under a window. C compilers would carry that in registers, which are full.
+ */
+static bool rereads(const Step *step, int dim) {
+    const Nest *nest = step->nest;
+    for (int operand = 0; operand < 2; operand++) {
+        int axis = nest->c->dims[dim].axis[operand];
+        for (int d = 0; d < nest->c->out_count && axis >= 0; d++)
+            if (step->tile->count[d] > 1 && nest->c->dims[d].axis[operand] == axis) return true;
+    }
+    return false;
+}
+
 /* Iterations lo, lo + unit, ... of the innermost summed dim, `unroll` written out in each trip. */
 static void emit_innermost(Step *step, int dim, int64_t lo, int64_t count, int64_t unit) {
     Nest *nest = step->nest;
@@ -182,7 +195,7 @@ static void emit_innermost(Step *step, int dim, int64_t lo, int64_t count, int64
     for (int64_t u = 0; u < (whole > 0 ? unroll : 0); u++) {
         step->in[dim] = k_addi(b, i, u * unit);
         emit_step(step);
-        if (u + 1 < unroll) k_fence(b);
+        if (u + 1 < unroll || rereads(step, dim)) k_fence(b);
     }
     k_end(b);
     for (int64_t u = whole; u < count; u++) {
