@@ -63,33 +63,13 @@ static KVal *step_address(const Step *step, int operand) {
     return address;
 }
 
-/* Every second element: of two vectors that lie side by side, or overlap by one so that nothing
- * behind the last element is read. */
-static KVal *load_even(Nest *nest, KBuf *buf, KVal *address, int active) {
-    KBuilder *b = nest->b;
-    int lanes = nest->s->lanes, reach = 2 * active - 1;
-    if (active == lanes) {
-        int order[K_MAX_LANES];
-        for (int l = 0; l < lanes; l++)
-            order[l] = l < lanes / 2 ? 2 * l : 2 * l + 1;
-        KVal *low = k_load(b, buf, address, lanes);
-        return k_shuffle(b, low, k_load_at(b, buf, address, lanes - 1, lanes), order, lanes);
-    }
-    if (reach <= lanes) {
-        KVal *low = k_load_tail(b, buf, address, lanes, reach);
-        return k_even(b, low, low);
-    }
-    KVal *low = k_load(b, buf, address, lanes);
-    return k_even(b, low, k_load_tail(b, buf, k_addi(b, address, lanes), lanes, reach - lanes));
-}
-
 static KVal *load_vector(Nest *nest, int operand, KVal *address, int64_t offset, int active) {
     KBuilder *b = nest->b;
     const NestOperand *o = &nest->operand[operand];
     KBuf *buf = o->buf;
     int lanes = nest->s->lanes;
     if (nest->s->lane < nest->c->out_count && o->inner[nest->s->lane] == 2)
-        return load_even(nest, buf, k_addi(b, address, offset), active);
+        return lower_load_even(b, buf, k_addi(b, address, offset), lanes, active);
     if (nest->copy[operand].packed || active == lanes) /* packed ones are filled up with zeros */
         return k_load_at(b, buf, address, offset, lanes);
     return k_load_tail(b, buf, k_addi(b, address, offset), lanes, active);

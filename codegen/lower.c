@@ -36,11 +36,29 @@ static int64_t lane_stride(const IndexMap *map, const LowerPoint *point) {
     return map->stride[point->vector_dim] * (point->step ? point->step : 1);
 }
 
+KVal *lower_load_even(KBuilder *b, KBuf *buf, KVal *address, int lanes, int active) {
+    int reach = 2 * active - 1;
+    if (active == lanes) {
+        int order[K_MAX_LANES];
+        for (int l = 0; l < lanes; l++)
+            order[l] = l < lanes / 2 ? 2 * l : 2 * l + 1;
+        KVal *low = k_load(b, buf, address, lanes);
+        return k_shuffle(b, low, k_load_at(b, buf, address, lanes - 1, lanes), order, lanes);
+    }
+    if (reach <= lanes) {
+        KVal *low = k_load_tail(b, buf, address, lanes, reach);
+        return k_even(b, low, low);
+    }
+    KVal *low = k_load(b, buf, address, lanes);
+    return k_even(b, low, k_load_tail(b, buf, k_addi(b, address, lanes), lanes, reach - lanes));
+}
+
 KVal *lower_load(KBuilder *b, const Node *node, const IndexMap *map, const LowerPoint *point) {
     KBuf *buf = k_input(b, node);
     KVal *address = lower_address(b, map, point->index);
     int64_t stride = lane_stride(map, point);
     if (stride == 0) return k_load(b, buf, address, 1);
+    if (stride == 2) return lower_load_even(b, buf, address, point->lanes, point->active);
     return k_load_strided(b, buf, address, stride, point->lanes, point->active);
 }
 

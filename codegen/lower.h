@@ -70,6 +70,9 @@ int lower_lanes(const Target *target, const Flat *flat);
 KVal *lower_number(KBuilder *b, DType dtype, int lanes, double value);
 /* A vector of 0, 1, 2... of the kind. */
 KVal *lower_lane_numbers(KBuilder *b, KKind kind, int lanes);
+/* Every second element: of two vectors that lie side by side, or overlap by one so that nothing
+ * behind the last element is read. */
+KVal *lower_load_even(KBuilder *b, KBuf *buf, KVal *address, int lanes, int active);
 /* Rows of a square of as many vectors as lanes become its columns. */
 void lower_transpose(KBuilder *b, KVal **v, int lanes);
 /* Operations counted for reports: those of one evaluation of the roots. */
