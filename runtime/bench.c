@@ -30,18 +30,22 @@ NN_API void nn_bench_tick(NnBench *bench, int step) {
 
 #if defined(__AVX512F__)
 #define PEAK_VECTOR __m512
+#define PEAK_LANES 16
 #define PEAK_SET(x) _mm512_set1_ps(x)
 #define PEAK_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
 #elif defined(__AVX2__) && defined(__FMA__)
 #define PEAK_VECTOR __m256
+#define PEAK_LANES 8
 #define PEAK_SET(x) _mm256_set1_ps(x)
 #define PEAK_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
 #elif defined(__ARM_NEON)
 #define PEAK_VECTOR float32x4_t
+#define PEAK_LANES 4
 #define PEAK_SET(x) vdupq_n_f32(x)
 #define PEAK_FMA(a, b, c) vfmaq_f32(c, a, b)
 #else
 #define PEAK_VECTOR float
+#define PEAK_LANES 1
 #define PEAK_SET(x) (x)
 #define PEAK_FMA(a, b, c) ((a) * (b) + (c))
 #endif
@@ -55,7 +59,7 @@ NN_API void nn_bench_tick(NnBench *bench, int step) {
 /* FLOP per second of independent chains of multiply-adds on the widest vectors. */
 static double bench_peak(void) {
     volatile float unknown = 0.5f; /* so that nothing is folded */
-    float half = unknown, kept[sizeof(PEAK_VECTOR) / sizeof(float)];
+    float half = unknown, kept[PEAK_LANES];
     PEAK_VECTOR scale = PEAK_SET(half), one = PEAK_SET(half + half);
     PEAK_ALL(PEAK_DECLARE)
     double start = bench_now();
@@ -65,7 +69,7 @@ static double bench_peak(void) {
     double end = 0;
     PEAK_ALL(PEAK_KEEP)
     end += bench_now();
-    return 2.0 * (double)(sizeof kept / sizeof *kept) * PEAK_CHAINS * PEAK_STEPS / (end - start);
+    return 2.0 * PEAK_LANES * PEAK_CHAINS * PEAK_STEPS / (end - start);
 }
 
 static uint32_t bench_random(uint32_t *state) {
