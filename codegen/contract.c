@@ -247,13 +247,43 @@ static void emit_results(Nest *nest, int level);
 static void emit_chunks(Nest *nest, int chunk, int level);
 static void clear_totals(Nest *nest);
 
+/* The epilogue on totals whose lanes are far apart in the result: the dims behind the lane dim are
+ * one row, along which squares are turned. False when they are not one. */
+static bool finish_along_rows(Nest *nest) {
+    const Contraction *whole = nest->c;
+    const Schedule *s = nest->s;
+    Contraction c = *whole;
+    Schedule finish = {.lane = s->lane, .lanes = s->lanes, .vectors = 1};
+    int row = s->lane + 1, last = whole->out_count - 1;
+    if (nest->epilogue.group->pool || s->lane < 0 || row > last) return false;
+    contract_merge_results(&c, nest->epilogue.first, row);
+    if (c.out_count != row + 1) return false;
+    for (int d = last; d > row; d--)
+        if (nest->total_stride[d - 1] != whole->dims[d].extent * nest->total_stride[d])
+            return false;
+    for (int d = 0; d < c.out_count; d++) {
+        finish.tile[d] = d >= s->lane ? s->lanes : 1;
+        finish.order[d] = d;
+    }
+    if (schedule_turns(&c, &finish) < 0) return false;
+    int64_t stride = nest->total_stride[row];
+    nest->total_stride[row] = nest->total_stride[last];
+    nest->c = &c;
+    nest->s = &finish;
+    emit_results(nest, 0);
+    nest->c = whole;
+    nest->s = s;
+    nest->total_stride[row] = stride;
+    return true;
+}
+
 /* The result dims from `level` on: chunk by chunk, then through the epilogue. */
 static void emit_chunked(Nest *nest, int level) {
     clear_totals(nest);
     nest->phase = NEST_PART;
     emit_chunks(nest, 0, level);
     nest->phase = NEST_FINISH;
-    emit_results(nest, level);
+    if (level > 0 || !finish_along_rows(nest)) emit_results(nest, level);
     nest->phase = NEST_WHOLE;
 }
 

@@ -49,6 +49,8 @@ Contraction contract_describe(const Group *group);
  * can tell from one: rows of a picture under 1x1 windows. Along the outer one's axes the index is
  * then 0 and along the inner one's runs on. */
 void contract_merge(Contraction *c, const Flat *epilogue);
+/* The same among the dims from `first` on, for who is done with the operands. */
+void contract_merge_results(Contraction *c, const Flat *epilogue, int first);
 /* Products in the whole contraction. */
 double contract_products(const Contraction *c);
 /* The lowest and highest coordinate that is read along an axis of an operand. */

@@ -205,6 +205,19 @@ static bool result_merges(const Contraction *c, const Flat *epilogue, int outer,
     return true;
 }
 
+static void remove_outer(Contraction *c, int outer) {
+    int inner = outer + 1;
+    c->dims[inner].extent *= c->dims[outer].extent;
+    c->out_count--;
+    memmove(&c->dims[outer], &c->dims[inner],
+            (size_t)(c->out_count + c->sum_count - outer) * sizeof *c->dims);
+}
+
+void contract_merge_results(Contraction *c, const Flat *epilogue, int first) {
+    for (int outer = c->out_count - 2; outer >= first; outer--)
+        if (result_merges(c, epilogue, outer, outer + 1)) remove_outer(c, outer);
+}
+
 void contract_merge(Contraction *c, const Flat *epilogue) {
     for (int outer = c->out_count - 2; outer >= c->outer_count; outer--) {
         int inner = outer + 1;
@@ -218,10 +231,7 @@ void contract_merge(Contraction *c, const Flat *epilogue) {
             map->dim[y] *= map->dim[x];
             map->dim[x] = 1;
         }
-        c->dims[inner].extent *= c->dims[outer].extent;
-        c->out_count--;
-        memmove(&c->dims[outer], &c->dims[inner],
-                (size_t)(c->out_count + c->sum_count - outer) * sizeof *c->dims);
+        remove_outer(c, outer);
     }
 }
 
