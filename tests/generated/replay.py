@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """replay.py RUNNER [--first N] [--against OTHER]: generated programs, run by `RUNNER FILE`.
 
-programs.txt.xz holds them with what PyTorch printed (tests/oracle/generate.py made it): the text must be equal, numbers
-within float32's rounding. With --against what another runner prints takes PyTorch's place."""
+The text must equal what PyTorch printed, numbers within float32's rounding. With --against what another
+runner prints takes PyTorch's place."""
 import argparse
-import lzma
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -14,15 +12,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "samples"))
 import compare
-
-
-def programs():
-    """(number, text, what it prints)"""
-    text = lzma.open(HERE / "programs.txt.xz", "rt", encoding="utf-8").read()
-    for part in re.split(r"^#### program ", text, flags=re.M)[1:]:
-        number, _, rest = part.partition("\n")
-        program, _, out = rest.partition("#### prints\n")
-        yield number, program, out
+import kept
 
 
 def run(runner, path):
@@ -41,7 +31,7 @@ def main():
     options = parser.parse_args()
     failed = count = 0
     with tempfile.TemporaryDirectory() as folder:
-        for number, program, expected in list(programs())[:options.first]:
+        for number, program, expected in list(kept.programs())[:options.first]:
             path = pathlib.Path(folder) / "program.nn"
             path.write_text(program, encoding="utf-8")
             count += 1
