@@ -57,10 +57,18 @@ class Rounding(TorchDispatchMode):
             x = args[0] if args else None
             sums = re.match("(sum|mean)[.]", func.__name__) and isinstance(x, torch.Tensor) and x.is_floating_point()
             self.disturb(result, not sums or bool((x == x.round()).all()))
-        if re.match("native_(batch|layer|group)_norm[.]", func.__name__) and result[0].numel() and result[2].numel():
-            # A mean that is off by a rounding moves all elements alike.
-            result[0].add_(args[0].abs().max() * result[2].abs().max() * self.rng.uniform(-1e-7, 1e-7))
+        self.disturb_inside(func.__name__, args, result)
         return result
+
+    def disturb_inside(self, name, args, result):
+        """What is off by more than roundings of the result, since a rounding on the way has been magnified."""
+        if re.match("native_(batch|layer|group)_norm[.]", name) and result[0].numel() and result[2].numel():
+            # A mean that is off by a rounding moves all elements alike.
+            off = torch.finfo(result[0].dtype).eps * self.rng.uniform(-1, 1)
+            result[0].add_(args[0].abs().max() * result[2].abs().max() * off)
+        elif re.match("(_log_softmax|logsumexp)[.]", name):
+            # The logarithm of one and a little.
+            result.add_(torch.finfo(result.dtype).eps * self.rng.uniform(-2, 2))
 
 
 def is_stable(text, out):
