@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""replay.py RUNNER [--first N] [--against OTHER]: generated programs, run by `RUNNER FILE`.
+"""replay.py RUNNER [--against OTHER]: generated programs, run by `RUNNER FILE`.
 
 The text must equal what PyTorch printed, numbers within float32's rounding. With --against what another
 runner prints takes PyTorch's place."""
@@ -26,12 +26,11 @@ def run(runner, path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("runner")
-    parser.add_argument("--first", type=int)
     parser.add_argument("--against")
     options = parser.parse_args()
     failed = count = 0
     with tempfile.TemporaryDirectory() as folder:
-        for number, program, expected in list(kept.programs())[:options.first]:
+        for number, program, expected in kept.programs():
             path = pathlib.Path(folder) / "program.nn"
             path.write_text(program, encoding="utf-8")
             count += 1

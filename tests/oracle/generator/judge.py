@@ -41,7 +41,7 @@ class Rounding(TorchDispatchMode):
             for part in value:
                 self.disturb(part, exact)
         elif isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64) and value.numel():
-            if value._is_zerotensor() or not value.is_contiguous():  # the first have no elements in memory
+            if value._is_zerotensor() or value.is_meta or not value.is_contiguous():  # the first two have no elements
                 return
             size = 1e-6 if value.dtype == torch.float32 else 1e-14
             numbers = value.detach().numpy()
