@@ -16,6 +16,7 @@ for _, program, _ in kept.programs():
 for section, listed in sections.items():
     if counts[section]:
         print(f"{section}: in how many programs", *names.table(counts[section], listed), "", sep="\n")
-rare = sorted(name for name in sections["torch.nn"] if counts["torch.nn"][name] < LEAST)
-print(f"{len(sections['torch.nn'])} modules of torch.nn;", f"in fewer than {LEAST} programs:", *(rare or ["none"]))
+modules = sections["torch.nn"] - {"Buffer", "Parameter"}  # these are tensors
+rare = sorted(name for name in modules if counts["torch.nn"][name] < LEAST)
+print(f"{len(modules)} modules of torch.nn;", f"in fewer than {LEAST} programs:", *(rare or ["none"]))
 sys.exit(bool(rare))

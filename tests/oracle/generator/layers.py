@@ -148,6 +148,7 @@ LAYERS = """
 * nn.ParameterList([nn.Parameter(torch.randn({L})) for _ in range({n})]) -> sum(({x} * p for p in {m}), {x})
 * nn.ParameterDict({"w": nn.Parameter(torch.ones({L})), "b": nn.Parameter(torch.zeros({L}))}) -> {x} * {m}["w"] + {m}["b"]
 * nn.Parameter(torch.<randn|ones|rand>({L})) -> {x} * {m}
+* nn.Buffer(torch.<randn|ones>({L})) -> {x} * {m}
 * nn.DataParallel(nn.Linear({L}, {c}))
 * nn.utils.weight_norm(nn.Linear({L}, {c}))
 * nn.utils.spectral_norm(nn.Linear({L}, {c}))
