@@ -107,7 +107,9 @@ static Value view_repr(Vm *vm, Value self) {
     Value list = list_from_iterable(vm, self);
     if (is_null(list)) return list;
     Buf buf = {0};
-    buf_printf(&buf, "%s(", self.o->cls->name);
+    Class *of = FROM_OBJ(as_view(self)->dict).o->cls;
+    bool ordered = !is_null(class_lookup(of, vm_intern_text(vm, "_views_are_ordered")));
+    buf_printf(&buf, "%s%s(", ordered ? "o" : "", self.o->cls->name);
     bool ok = vm_repr_to(vm, list, &buf);
     decref(list);
     buf_putc(&buf, ')');
