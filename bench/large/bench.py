@@ -6,7 +6,8 @@
 The samples' forward functions, and single operations, as `nnc --vector=native` emits them, compiled with
 gcc -O2 -march=native. With --peers, the same programs run under PyTorch, which gives the model for ONNX Runtime
 and OpenVINO too (float32, one thread; whichever of them is installed). Everything is measured in turn, round by
-round, and the best counts. GFLOP/s count the products of the network as written: Winograd's need fewer.
+round, and the best counts. GFLOP/s count the products of the network as written: Winograd's need fewer. Calls that
+the emitted file makes in a loop count as one, with their time together.
 """
 import argparse
 import ctypes
@@ -80,8 +81,13 @@ class Emitted:
         return f"nnc {self.best * 1e3:.2f} ms, {rate * 1e-9:.1f} GFLOP/s, {rate / peak:.0%} of the peak"
 
     def table(self, peak):
-        for (name, flops, size, schedule), seconds in zip(self.kernels, self.best_of):
-            yield (f"    {name[:40]:40} {flops * 1e-6:9.3f} MFLOP {seconds * 1e6:9.1f} us "
+        """A line for each kernel; calls with other operands count together."""
+        groups = {}
+        for kernel, seconds in zip(self.kernels, self.best_of):
+            groups.setdefault(kernel[0], (kernel, []))[1].append(seconds)
+        for (name, flops, size, schedule), times in groups.values():
+            seconds = sum(times) / len(times)
+            yield (f"    {len(times):3} x {name[:40]:40} {flops * 1e-6:9.3f} MFLOP {seconds * 1e6:9.1f} us "
                    f"{flops / seconds * 1e-9:7.1f} GFLOP/s {flops / seconds / peak:5.0%} "
                    f"{size / seconds * 1e-9:6.1f} GB/s  {schedule}")
 
