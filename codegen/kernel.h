@@ -13,7 +13,13 @@
  * product and sum when not, min and max are `a < b ? a : b` and `a > b ? a : b`, integers wrap,
  * shift counts are in range. Nothing is contracted or reassociated behind the lowering's back.
  *
- * Memory dtypes bool and u8 live in registers as I32: loads extend with zeros, stores truncate. */
+ * Memory dtypes bool and u8 live in registers as I32: loads extend with zeros, stores truncate.
+ *
+ * A kernel for a GPU (k_grid) is what one thread of a block of threads does. Threads of a block
+ * share KBUF_SHARED arrays and meet at barriers; 32 threads in a row, a warp, may read one
+ * another's registers (k_peer). All threads of a block come to a barrier or a k_peer or none does:
+ * these stand only where control does not depend on the thread, which the verifier checks. Blocks
+ * run in any order and share nothing. Such a kernel holds no vectors. */
 #ifndef NNC_CODEGEN_KERNEL_H
 #define NNC_CODEGEN_KERNEL_H
 
@@ -39,6 +45,7 @@ typedef enum KBufRole {
     KBUF_SCRATCH, /* parameter: working memory from the arena, contents undefined at the start */
     KBUF_LOCAL,   /* array on the kernel's stack, 64-byte aligned, undefined at the start */
     KBUF_TABLE,   /* static constant array */
+    KBUF_SHARED,  /* array of a GPU's block of threads, undefined at the start */
 } KBufRole;
 
 typedef struct KBuf {
@@ -57,8 +64,11 @@ typedef struct KBuf {
 /* Operations; X(name, operands). The builder functions below say what each one does. */
 #define K_OP_LIST(X)                                                                               \
     X(CONST, 0)                                                                                    \
-    X(LOOP, 0) /* a loop's counter */                                                              \
-    X(VAR, 0)  /* a mutable register */                                                            \
+    X(LOOP, 0)   /* a loop's counter */                                                            \
+    X(VAR, 0)    /* a mutable register */                                                          \
+    X(BLOCK, 0)  /* GPU: the number of the block of threads */                                     \
+    X(THREAD, 0) /* GPU: the number of the thread in its block */                                  \
+    X(PEER, 1)   /* GPU: the operand in the thread whose number is this one's ^ imm */             \
     X(SPLAT, 1)                                                                                    \
     X(EXTRACT, 1) /* imm: the lane */                                                              \
     X(SHUFFLE, 2)                                                                                  \
@@ -175,6 +185,7 @@ typedef enum __attribute__((packed)) KStmtKind {
     KSTMT_COMMENT,
     KSTMT_FENCE, /* loads above are not merged with loads below (keeps unrolled taps from spilling)
                   */
+    KSTMT_BARRIER, /* GPU: threads of a block wait for one another, and see what was stored */
 } KStmtKind;
 
 enum {
@@ -216,6 +227,9 @@ typedef struct Kernel {
     bool faults;          /* holds a KSTMT_FAULT: the C function returns int, 1 on a fault */
     bool divides;         /* its faults are integer divisions by zero */
     bool calls;           /* calls libm */
+    int64_t blocks;       /* GPU: blocks of threads; 0: a kernel for a CPU */
+    int threads;          /* GPU: of a block */
+    bool meets;           /* GPU: holds a barrier or a PEER */
     double flops;         /* multiplications and additions of a run, for reports */
     const char *schedule; /* how it was tiled, for reports; may be NULL */
     const struct KernelText *text; /* the body as C (codegen/c/print.h), once it is printed */
@@ -273,6 +287,16 @@ KBuf *k_output(KBuilder *b, const Node *node);
 KBuf *k_scratch(KBuilder *b, DType dtype, int64_t count, const char *comment);
 KBuf *k_local(KBuilder *b, DType dtype, int64_t count, const char *comment);
 KBuf *k_table(KBuilder *b, DType dtype, int64_t count, const void *elements); /* copied */
+KBuf *k_shared(KBuilder *b, DType dtype, int64_t count, const char *comment);
+
+/* GPU kernels: said before all else, then asked for. */
+enum { K_WARP = 32, K_MAX_THREADS = 1024 };
+void k_grid(KBuilder *b, int64_t blocks, int threads);
+KVal *k_block(KBuilder *b);
+KVal *k_thread(KBuilder *b);
+/* The value that x has in the thread of the warp whose number differs in the bits of `mask`. */
+KVal *k_peer(KBuilder *b, KVal *x, int mask);
+void k_barrier(KBuilder *b);
 
 /* Constants; k_index is an I64 scalar. k_number takes any kind (floats rounded to it). */
 KVal *k_index(KBuilder *b, int64_t value);

@@ -57,6 +57,7 @@ static void dump_let(Emitter *e, const KVal *value) {
     }
     if (value->op == KOP_CALL) emit_text(e, "%s ", klibm_name(value->imm));
     if (value->op == KOP_EXTRACT) emit_text(e, "%lld of ", (long long)value->imm);
+    if (value->op == KOP_PEER) emit_text(e, "%lld from ", (long long)value->imm);
     const KVal *operands[] = {value->a, value->b, value->c};
     for (int i = 0; i < 3 && operands[i]; i++) {
         if (i) emit_text(e, ", ");
@@ -112,6 +113,9 @@ static void dump_stmt(Emitter *e, const KStmt *s) {
     case KSTMT_FENCE:
         emit_text(e, "fence");
         break;
+    case KSTMT_BARRIER:
+        emit_text(e, "barrier");
+        break;
     }
     emit_text(e, "\n");
     if (s->body) dump_block(e, s->body);
@@ -142,9 +146,12 @@ void kernel_dump_body(Buf *out, const Kernel *kernel) {
 }
 
 void kernel_dump(Buf *out, const Kernel *kernel) {
-    static const char *const roles[] = {"in", "out", "scratch", "local", "table"};
+    static const char *const roles[] = {"in", "out", "scratch", "local", "table", "shared"};
     Emitter emitter = {.out = out}, *e = &emitter;
-    emit_text(e, "kernel %s (%s)\n", kernel->name, kernel->target->name);
+    emit_text(e, "kernel %s (%s)", kernel->name, kernel->target->name);
+    if (kernel->blocks)
+        emit_text(e, " %lld blocks of %d", (long long)kernel->blocks, kernel->threads);
+    emit_text(e, "\n");
     for (size_t i = 0; i < kernel->buffers.count; i++) {
         const KBuf *buf = kernel->buffers.items[i];
         emit_text(e, "  b%d: %s %s[%lld]", buf->id, roles[buf->role], dtype_name(buf->dtype),

@@ -154,6 +154,7 @@ static void decode_block(Decoder *d, const KBlock *block) {
         }
         case KSTMT_COMMENT:
         case KSTMT_FENCE:
+        case KSTMT_BARRIER: /* kernels that hold one are not decoded */
             break;
         }
     }
@@ -188,6 +189,7 @@ static void *aligned_alloc_in(Arena *arena, size_t size) {
 }
 
 KProgram *kernel_decode(const Kernel *kernel, Arena *arena) {
+    NNC_CHECK(!kernel->blocks, "kernel %s is for a GPU", kernel->name);
     Decoder d = {.kernel = kernel, .arena = arena, .bytes = 64};
     d.slots = xmalloc(((size_t)kernel->value_count + 1) * sizeof *d.slots);
     memset(d.slots, 0xff, ((size_t)kernel->value_count + 1) * sizeof *d.slots);

@@ -2,7 +2,7 @@
  *
  * Checked: operands are defined above their use in an open block and have the kinds and lanes that
  * the operation asks for; every load and store lies within its buffer for all values that the
- * index's interval allows. */
+ * index's interval allows; threads of a block come to barriers and meetings of a warp together. */
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -13,6 +13,8 @@ typedef struct Verifier {
     const Kernel *kernel;
     const KBlock *block;
     bool *defined; /* by value id */
+    bool *varies;  /* by value id: may differ between the threads of a block */
+    int diverged;  /* blocks around that only some threads may enter */
     Buf *error;
     bool failed;
 } Verifier;
@@ -120,12 +122,47 @@ static void check_types(Verifier *v, const KVal *value) {
     if (!ok) fail(v, "v%d: %s has operands of the wrong type", value->id, kop_name(value->op));
 }
 
+/* Registers are taken to differ, and what threads write. */
+static bool varies(const Verifier *v, const KVal *value) {
+    if (value->op == KOP_THREAD || value->op == KOP_VAR || value->op == KOP_PEER) return true;
+    if (value->buf && value->buf->role != KBUF_IN && value->buf->role != KBUF_TABLE) return true;
+    const KVal *operands[] = {value->a, value->b, value->c};
+    for (int i = 0; i < 3; i++)
+        if (operands[i] && operands[i]->id >= 0 && v->varies[operands[i]->id]) return true;
+    return false;
+}
+
+/* Where all threads of a block meet, or of a warp. */
+static void check_meeting(Verifier *v) {
+    if (v->diverged > 0) fail(v, "threads meet where not all of them may come");
+    if (v->kernel->faults) fail(v, "threads meet that a fault may have ended");
+}
+
+/* A block that is entered, or repeated, as those values say. */
+static void check_block(Verifier *v, const KBlock *block);
+static void check_guarded(Verifier *v, const KBlock *block, const KVal *x, const KVal *y) {
+    const KVal *guards[] = {x, y};
+    bool diverges = false;
+    for (int i = 0; i < 2; i++)
+        diverges |= guards[i] && guards[i]->id >= 0 && v->varies[guards[i]->id];
+    v->diverged += diverges;
+    check_block(v, block);
+    v->diverged -= diverges;
+}
+
 static void check_let(Verifier *v, const KVal *value) {
     check_operand(v, value->a);
     check_operand(v, value->b);
     check_operand(v, value->c);
     if (v->failed) return;
+    v->varies[value->id] = varies(v, value);
     switch (value->op) {
+    case KOP_BLOCK:
+    case KOP_THREAD:
+    case KOP_PEER:
+        if (!v->kernel->blocks) fail(v, "v%d: %s without a GPU", value->id, kop_name(value->op));
+        if (value->op == KOP_PEER) check_meeting(v);
+        break;
     case KOP_LOAD:
     case KOP_LOAD_TAIL:
     case KOP_LOAD_STRIDED:
@@ -171,12 +208,17 @@ static void check_block(Verifier *v, const KBlock *block) {
             check_operand(v, s->lo);
             check_operand(v, s->hi);
             v->defined[s->var->id] = true;
-            check_block(v, s->body);
+            v->varies[s->var->id] = (s->lo->id >= 0 && v->varies[s->lo->id]) ||
+                                    (s->hi->id >= 0 && v->varies[s->hi->id]);
+            check_guarded(v, s->body, s->lo, s->hi);
             break;
         case KSTMT_IF:
             check_operand(v, s->value);
-            check_block(v, s->body);
-            if (s->other) check_block(v, s->other);
+            check_guarded(v, s->body, s->value, NULL);
+            if (s->other) check_guarded(v, s->other, s->value, NULL);
+            break;
+        case KSTMT_BARRIER:
+            check_meeting(v);
             break;
         case KSTMT_FAULT:
             check_operand(v, s->value);
@@ -194,7 +236,9 @@ static void check_block(Verifier *v, const KBlock *block) {
 bool kernel_verify(const Kernel *kernel, Buf *error) {
     Verifier v = {.kernel = kernel, .error = error};
     v.defined = xcalloc((size_t)kernel->value_count + 1, sizeof *v.defined);
+    v.varies = xcalloc((size_t)kernel->value_count + 1, sizeof *v.varies);
     check_block(&v, kernel->body);
     free(v.defined);
+    free(v.varies);
     return !v.failed;
 }

@@ -2,13 +2,7 @@
  * maps allow, its innermost dim in vectors. */
 #include "codegen/lower_internal.h"
 
-typedef struct Elementwise {
-    Flat *flat;
-    IndexMap *maps; /* one an output */
-    KVal **roots;
-} Elementwise;
-
-static void compute_point(Lower *lower, const LowerPoint *point, void *data) {
+void elementwise_point(Lower *lower, const LowerPoint *point, void *data) {
     const Elementwise *e = data;
     lower_values(&lower->b, e->flat, point, NULL, 0, e->roots);
     for (int i = 0; i < lower->group->output_count; i++)
@@ -34,25 +28,29 @@ static void mark_inplace(Lower *lower, const Flat *flat, const IndexMap *identit
     }
 }
 
+void elementwise_begin(Lower *lower, Elementwise *e) {
+    const Group *group = lower->group;
+    e->maps = ARENA_ARRAY(lower->arena, IndexMap, (size_t)group->output_count);
+    e->roots = ARENA_ARRAY(lower->arena, KVal *, (size_t)group->output_count);
+    e->flat = lower_flatten(lower->context, group, (const Node *const *)group->outputs,
+                            group->output_count, NULL, 0);
+    for (int i = 0; i < group->output_count; i++)
+        e->maps[i] = index_map_identity(&group->outputs[i]->type);
+    e->space = space_of(&group->outputs[0]->type);
+    e->space.flats = &e->flat;
+    e->space.flat_count = 1;
+    e->space.maps = e->maps;
+    e->space.map_count = group->output_count;
+    space_collapse(&e->space);
+    lower->b.kernel->flops = lower_flat_flops(e->flat) * (double)space_numel(&e->space);
+}
+
 Kernel *lower_elementwise(const Group *group, const Target *target, LowerContext *context) {
     Lower lower = lower_begin(group, target, context);
-    Elementwise e = {
-        .maps = ARENA_ARRAY(context->arena, IndexMap, (size_t)group->output_count),
-        .roots = ARENA_ARRAY(context->arena, KVal *, (size_t)group->output_count),
-    };
-    e.flat = lower_flatten(context, group, (const Node *const *)group->outputs, group->output_count,
-                           NULL, 0);
-    for (int i = 0; i < group->output_count; i++)
-        e.maps[i] = index_map_identity(&group->outputs[i]->type);
-    Space space = space_of(&group->outputs[0]->type);
-    space.flats = &e.flat;
-    space.flat_count = 1;
-    space.maps = e.maps;
-    space.map_count = group->output_count;
-    space_collapse(&space);
+    Elementwise e = {0};
+    elementwise_begin(&lower, &e);
     int lanes = lower_lanes(target, e.flat);
-    lower_loops(&lower, space.rank, space.dim, lanes, K_PARALLEL, compute_point, &e);
+    lower_loops(&lower, e.space.rank, e.space.dim, lanes, K_PARALLEL, elementwise_point, &e);
     mark_inplace(&lower, e.flat, &e.maps[0]);
-    lower.b.kernel->flops = lower_flat_flops(e.flat) * (double)space_numel(&space);
     return kernel_end(&lower.b);
 }

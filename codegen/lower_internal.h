@@ -40,6 +40,17 @@ void lower_loops(Lower *lower, int rank, const int64_t *dim, int lanes, uint32_t
 void lower_span(Lower *lower, int rank, KVal **index, int64_t lo, int64_t hi, int lanes,
                 uint32_t flags, SpaceBody body, void *data);
 
+/* An elementwise group over the merged space of its outputs. */
+typedef struct Elementwise {
+    Flat *flat;
+    IndexMap *maps; /* one an output */
+    KVal **roots;
+    Space space;
+} Elementwise;
+void elementwise_begin(Lower *lower, Elementwise *e);
+/* A SpaceBody: computes and stores the outputs at the point; data is the Elementwise. */
+void elementwise_point(Lower *lower, const LowerPoint *point, void *data);
+
 /* The epilogue of an anchor that is computed element by element over its own space: its elementwise
  * members are applied and every output is stored. */
 typedef struct Epilogue {

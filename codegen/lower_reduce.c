@@ -12,45 +12,13 @@
 #include <math.h>
 
 #include "codegen/formula.h"
-#include "codegen/lower_internal.h"
+#include "codegen/lower_reduce.h"
 #include "codegen/math.h"
 #include "support/checked.h"
 
-enum { MAX_CHAINS = 4, LONGEST_CHAIN = 256, LEAST_PIECE = 32 };
+enum { LONGEST_CHAIN = 256, LEAST_PIECE = 32 };
 
-typedef struct Member {
-    const Node *node;
-    Flat *flat;                                /* its operand over the full space */
-    int level;                                 /* which pass */
-    KVal *acc[MAX_CHAINS], *where[MAX_CHAINS]; /* running values; positions for argmax, argmin */
-    KVal *total[MAX_CHAINS];                   /* what partial sums are added to */
-} Member;
-
-typedef struct Result {
-    const Node *node;
-    Flat *flat;
-    int map;   /* into space.maps */
-    bool full; /* over the full space, else one a row */
-} Result;
-
-typedef struct Reduction {
-    Lower *lower;
-    Space space;
-    Member *members;
-    int member_count, levels;
-    Result *results;
-    LowerHeld *held; /* one a member, as they are finished */
-    int held_count;
-    int lanes, chains;
-    int active; /* lanes that hold rows, where the innermost dim is kept */
-    bool inner_reduced;
-    int cut_dim; /* after `cut_steps` of its loop partial sums end; -1: none does */
-    int64_t cut_steps;
-    KVal *index[MAX_RANK];
-    int64_t axis_size; /* argmax: the size of the axis */
-} Reduction;
-
-static bool is_arg(Op op) {
+bool reduction_is_arg(Op op) {
     return op == OP_argmax || op == OP_argmin;
 }
 
@@ -80,7 +48,7 @@ static KVal *identity(KBuilder *b, const Member *member, int lanes) {
     }
 }
 
-static KVal *combine(KBuilder *b, Op op, KVal *x, KVal *y) {
+KVal *reduction_combine(KBuilder *b, Op op, KVal *x, KVal *y) {
     switch (op) {
     case OP_reduce_sum:
         return k_add(b, x, y);
@@ -108,23 +76,24 @@ static KVal *across_lanes(KBuilder *b, Op op, KVal *x) {
             low[i] = i;
             high[i] = half + i;
         }
-        if (half == 1) return combine(b, op, k_extract(b, x, 0), k_extract(b, x, 1));
-        x = combine(b, op, k_shuffle(b, x, x, low, half), k_shuffle(b, x, x, high, half));
+        if (half == 1) return reduction_combine(b, op, k_extract(b, x, 0), k_extract(b, x, 1));
+        x = reduction_combine(b, op, k_shuffle(b, x, x, low, half), k_shuffle(b, x, x, high, half));
     }
     return x;
 }
 
-/* Better: greater, or a NaN where there was none; the first of equals stays. */
+KVal *reduction_better(KBuilder *b, Op op, KVal *value, KVal *best) {
+    KVal *better = op == OP_argmax ? k_gt(b, value, best) : k_lt(b, value, best);
+    if (!kkind_is_float(value->kind)) return better;
+    return k_or(b, better, k_and(b, k_ne(b, value, value), k_eq(b, best, best)));
+}
+
 static void accumulate_arg(Reduction *r, Member *member, KVal *value, KVal *position) {
     KBuilder *b = &r->lower->b;
     KVal *best = k_copy(b, member->acc[0]);
-    KVal *better = member->node->op == OP_argmax ? k_gt(b, value, best) : k_lt(b, value, best);
+    KVal *better = reduction_better(b, member->node->op, value, best);
     /* Also the very first element, whatever it is: the start is no element. */
     better = k_or(b, better, k_lt(b, member->where[0], k_index(b, 0)));
-    if (kkind_is_float(value->kind)) {
-        KVal *nan = k_and(b, k_ne(b, value, value), k_eq(b, best, best));
-        better = k_or(b, better, nan);
-    }
     k_set(b, member->acc[0], k_select(b, better, value, best));
     k_set(b, member->where[0], k_select(b, better, position, member->where[0]));
 }
@@ -133,7 +102,7 @@ static void accumulate(Reduction *r, Member *member, const LowerPoint *point, in
     KBuilder *b = &r->lower->b;
     KVal *value;
     lower_values(b, member->flat, point, r->held, r->held_count, &value);
-    if (is_arg(member->node->op)) {
+    if (reduction_is_arg(member->node->op)) {
         /* The axis is the only reduced dim, so its counter is the position. */
         KVal *position = k_index(b, 0);
         for (int d = 0; d < r->space.rank; d++)
@@ -142,7 +111,7 @@ static void accumulate(Reduction *r, Member *member, const LowerPoint *point, in
         return;
     }
     KVal *acc = member->acc[chain];
-    KVal *next = combine(b, member->node->op, acc, k_splat(b, value, point->lanes));
+    KVal *next = reduction_combine(b, member->node->op, acc, k_splat(b, value, point->lanes));
     if (r->inner_reduced && point->active < point->lanes) {
         KVal *lane = lower_lane_numbers(b, K_I32, point->lanes);
         KVal *exists = k_lt(b, lane, k_integer(b, K_I32, point->lanes, point->active));
@@ -151,7 +120,7 @@ static void accumulate(Reduction *r, Member *member, const LowerPoint *point, in
     k_set(b, acc, next);
 }
 
-static void accumulate_level(Reduction *r, int level, const LowerPoint *point, int chain) {
+void reduction_accumulate(Reduction *r, int level, const LowerPoint *point, int chain) {
     for (int m = 0; m < r->member_count; m++)
         if (r->members[m].level == level) accumulate(r, &r->members[m], point, chain);
 }
@@ -227,7 +196,7 @@ static void accumulate_chains(Reduction *r, int level, int d, KVal *base) {
     for (int c = 0; c < r->chains; c++) {
         r->index[d] = k_addi(b, base, (int64_t)c * r->lanes);
         LowerPoint point = lower_point(r->space.rank, r->index, d, r->lanes, r->lanes);
-        accumulate_level(r, level, &point, c);
+        reduction_accumulate(r, level, &point, c);
     }
 }
 
@@ -242,12 +211,12 @@ static void inner_loop(Reduction *r, int level) {
     for (int64_t at = blocks; at < full; at += r->lanes) {
         index[last] = k_index(b, at);
         LowerPoint point = lower_point(r->space.rank, index, last, r->lanes, r->lanes);
-        accumulate_level(r, level, &point, (int)((at - blocks) / r->lanes));
+        reduction_accumulate(r, level, &point, (int)((at - blocks) / r->lanes));
     }
     if (full < n) {
         index[last] = k_index(b, full);
         LowerPoint point = lower_point(r->space.rank, index, last, r->lanes, (int)(n - full));
-        accumulate_level(r, level, &point, (int)((full - blocks) / r->lanes) % r->chains);
+        reduction_accumulate(r, level, &point, (int)((full - blocks) / r->lanes) % r->chains);
     }
 }
 
@@ -267,7 +236,7 @@ static void reduce_from(Reduction *r, int level, int d) {
     if (d > last) {
         int lanes = r->lanes > 1 ? r->lanes : 1;
         LowerPoint point = lower_point(space->rank, r->index, last, lanes, r->active);
-        accumulate_level(r, level, &point, 0);
+        reduction_accumulate(r, level, &point, 0);
     } else if (r->inner_reduced && d == last) {
         inner_loop(r, level);
     } else {
@@ -275,24 +244,25 @@ static void reduce_from(Reduction *r, int level, int d) {
     }
 }
 
-static void start_level(Reduction *r, int level) {
+void reduction_start(Reduction *r, int level) {
     KBuilder *b = &r->lower->b;
     for (int m = 0; m < r->member_count; m++) {
         Member *member = &r->members[m];
         if (member->level != level) continue;
         for (int c = 0; c < chain_count(r); c++)
             member->acc[c] = k_var(b, identity(b, member, r->lanes));
-        if (is_arg(member->node->op)) member->where[0] = k_var(b, k_index(b, -1));
+        if (reduction_is_arg(member->node->op)) member->where[0] = k_var(b, k_index(b, -1));
     }
 }
 
-static void finish_level(Reduction *r, int level) {
+void reduction_finish(Reduction *r, int level) {
     KBuilder *b = &r->lower->b;
     for (int m = 0; m < r->member_count; m++) {
         Member *member = &r->members[m];
         if (member->level != level) continue;
+        if (r->join) r->join(r, member);
         KVal *value;
-        if (is_arg(member->node->op)) {
+        if (reduction_is_arg(member->node->op)) {
             value = k_copy(b, member->where[0]);
         } else {
             int chains = chain_count(r);
@@ -301,7 +271,8 @@ static void finish_level(Reduction *r, int level) {
                 parts[c] = k_copy(b, member->acc[c]);
             for (; chains > 1; chains /= 2)
                 for (int c = 0; c < chains / 2; c++)
-                    parts[c] = combine(b, member->node->op, parts[2 * c], parts[2 * c + 1]);
+                    parts[c] =
+                        reduction_combine(b, member->node->op, parts[2 * c], parts[2 * c + 1]);
             value = parts[0];
             if (r->inner_reduced) value = across_lanes(b, member->node->op, value);
             value = formula_to_dtype(b, value, member->node->type.dtype);
@@ -310,7 +281,7 @@ static void finish_level(Reduction *r, int level) {
     }
 }
 
-static void store_results(Reduction *r, bool full, const LowerPoint *point) {
+void reduction_store(Reduction *r, bool full, const LowerPoint *point) {
     KBuilder *b = &r->lower->b;
     for (int i = 0; i < r->lower->group->output_count; i++) {
         const Result *result = &r->results[i];
@@ -321,7 +292,7 @@ static void store_results(Reduction *r, bool full, const LowerPoint *point) {
     }
 }
 
-static bool any_full(const Reduction *r) {
+bool reduction_any_full(const Reduction *r) {
     for (int i = 0; i < r->lower->group->output_count; i++)
         if (r->results[i].full) return true;
     return false;
@@ -335,15 +306,15 @@ static void lower_row(Reduction *r, int active) {
     r->active = lanes > 1 ? active : 1;
     r->held_count = 0;
     for (int level = 0; level < r->levels; level++) {
-        start_level(r, level);
+        reduction_start(r, level);
         reduce_from(r, level, 0);
-        finish_level(r, level);
+        reduction_finish(r, level);
     }
     for (int d = 0; d < space->rank; d++)
         if (space->reduced[d]) r->index[d] = k_index(b, 0);
     LowerPoint row = lower_point(space->rank, r->index, last, lanes, r->active);
-    store_results(r, false, &row);
-    if (!any_full(r)) return;
+    reduction_store(r, false, &row);
+    if (!reduction_any_full(r)) return;
     int opened = 0;
     for (int d = 0; d < space->rank; d++) {
         if (!space->reduced[d] || (r->inner_reduced && d == last)) continue;
@@ -355,19 +326,19 @@ static void lower_row(Reduction *r, int active) {
         if (whole > 0) {
             r->index[last] = k_for(b, 0, whole, r->lanes, 0);
             LowerPoint point = lower_point(space->rank, r->index, last, r->lanes, r->lanes);
-            store_results(r, true, &point);
+            reduction_store(r, true, &point);
             k_end(b);
         }
         if (whole < n) {
             r->index[last] = k_index(b, whole);
             LowerPoint point = lower_point(space->rank, r->index, last, r->lanes, (int)(n - whole));
-            store_results(r, true, &point);
+            reduction_store(r, true, &point);
         }
     } else {
         LowerPoint point = row;
         for (int d = 0; d < space->rank; d++)
             point.index[d] = r->index[d];
-        store_results(r, true, &point);
+        reduction_store(r, true, &point);
     }
     while (opened-- > 0)
         k_end(b);
@@ -467,21 +438,20 @@ static void find_results(Reduction *r) {
 
 static void choose_lanes(Reduction *r, const Target *target) {
     const Space *space = &r->space;
-    r->inner_reduced = space->reduced[space->rank - 1];
     r->lanes = target_lanes(target, DT_F32);
     for (int i = 0; i < space->flat_count; i++) {
         int own = lower_lanes(target, space->flats[i]);
         if (own < r->lanes) r->lanes = own;
     }
     for (int m = 0; m < r->member_count; m++)
-        if (is_arg(r->members[m].node->op)) r->lanes = 1;
+        if (reduction_is_arg(r->members[m].node->op)) r->lanes = 1;
     int64_t inner = space->dim[space->rank - 1];
     if (inner == 1) r->lanes = 1;
     r->chains = 1;
     while (r->chains < MAX_CHAINS && inner >= 4 * (int64_t)r->lanes * r->chains)
         r->chains *= 2;
     for (int m = 0; m < r->member_count; m++)
-        if (is_arg(r->members[m].node->op)) r->chains = 1;
+        if (reduction_is_arg(r->members[m].node->op)) r->chains = 1;
 }
 
 /* Vectors over the chains for the innermost dim, else elements. */
@@ -494,7 +464,6 @@ static int64_t loop_steps(const Reduction *r, int d) {
 
 static void choose_cut(Reduction *r) {
     int64_t length = 1, inside = 1, piece = LEAST_PIECE;
-    r->cut_dim = -1;
     for (int d = 0; d < r->space.rank; d++)
         length *= loop_steps(r, d);
     if (length <= LONGEST_CHAIN) return;
@@ -510,37 +479,45 @@ static void choose_cut(Reduction *r) {
     }
 }
 
-Kernel *lower_reduction(const Group *group, const Target *target, LowerContext *context) {
-    Lower lower = lower_begin(group, target, context);
-    Reduction r = {.lower = &lower};
+void reduction_begin(Lower *lower, Reduction *r) {
+    Arena *arena = lower->arena;
+    const Group *group = lower->group;
     const Node *anchor = group->anchor;
-    r.space = space_of(&anchor->inputs[0]->type);
-    if (is_arg(anchor->op)) {
-        r.space.reduced[node_int(anchor, ATTR_axis)] = true;
+    *r = (Reduction){.lower = lower, .lanes = 1, .chains = 1, .active = 1, .cut_dim = -1};
+    r->space = space_of(&anchor->inputs[0]->type);
+    if (reduction_is_arg(anchor->op)) {
+        r->space.reduced[node_int(anchor, ATTR_axis)] = true;
     } else {
         int count;
         const int64_t *axes = node_ints(anchor, ATTR_axes, &count);
         for (int i = 0; i < count; i++)
-            r.space.reduced[axes[i]] = true;
+            r->space.reduced[axes[i]] = true;
     }
-    r.space.maps = ARENA_ARRAY(context->arena, IndexMap, (size_t)group->output_count);
-    r.space.map_count = group->output_count;
-    find_members(&r);
-    find_results(&r);
-    int flats = r.member_count + group->output_count;
-    r.space.flats = ARENA_ARRAY(context->arena, Flat *, (size_t)flats);
+    r->space.maps = ARENA_ARRAY(arena, IndexMap, (size_t)group->output_count);
+    r->space.map_count = group->output_count;
+    find_members(r);
+    find_results(r);
+    int flats = r->member_count + group->output_count;
+    r->space.flats = ARENA_ARRAY(arena, Flat *, (size_t)flats);
     double flops = 0;
-    for (int m = 0; m < r.member_count; m++) {
-        r.space.flats[r.space.flat_count++] = r.members[m].flat;
-        flops += 1 + lower_flat_flops(r.members[m].flat);
+    for (int m = 0; m < r->member_count; m++) {
+        r->space.flats[r->space.flat_count++] = r->members[m].flat;
+        flops += 1 + lower_flat_flops(r->members[m].flat);
     }
     for (int i = 0; i < group->output_count; i++) {
-        r.space.flats[r.space.flat_count++] = r.results[i].flat;
-        if (r.results[i].full) flops += lower_flat_flops(r.results[i].flat);
+        r->space.flats[r->space.flat_count++] = r->results[i].flat;
+        if (r->results[i].full) flops += lower_flat_flops(r->results[i].flat);
     }
-    r.held = ARENA_ARRAY(context->arena, LowerHeld, (size_t)r.member_count);
-    lower.b.kernel->flops = flops * (double)space_numel(&r.space);
-    space_collapse(&r.space);
+    r->held = ARENA_ARRAY(arena, LowerHeld, (size_t)r->member_count);
+    lower->b.kernel->flops = flops * (double)space_numel(&r->space);
+    space_collapse(&r->space);
+    r->inner_reduced = r->space.reduced[r->space.rank - 1];
+}
+
+Kernel *lower_reduction(const Group *group, const Target *target, LowerContext *context) {
+    Lower lower = lower_begin(group, target, context);
+    Reduction r;
+    reduction_begin(&lower, &r);
     choose_lanes(&r, target);
     choose_cut(&r);
     lower_rows(&r);

@@ -24,6 +24,11 @@ const Target *const *target_all(void) {
     return target_list;
 }
 
+const Target *target_gpu(void) {
+    static const Target gpu = {"gpu", NULL, NULL, 0, 255, true, 128u << 10, 40u << 20};
+    return &gpu;
+}
+
 const Target *target_native(void) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&

@@ -22,6 +22,8 @@ const Target *target_find(const char *name);
 const Target *target_native(void);
 /* Every target, ended by NULL, from the least to the most able; for tests and dispatch. */
 const Target *const *target_all(void);
+/* Of kernels for GPUs: a thread computes in scalars. Not among target_all(). */
+const Target *target_gpu(void);
 /* Lanes of a vector of the dtype as kept in registers (u8 and bool as i32); 1 for none. */
 int target_lanes(const Target *target, DType dtype);
 

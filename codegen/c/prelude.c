@@ -13,7 +13,7 @@ struct Uses {
     bool bitcast[4][4];                                                          /* scalars */
     bool division[2], remainder[2], absolute[2];
     bool avx2, avx512, neon, x86;
-    bool unroll, fence;
+    bool unroll, fence, peer[4];
 };
 
 Uses *uses_new(Arena *arena) {
@@ -49,6 +49,7 @@ void use_value(Printer *p, const KVal *v) {
         uses->macro[KOP_SPLAT][class][v->lanes] |= 1 << MACRO_PORTABLE;
     if (v->op == KOP_CONST) return;
     if (v->lanes == 1 && v->op == KOP_BITCAST) uses->bitcast[class_of(v->a->kind)][class] = true;
+    if (v->op == KOP_PEER) uses->peer[class] = true;
     bool integer = !kkind_is_float(v->kind);
     if (op_is_checked_division(v))
         *(v->op == KOP_DIV ? &uses->division[class] : &uses->remainder[class]) = true;
@@ -68,6 +69,10 @@ void use_store(Printer *p, const KStmt *s) {
     if (s->stride == 1 && s->active != lanes && !dtype_is_narrow(s->buf->dtype))
         uses->tail_store[class_of(s->value->kind)][lanes] |=
             (unsigned char)(1 << tail_variant(p->kernel->target, s->value->kind, lanes, true));
+}
+
+bool uses_peer(const Uses *uses, KKind kind) {
+    return uses->peer[class_of(kind)];
 }
 
 void use_unroll(Printer *p) {
@@ -399,12 +404,12 @@ static void print_tails(Emitter *e, const Uses *uses) {
             }
 }
 
-static void print_helpers(Emitter *e, const Uses *uses) {
+void print_helpers(Emitter *e, const Uses *uses, const char *qualifiers) {
     for (int from = 0; from < 4; from++)
         for (int to = 0; to < 4; to++) {
             if (!uses->bitcast[from][to]) continue;
-            emit_line(e, "static inline %s bits_%s_to_%s(%s x) {", lane_types[to], lane_names[from],
-                      lane_names[to], lane_types[from]);
+            emit_line(e, "%s %s bits_%s_to_%s(%s x) {", qualifiers, lane_types[to],
+                      lane_names[from], lane_names[to], lane_types[from]);
             emit_line(e, "%s y;", lane_types[to]);
             emit_line(e, "memcpy(&y, &x, sizeof y);");
             emit_line(e, "return y;");
@@ -414,17 +419,17 @@ static void print_helpers(Emitter *e, const Uses *uses) {
         const char *type = lane_types[class], *name = lane_names[class];
         if (uses->division[class]) {
             emit_line(e, "/* Dividing the least integer by -1 wraps. */");
-            emit_line(e, "static inline %s div_%s(%s a, %s b) {", type, name, type, type);
+            emit_line(e, "%s %s div_%s(%s a, %s b) {", qualifiers, type, name, type, type);
             emit_line(e, "return b == -1 ? (%s)(-(u%s)a) : a / b;", type, type);
             emit_line(e, "}");
         }
         if (uses->remainder[class]) {
-            emit_line(e, "static inline %s rem_%s(%s a, %s b) {", type, name, type, type);
+            emit_line(e, "%s %s rem_%s(%s a, %s b) {", qualifiers, type, name, type, type);
             emit_line(e, "return b == -1 ? 0 : a %% b;");
             emit_line(e, "}");
         }
         if (uses->absolute[class]) {
-            emit_line(e, "static inline %s abs_%s(%s a) {", type, name, type);
+            emit_line(e, "%s %s abs_%s(%s a) {", qualifiers, type, name, type);
             emit_line(e, "return a < 0 ? (%s)(-(u%s)a) : a;", type, type);
             emit_line(e, "}");
         }
@@ -461,5 +466,5 @@ void print_prelude(Emitter *e, Uses *uses) {
     print_types(e, uses);
     print_macros(e, uses);
     print_tails(e, uses);
-    print_helpers(e, uses);
+    print_helpers(e, uses, "static inline");
 }

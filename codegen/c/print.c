@@ -270,6 +270,9 @@ static void print_block(Printer *p, const KBlock *block) {
             emit_literal(p->e, "KEEP_ORDER");
             end_statement(p->e);
             break;
+        case KSTMT_BARRIER:
+            emit_line(p->e, "barrier();");
+            break;
         }
     }
 }
@@ -311,25 +314,30 @@ static void print_arrays(Printer *p) {
     for (size_t i = 0; i < p->kernel->buffers.count; i++) {
         const KBuf *buf = p->kernel->buffers.items[i];
         if (buf->role == KBUF_TABLE) print_table(p, buf);
-        if (buf->role != KBUF_LOCAL) continue;
+        if (buf->role != KBUF_LOCAL && buf->role != KBUF_SHARED) continue;
         if (buf->comment) emit_comment(p->e, buf->comment);
-        emit_text(p->e, "_Alignas(64) %s ", c_type_name(buf->dtype));
+        const char *where = buf->role == KBUF_SHARED ? "__shared__ "
+                            : p->kernel->blocks == 0 ? "_Alignas(64) "
+                                                     : "";
+        emit_text(p->e, "%s%s ", where, c_type_name(buf->dtype));
         print_buffer_name(p->e, buf);
         emit_line(p->e, "[%lld];", (long long)buf->count);
     }
 }
 
-static void print_parameters(Emitter *e, const Kernel *kernel) {
+void print_parameters(Emitter *e, const Kernel *kernel) {
     bool first = true;
     for (size_t i = 0; i < kernel->buffers.count; i++) {
         const KBuf *buf = kernel->buffers.items[i];
-        if (buf->role == KBUF_LOCAL || buf->role == KBUF_TABLE) continue;
+        bool parameter = buf->role == KBUF_IN || buf->role == KBUF_OUT || buf->role == KBUF_SCRATCH;
+        if (!parameter) continue;
         if (!first) emit_literal(e, ", ");
         if (buf->role == KBUF_IN) emit_literal(e, "const ");
         const char *type = c_type_name(buf->dtype);
         emit_piece(e, type, strlen(type));
         emit_literal(e, " *");
-        if (!buf->aliased) emit_literal(e, "restrict ");
+        if (!buf->aliased && !kernel->blocks) emit_literal(e, "restrict ");
+        if (!buf->aliased && kernel->blocks) emit_literal(e, "__restrict__ ");
         print_buffer_name(e, buf);
         first = false;
     }
@@ -386,6 +394,7 @@ const KernelText *print_kernel_text(const Kernel *kernel, const Sources *sources
 
 void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix) {
     const KernelText *text = kernel->text;
+    NNC_CHECK(!kernel->blocks, "kernel %s is for a GPU", kernel->name);
     buf_add(e->out, text->heading, text->heading_size);
     if (kernel->target->vector_bytes > 16) {
         emit_literal(e, "TARGET_");

@@ -82,7 +82,7 @@ bool op_is_macro(const KVal *value) {
 }
 
 void print_buffer_name(Emitter *e, const KBuf *buf) {
-    static const char letters[] = {'x', 'y', 't', 't', 'c'};
+    static const char letters[] = {'x', 'y', 't', 't', 'c', 's'};
     emit_numbered(e, letters[buf->role], buf->id);
 }
 
@@ -534,6 +534,21 @@ static void print_shuffle(Printer *p, const KVal *v) {
     emit_literal(p->e, ")");
 }
 
+static void print_extract(Printer *p, const KVal *v) {
+    if (kkind_is_mask(v->kind)) emit_literal(p->e, "(");
+    print_value(p, v->a, PREC_ATOM);
+    emit_literal(p->e, "[");
+    emit_decimal(p->e, v->imm);
+    emit_literal(p->e, "]");
+    if (kkind_is_mask(v->kind)) emit_literal(p->e, " & 1)");
+}
+
+static void print_peer(Printer *p, const KVal *v) {
+    emit_text(p->e, "peer_%s(", lane_name(v->kind));
+    print_value(p, v->a, PREC_ANY);
+    emit_text(p->e, ", %lld)", (long long)v->imm);
+}
+
 void print_computation(Printer *p, const KVal *v, int prec) {
     bool is_float = kkind_is_float(v->kind);
     use_value(p, v);
@@ -551,16 +566,20 @@ void print_computation(Printer *p, const KVal *v, int prec) {
     case KOP_CONVERT:
         print_convert(p, v, prec);
         return;
+    case KOP_BLOCK:
+        emit_literal(p->e, "blockIdx.x");
+        return;
+    case KOP_THREAD:
+        emit_literal(p->e, "threadIdx.x");
+        return;
+    case KOP_PEER:
+        print_peer(p, v);
+        return;
     case KOP_BITCAST:
         print_bitcast(p, v, prec);
         return;
     case KOP_EXTRACT:
-        if (kkind_is_mask(v->kind)) emit_literal(p->e, "(");
-        print_value(p, v->a, PREC_ATOM);
-        emit_literal(p->e, "[");
-        emit_decimal(p->e, v->imm);
-        emit_literal(p->e, "]");
-        if (kkind_is_mask(v->kind)) emit_literal(p->e, " & 1)");
+        print_extract(p, v);
         return;
     case KOP_SHUFFLE:
         print_shuffle(p, v);

@@ -35,6 +35,13 @@ void use_target(Printer *p);
 /* Precedences, loosest first. */
 enum { PREC_ANY, PREC_CHOICE, PREC_COMPARE, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_ATOM };
 
+/* "const float *restrict x0, float *restrict y1" */
+void print_parameters(Emitter *e, const Kernel *kernel);
+/* Whether threads of a warp read registers of that kind from one another. */
+bool uses_peer(const Uses *uses, KKind kind);
+/* Functions on scalars that the text calls, each beginning with `qualifiers`. */
+void print_helpers(Emitter *e, const Uses *uses, const char *qualifiers);
+
 /* The value as an expression that binds at least as tightly as `prec`. */
 void print_value(Printer *p, const KVal *value, int prec);
 /* The expression that computes it, inlined or not. */

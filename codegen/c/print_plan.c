@@ -117,7 +117,8 @@ static void plan_let(Planner *p, const KVal *value) {
         info->reads_register |= p->info[x->id].reads_register;
     }
     bool fixed = value->op == KOP_VAR || value->op == KOP_COPY || value->op == KOP_LOAD_TAIL ||
-                 (value->op == KOP_CALL && value->lanes > 1);
+                 (value->op == KOP_CALL && value->lanes > 1) || value->op == KOP_BLOCK ||
+                 value->op == KOP_THREAD || value->op == KOP_PEER;
     if (fixed) return;
     bool repeats =
         info->size <= SHORT_INDEX_SIZE || (info->uses <= 2 && info->size <= MAX_INDEX_SIZE);
@@ -167,6 +168,7 @@ static void plan_block(Planner *p, const KBlock *block) {
         case KSTMT_COMMENT:
             break;
         case KSTMT_FENCE:
+        case KSTMT_BARRIER:
             p->memory_time++;
             break;
         }

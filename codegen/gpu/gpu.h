@@ -1,0 +1,40 @@
+/* Lowering for GPUs: from a fused group to one kernel of many threads.
+ *
+ * What is computed at an index comes from where the CPU's kernels have it: merged spaces, flattened
+ * members, formulas, contraction dims, epilogues. What differs is who computes which index, and
+ * through which memory. A schedule says it, as integers:
+ *
+ *   elementwise   thread t of block b has the elements b * threads * elements + t + i * threads
+ *   reduction     a team of threads shares a row; its running values meet by exchange within warps
+ *                 and through shared memory beyond; a softmax is such a row, read once a pass
+ *   contraction   a block has a tile of the result, rows of operand A by columns of operand B, each
+ *                 thread `registers` of them; `depth` summed elements of both operands at a time
+ *                 are copied to shared memory (padding and strides are settled there)
+ *
+ * Sums have one order for a schedule, so results are the same on every run. */
+#ifndef NNC_CODEGEN_GPU_GPU_H
+#define NNC_CODEGEN_GPU_GPU_H
+
+#include "codegen/lower.h"
+
+typedef struct GpuSchedule {
+    int threads;      /* of a block: whole warps */
+    int elements;     /* elementwise: of a thread */
+    int team;         /* reductions: threads that share a row, a power of two */
+    int across[2];    /* contractions: threads along the rows and the columns of a block's tile */
+    int registers[2]; /* sums of a thread along them */
+    int depth;        /* summed elements in shared memory at a time */
+} GpuSchedule;
+
+enum { GPU_MAX_SCHEDULES = 8 };
+
+/* The schedules that suit the group, the best by the model first; how many there are. 0: groups of
+ * this kind have no lowering for GPUs yet. */
+int gpu_schedules(const Group *group, LowerContext *context, GpuSchedule out[GPU_MAX_SCHEDULES]);
+/* The kernel under one of them. NULL where it would have to report a fault (an integer division by
+ * zero), which kernels for GPUs can't yet. */
+Kernel *gpu_lower(const Group *group, LowerContext *context, const GpuSchedule *schedule);
+/* "256 threads, 4 elements each". */
+void gpu_schedule_print(Buf *out, const Group *group, const GpuSchedule *schedule);
+
+#endif
