@@ -540,7 +540,8 @@ static bool class_setattr(Vm *vm, Value self, Str *name, Value value) {
 static Value class_call(Vm *vm, Value self, const Value *args, int nargs, const Tuple *kwnames) {
     Class *cls = as_class(self);
     if (cls == vm->cls[CLS_TYPE] && nargs == 1 && !kwnames)
-        return NEW_REF(vm_class_of(vm, args[0]));
+        return NEW_REF(has_flag(args[0], CLASS_UNKNOWN) ? vm->cls[CLS_FLOAT]
+                                                        : vm_class_of(vm, args[0]));
     if (cls->flags & CLASS_NO_NEW || !cls->slots.create)
         return vm_raise(vm, EXC_TypeError, "cannot create '%s' instances", cls->name);
     vm->native_owner = NULL;

@@ -217,6 +217,11 @@ static int user_truth(Vm *vm, Value self) {
     Value result = call_own(vm, self, vm->names.bool_, NULL, 0);
     if (is_null(result)) return -1;
     if (result.tag == TAG_BOOL) return (int)result.i;
+    if (has_flag(result, CLASS_UNKNOWN)) {
+        int truth = vm_truth(vm, result);
+        decref(result);
+        return truth;
+    }
     vm_raise(vm, EXC_TypeError, "__bool__ should return bool, returned %s",
              vm_class_name(vm, result));
     decref(result);

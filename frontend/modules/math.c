@@ -477,11 +477,15 @@ static Value unknown_argument(Vm *vm, const Value *args, int nargs) {
     return found;
 }
 
-/* Compiling: a function of a number that isn't known gives one. */
+/* Compiling: a function of a number that isn't known gives one, which is taken to be finite. */
 MODULE_FUNCTION(math_compiling) {
     const Method *method = &functions[as_int(vm->native_data)];
     Value unknown = unknown_argument(vm, args, nargs);
-    return is_null(unknown) ? method->function(vm, args, nargs, kwnames) : unknown;
+    if (is_null(unknown)) return method->function(vm, args, nargs, kwnames);
+    bool finite = method->function == math_isfinite;
+    if (!finite && method->function != math_isnan && method->function != math_isinf) return unknown;
+    decref(unknown);
+    return from_bool(finite);
 }
 
 bool module_math(Vm *vm, ModuleObj *module) {

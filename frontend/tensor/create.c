@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/bytes.h"
 #include "frontend/tensor/tensor.h"
 
 /* ---- from lists ---- */
@@ -22,38 +23,68 @@ Value tensor_behind(TensorState *ts, Value v) {
     return vm_getattr_optional(ts->vm, v, vm_intern_text(ts->vm, "__tensor__"));
 }
 
-/* Shape and element type of nested lists; numbers decide among bool, int and float. */
-static bool survey(TensorState *ts, Value v, int depth, Reading *r) {
+bool is_sequence(TensorState *ts, Value v) {
+    if (v.tag != TAG_OBJ || is_number(ts, v) || is_str(v) || is_bytes(v) || is_dict(v))
+        return false;
+    const Slots *slots = &vm_class_of(ts->vm, v)->slots;
+    return slots->getitem && slots->length;
+}
+
+/* The elements of a sequence: a list's or tuple's own, or those of a new list, *held. */
+static bool elements(TensorState *ts, Value v, Value *held, const Value **items, size_t *count) {
+    *held = NULL_VALUE;
+    if (vm_items(v, items, count)) return true;
+    *held = list_from_iterable(ts->vm, v);
+    return !is_null(*held) && vm_items(*held, items, count);
+}
+
+static bool survey(TensorState *ts, Value v, int depth, Reading *r);
+
+static bool survey_sequence(TensorState *ts, Value v, int depth, Reading *r) {
     Vm *vm = ts->vm;
     const Value *items;
     size_t count;
+    Value held;
+    if (depth == MAX_RANK) {
+        vm_raise(vm, EXC_ValueError, "too many dimensions: at most %d", MAX_RANK);
+        return false;
+    }
+    if (!elements(ts, v, &held, &items, &count)) return false;
+    if (depth == r->type.rank) r->type.dim[r->type.rank++] = (int64_t)count;
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        bool nested = !is_tensor(ts, items[i]) && is_sequence(ts, items[i]);
+        ok = i == 0 || nested || depth + 1 >= r->type.rank;
+        if (!ok) vm_raise(vm, EXC_TypeError, "not a sequence");
+        ok = ok && survey(ts, items[i], depth + 1, r);
+    }
+    if (!is_null(held)) decref(held);
+    return ok;
+}
+
+/* Shape and element type of nested sequences; numbers decide among bool, int and float. */
+static bool survey(TensorState *ts, Value v, int depth, Reading *r) {
+    Vm *vm = ts->vm;
     Value array = tensor_behind(ts, v);
     if (!is_null(array)) {
         bool ok = survey(ts, array, depth, r);
         decref(array);
         return ok;
     }
-    if (is_tensor(ts, v) && as_tensor(v)->type.rank == 0) {
+    bool single = is_tensor(ts, v) && type_numel(&as_tensor(v)->type) == 1;
+    if (single) {
         DType dtype = as_tensor(v)->type.dtype;
         r->found = r->found < 0 || (int)dtype > r->found ? (int)dtype : r->found;
     } else if (is_tensor(ts, v)) {
-        vm_raise(vm, EXC_ValueError, "only one element tensors can be converted to Python scalars");
+        if (dtype_is_float(as_tensor(v)->type.dtype))
+            vm_raise(vm, EXC_ValueError,
+                     "only one element tensors can be converted to Python scalars");
+        else
+            vm_raise(vm, EXC_TypeError,
+                     "only integer tensors of a single element can be converted to an index");
         return false;
-    } else if (vm_items(v, &items, &count)) {
-        if (depth == MAX_RANK) {
-            vm_raise(vm, EXC_ValueError, "too many dimensions: at most %d", MAX_RANK);
-            return false;
-        }
-        if (depth == r->type.rank) r->type.dim[r->type.rank++] = (int64_t)count;
-        for (size_t i = 0; i < count; i++) {
-            bool nested = is_list(items[i]) || is_tuple(items[i]);
-            if (i > 0 && !nested && depth + 1 < r->type.rank) {
-                vm_raise(vm, EXC_TypeError, "not a sequence");
-                return false;
-            }
-            if (!survey(ts, items[i], depth + 1, r)) return false;
-        }
-        return true;
+    } else if (is_sequence(ts, v)) {
+        return survey_sequence(ts, v, depth, r);
     } else {
         int dtype = v.tag == TAG_BOOL  ? DT_BOOL
                     : is_int(v)        ? DT_I64
@@ -105,15 +136,17 @@ static bool fill_from(TensorState *ts, Value v, int depth, Reading *r) {
     const Value *items;
     size_t count, size = dtype_size(r->dtype);
     if (depth < r->type.rank) {
-        vm_items(v, &items, &count);
-        if ((int64_t)count != r->type.dim[depth]) {
+        Value held;
+        bool ok = elements(ts, v, &held, &items, &count);
+        if (ok && (int64_t)count != r->type.dim[depth]) {
             vm_raise(ts->vm, EXC_ValueError, "expected sequence of length %lld at dim %d (got %zu)",
                      (long long)r->type.dim[depth], depth, count);
-            return false;
+            ok = false;
         }
-        for (size_t i = 0; i < count; i++)
-            if (!fill_from(ts, items[i], depth + 1, r)) return false;
-        return true;
+        for (size_t i = 0; ok && i < count; i++)
+            ok = fill_from(ts, items[i], depth + 1, r);
+        if (!is_null(held)) decref(held);
+        return ok;
     }
     Value array = tensor_behind(ts, v), number = is_null(array) ? v : array;
     Value item = is_tensor(ts, number) ? tensor_item(ts, as_tensor(number)) : incref(number);
@@ -141,15 +174,6 @@ Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype)
         }
         return tensor_wrap(ts, has_dtype ? lazy_cast(ts, node, dtype) : node, NULL);
     }
-    Value list = NULL_VALUE;
-    const Value *items;
-    size_t count;
-    if (data.tag == TAG_OBJ && !vm_items(data, &items, &count) && !is_int(data) &&
-        !is_float(data) && !is_str(data) && data.o->cls != ts->opaque_class) {
-        list = list_from_iterable(ts->vm, data); /* ranges and the like */
-        if (is_null(list)) return list;
-        data = list;
-    }
     Value result = NULL_VALUE;
     if (survey(ts, data, 0, &r)) {
         r.dtype = has_dtype ? dtype : r.found < 0 ? ts->default_dtype : (DType)r.found;
@@ -164,7 +188,6 @@ Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype)
             buffer_unref(ts, buffer);
         }
     }
-    if (!is_null(list)) decref(list);
     return result;
 }
 

@@ -95,9 +95,13 @@ static int object_truth(Vm *vm, Value self) {
                        : "Boolean value of Tensor with no values is ambiguous");
         return -1;
     }
+    LazyNode *node = tensor_read(ts, x);
+    int truth = node ? trace_if_finite(ts, lazy_data(node)) : -1;
+    if (node) lazy_unref(ts, node);
+    if (truth >= 0) return truth;
     Buffer *buffer = tensor_buffer(ts, x, "a condition");
     if (!buffer) return -1;
-    int truth = element_double(x->type.dtype, buffer->bytes) != 0;
+    truth = element_double(x->type.dtype, buffer->bytes) != 0;
     buffer_unref(ts, buffer);
     return truth;
 }
@@ -169,14 +173,15 @@ static Value object_to_index(Vm *vm, Value self) {
 /* torch.LongTensor(2, 3) and torch.LongTensor([...]). */
 static Value typed_tensor(Vm *vm, DType dtype, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
-    const Value *items;
-    size_t count;
     if (!vm_args_simple(vm, "Tensor", nargs, kwnames, 0, -1)) return NULL_VALUE;
     Value array = nargs == 1 ? tensor_behind(ts, args[0]) : NULL_VALUE;
     bool is_data = !is_null(array) || (nargs == 1 && is_tensor(ts, args[0]));
     if (!is_null(array)) decref(array);
-    if (is_data || (nargs == 1 && vm_items(args[0], &items, &count)))
+    if (is_data || (nargs == 1 && is_sequence(ts, args[0])))
         return tensor_from_data(ts, args[0], true, dtype);
+    if (nargs == 1 && !is_number(ts, args[0]) && args[0].tag == TAG_OBJ)
+        return vm_raise(vm, EXC_TypeError, "new(): data must be a sequence (got %s)",
+                        vm_class_name(vm, args[0]));
     Type type = {.dtype = dtype};
     if (!arg_sizes(ts, args, nargs, "Tensor", type.dim, &type.rank)) return NULL_VALUE;
     if (nargs == 0) type.rank = 1;

@@ -343,6 +343,8 @@ Value tensor_item(TensorState *ts, Tensor *x);
  * object. */
 Value tensor_behind(TensorState *ts, Value v);
 Value tensor_from_data(TensorState *ts, Value data, bool has_dtype, DType dtype);
+/* Whether tensors are made from its elements: lists, ranges, what has both length and items. */
+bool is_sequence(TensorState *ts, Value v);
 /* torch.cat or (fresh) torch.stack, along dim 0, of tensors of one dtype whose values are there and
  * want no gradients; null without an error where they aren't. */
 Value join_ready(TensorState *ts, const Value *items, size_t count, bool fresh);
@@ -389,6 +391,9 @@ Value function_apply(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
 /* Compiling: an opaque number in place of a value that is known only when the network runs;
  * NULL_VALUE without an error: the value can be had. */
 Value trace_opaque(TensorState *ts, Tensor *x);
+/* Compiling: what all elements of a data node of bools are if the numbers that the network computes
+ * are finite: 1, 0, or -1 for more than that. */
+int trace_if_finite(TensorState *ts, LazyNode *node);
 /* Compiling: the operand that stands for the generator's seed (a new reference). */
 LazyNode *trace_seed(TensorState *ts);
 /* Compiling: what becomes of a number of unknown value in a tensor outside of forward. Programs

@@ -205,7 +205,8 @@ Value trace_opaque(TensorState *ts, Tensor *x) {
     if (!compiling(ts)) return NULL_VALUE;
     LazyNode *node = lazy_data(x->var->storage->value);
     if (node->value || is_known(ts, node)) return NULL_VALUE;
-    return opaque_new(ts);
+    int truth = trace_if_finite(ts, node);
+    return truth < 0 ? opaque_new(ts) : from_bool(truth);
 }
 
 LazyNode *unknown_node(TensorState *ts, Type type) {

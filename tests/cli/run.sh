@@ -126,6 +126,10 @@ says err 'exits.nn:9:5: warning: no train step: the program ends here'
 sed 's/range(3)/range(0)/' early.nn >idle.nn
 try idle 0 idle.nn --input input=f32[2,4] -o early.c
 says err 'idle.nn:11:5: warning: no train step'
+# NumPy computes with numbers that aren't known yet; they are finite.
+try metrics 0 "$here/metrics.nn" -o metrics.c
+silent err
+grep -q train_step metrics.h || fail 'has no train step'
 # A step that trains two networks leaves forward of the first one.
 try pair 0 "$here/pair.nn" -o pair.c
 says err "pair.nn:11:1: warning: no train step: up to here parameters of several modules change, 'encoder' and 'decoder'"
