@@ -82,7 +82,9 @@ static Value join(TensorState *ts, const Value *items, size_t count, int dim, bo
     for (size_t i = 0; i < made; i++)
         lazy_unref(ts, parts[i]);
     free(parts);
-    return tensor_wrap(ts, node, fn_name);
+    Value joined = tensor_wrap(ts, node, fn_name);
+    if (!fresh && !is_null(joined)) tensor_lay_like(joined, items, count, true);
+    return joined;
 }
 
 /* As in PyTorch a vector without elements joins tensors of any rank: only its type counts. The
@@ -190,7 +192,7 @@ static Value flip_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         }
         node = lazy_flip(ts, node, dim);
     }
-    return tensor_wrap(ts, node, "FlipBackward0");
+    return tensor_wrap_like(ts, node, "FlipBackward0", &x, 1);
 }
 
 /* torch.flip(x, dims): unlike the method's, its dims are a sequence. */
@@ -258,7 +260,11 @@ static Value roll_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
         ok = arg_dim(ts, from_int(dims[i]), x->type.rank, &dim);
         if (ok) node = roll_dim(ts, node, dim, shifts[i]);
     }
-    if (ok) return tensor_wrap(ts, node, "RollBackward0");
+    if (ok) {
+        Value rolled = tensor_wrap(ts, node, "RollBackward0");
+        if (!is_null(rolled)) tensor_lay_like(rolled, v, 1, true);
+        return rolled;
+    }
     if (node) lazy_unref(ts, node);
     return NULL_VALUE;
 }

@@ -19,6 +19,7 @@
  *   check_index(t, size, message, ignore)       IndexError if a known value is outside [0, size)
  *   check_range(t, low, high, message)         RuntimeError under `nnc run` if an element isn't
  * inside const(t) -> t                               compiling: part of the network, not data
+ *   laid(t, *like) -> t                         the channels last if those of `like` are
  *   counters() -> tuple                         of the running policy, for tests
  * Compiling (under `nnc run` these return their tensor or number)
  *   compiling() -> bool
@@ -392,7 +393,8 @@ static const TensorFunction *const TABLES[] = {
     ARITH_FUNCTIONS,    UNARY_FUNCTIONS,  REDUCE_FUNCTIONS, VIEW_FUNCTIONS,      INDEX_FUNCTIONS,
     GATHER_FUNCTIONS,   CREATE_FUNCTIONS, RANDOM_FUNCTIONS, GENERATOR_FUNCTIONS, BATCH_FUNCTIONS,
     SAMPLING_FUNCTIONS, FILE_FUNCTIONS,   MATMUL_FUNCTIONS, REPR_FUNCTIONS,      JOIN_FUNCTIONS,
-    AUTOGRAD_FUNCTIONS, OBJECT_FUNCTIONS, TRACE_FUNCTIONS,  STRIDED_FUNCTIONS,   MODULE_FUNCTIONS,
+    AUTOGRAD_FUNCTIONS, OBJECT_FUNCTIONS, TRACE_FUNCTIONS,  STRIDED_FUNCTIONS,   LAYOUT_FUNCTIONS,
+    MODULE_FUNCTIONS,
 };
 enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
 

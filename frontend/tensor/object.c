@@ -344,7 +344,9 @@ static Value is_contiguous_call(Vm *vm, const Value *args, int nargs, const Tupl
     Value v[2];
     if (!vm_args(vm, "is_contiguous", "self memory_format?", args, nargs, kwnames, v))
         return NULL_VALUE;
-    return from_bool(tensor_is_contiguous(as_tensor(v[0])));
+    MemoryFormat format = FORMAT_ROWS;
+    if (!arg_memory_format(tensor_state(vm), v[1], as_tensor(v[0]), &format)) return NULL_VALUE;
+    return from_bool(tensor_has_format(as_tensor(v[0]), format));
 }
 
 static Value storage_offset_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
@@ -384,16 +386,22 @@ static Value contiguous_call(Vm *vm, const Value *args, int nargs, const Tuple *
     Value v[2];
     if (!vm_args(vm, "contiguous", "self memory_format?", args, nargs, kwnames, v))
         return NULL_VALUE;
-    return tensor_contiguous(tensor_state(vm), as_tensor(v[0]));
+    MemoryFormat format = FORMAT_ROWS;
+    Tensor *x = as_tensor(v[0]);
+    if (!arg_memory_format(tensor_state(vm), v[1], x, &format)) return NULL_VALUE;
+    if (tensor_has_format(x, format)) return NEW_REF(x);
+    return tensor_copy_format(tensor_state(vm), x, format, "CloneBackward0");
 }
 
 static Value clone_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
+    MemoryFormat format = FORMAT_KEPT;
     Value v[2];
     Tensor *x;
     if (!vm_args(vm, "clone", "input * memory_format?", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], "clone", &x))
+        !arg_tensor(ts, v[0], "clone", &x) || !arg_memory_format(ts, v[1], x, &format))
         return NULL_VALUE;
+    if (format != FORMAT_KEPT) return tensor_copy_format(ts, x, format, "CloneBackward0");
     LazyNode *node = tensor_read(ts, x);
     if (node && node->requires_grad && !ts->grad_enabled) {
         LazyNode *plain = lazy_link(ts, LAZY_BARRIER, node->type, &node, 1);

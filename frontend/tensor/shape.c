@@ -101,6 +101,17 @@ static bool resolve_shape(TensorState *ts, const Type *type, int rank, int64_t *
     return ok;
 }
 
+/* Arguments that are a tensor and sizes: one by one, as a sequence, or as the keyword of `spec`,
+ * when *args and *nargs become those in v. False: raised. */
+static bool args_sizes(Vm *vm, const char *name, const char *spec, const Value **args, int *nargs,
+                       const Tuple *kwnames, Value v[2]) {
+    if (!kwnames || !kwnames->count) return vm_args_simple(vm, name, *nargs, NULL, 2, -1);
+    if (!vm_args(vm, name, spec, *args, *nargs, kwnames, v)) return false;
+    *args = v;
+    *nargs = 2;
+    return true;
+}
+
 /* ---- view and reshape ---- */
 
 static Value view_to(TensorState *ts, Tensor *x, int rank, int64_t *dims) {
@@ -118,7 +129,8 @@ static Value view_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     TensorState *ts = tensor_state(vm);
     int64_t dims[MAX_RANK];
     int rank;
-    if (!vm_args_simple(vm, "view", nargs, kwnames, 2, -1)) return NULL_VALUE;
+    Value v[2];
+    if (!args_sizes(vm, "view", "input size|dtype", &args, &nargs, kwnames, v)) return NULL_VALUE;
     if (nargs == 2 && args[1].tag == TAG_OBJ && args[1].o->cls == ts->dtype_class)
         return vm_raise(vm, EXC_RuntimeError, "view(dtype) is not supported: use .to(dtype)");
     if (!arg_sizes(ts, args + 1, nargs - 1, "view", dims, &rank)) return NULL_VALUE;
@@ -136,14 +148,8 @@ static Value reshape_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     int64_t dims[MAX_RANK];
     int rank;
     Value v[2];
-    if (kwnames && kwnames->count) {
-        if (!vm_args(vm, "reshape", "input shape", args, nargs, kwnames, v)) return NULL_VALUE;
-        args = v;
-        nargs = 2;
-    } else if (!vm_args_simple(vm, "reshape", nargs, kwnames, 2, -1)) {
-        return NULL_VALUE;
-    }
-    if (!arg_tensor(ts, args[0], "reshape", &x) ||
+    if (!args_sizes(vm, "reshape", "input shape", &args, &nargs, kwnames, v) ||
+        !arg_tensor(ts, args[0], "reshape", &x) ||
         !arg_sizes(ts, args + 1, nargs - 1, "reshape", dims, &rank))
         return NULL_VALUE;
     return reshape_to(ts, x, rank, dims);
@@ -153,12 +159,13 @@ static Value reshape_like(Vm *vm, bool as_view, const Value *args, int nargs,
                           const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Tensor *other;
-    if (!vm_args_simple(vm, "view_as", nargs, kwnames, 2, 2) ||
-        !arg_tensor_at(ts, args[1], "view_as", "other", 1, &other))
+    Value v[2];
+    if (!vm_args(vm, "view_as", "self other", args, nargs, kwnames, v) ||
+        !arg_tensor_at(ts, v[1], "view_as", "other", 1, &other))
         return NULL_VALUE;
     int64_t dims[MAX_RANK];
     memcpy(dims, other->type.dim, sizeof dims);
-    Tensor *x = as_tensor(args[0]);
+    Tensor *x = as_tensor(v[0]);
     return as_view ? view_to(ts, x, other->type.rank, dims)
                    : reshape_to(ts, x, other->type.rank, dims);
 }
@@ -485,7 +492,8 @@ static Value expand_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
     Tensor *x;
     int64_t dims[MAX_RANK];
     int rank;
-    if (!vm_args_simple(vm, "expand", nargs, kwnames, 2, -1) ||
+    Value v[2];
+    if (!args_sizes(vm, "expand", "input size", &args, &nargs, kwnames, v) ||
         !arg_tensor(ts, args[0], "expand", &x) ||
         !arg_sizes(ts, args + 1, nargs - 1, "expand", dims, &rank))
         return NULL_VALUE;
@@ -495,10 +503,11 @@ static Value expand_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
 static Value expand_as_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Tensor *other;
-    if (!vm_args_simple(vm, "expand_as", nargs, kwnames, 2, 2) ||
-        !arg_tensor_at(ts, args[1], "expand_as", "other", 1, &other))
+    Value v[2];
+    if (!vm_args(vm, "expand_as", "self other", args, nargs, kwnames, v) ||
+        !arg_tensor_at(ts, v[1], "expand_as", "other", 1, &other))
         return NULL_VALUE;
-    return expand_to(ts, as_tensor(args[0]), other->type.rank, other->type.dim);
+    return expand_to(ts, as_tensor(v[0]), other->type.rank, other->type.dim);
 }
 
 /* Dim i repeated: by an expanded dim before it while the rank allows, else by joining copies. */
@@ -540,7 +549,9 @@ static Value repeat_any(Vm *vm, const char *name, const Value *args, int nargs,
     Tensor *x;
     int64_t given[MAX_RANK], times[MAX_RANK], dims[MAX_RANK];
     int count;
-    if (!vm_args_simple(vm, name, nargs, kwnames, 2, -1) || !arg_tensor(ts, args[0], name, &x) ||
+    Value v[2];
+    if (!args_sizes(vm, name, "input repeats|dims", &args, &nargs, kwnames, v) ||
+        !arg_tensor(ts, args[0], name, &x) ||
         !arg_sizes(ts, args + 1, nargs - 1, name, given, &count))
         return NULL_VALUE;
     int rank = x->type.rank, out = count > rank ? count : rank;
@@ -623,7 +634,8 @@ static Value split_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     Tensor *x;
     int dim = 0, count;
     int64_t sizes[1024];
-    if (!vm_args(vm, "split", "tensor split_size_or_sections dim|axis?", args, nargs, kwnames, v) ||
+    if (!vm_args(vm, "split", "tensor split_size_or_sections|split_size dim|axis?", args, nargs,
+                 kwnames, v) ||
         !arg_tensor(ts, v[0], "split", &x) ||
         (!is_null(v[2]) && !arg_dim(ts, v[2], x->type.rank, &dim)) ||
         !arg_ints(ts, v[1], "split", sizes, 1024, &count))

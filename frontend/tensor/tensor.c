@@ -251,16 +251,18 @@ Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
     return NULL_VALUE;
 }
 
+void tensor_set_order(Tensor *made, const int64_t order[MAX_RANK]) {
+    int64_t **kept = &made->var->storage->order;
+    if (!*kept) *kept = xmalloc(sizeof(int64_t) * MAX_RANK);
+    memcpy(*kept, order, sizeof(int64_t) * MAX_RANK);
+}
+
 Value tensor_wrap_like(TensorState *ts, LazyNode *node, const char *fn_name,
                        Tensor *const *operands, int count) {
     int64_t order[MAX_RANK];
     bool moved = node && memory_order(&node->type, operands, count, order);
     Value made = tensor_wrap(ts, node, fn_name);
-    if (moved && !is_null(made)) {
-        int64_t *kept = xmalloc(sizeof order);
-        memcpy(kept, order, sizeof order);
-        as_tensor(made)->var->storage->order = kept;
-    }
+    if (moved && !is_null(made)) tensor_set_order(as_tensor(made), order);
     return made;
 }
 

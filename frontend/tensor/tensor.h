@@ -164,6 +164,20 @@ bool memory_order(const Type *type, Tensor *const *operands, int count, int64_t 
 /* As tensor_wrap, for such a result. */
 Value tensor_wrap_like(TensorState *ts, LazyNode *node, const char *fn_name,
                        Tensor *const *operands, int count);
+/* Says of a new tensor, which is no view, in which order its dims lie. */
+void tensor_set_order(Tensor *made, const int64_t order[MAX_RANK]);
+
+/* ---- layout.c ---- */
+
+typedef enum MemoryFormat { FORMAT_KEPT, FORMAT_ROWS, FORMAT_CHANNELS_LAST } MemoryFormat;
+
+/* A format for x; *out stays when there is none. */
+bool arg_memory_format(TensorState *ts, Value v, const Tensor *x, MemoryFormat *out);
+bool tensor_has_format(const Tensor *x, MemoryFormat format);
+Value tensor_copy_format(TensorState *ts, Tensor *x, MemoryFormat format, const char *fn_name);
+/* A new tensor of images or volumes gets the channels last if one of the operands (or all) has. */
+void tensor_lay_like(Value made, const Value *operands, size_t count, bool all);
+
 /* The storage's value with its dims as PyTorch lays them out (a new reference): what strides and
  * offsets count in. */
 LazyNode *storage_in_memory(TensorState *ts, const Storage *storage);
@@ -418,7 +432,8 @@ extern const TensorFunction ARITH_FUNCTIONS[], UNARY_FUNCTIONS[], REDUCE_FUNCTIO
     VIEW_FUNCTIONS[], INDEX_FUNCTIONS[], GATHER_FUNCTIONS[], CREATE_FUNCTIONS[], RANDOM_FUNCTIONS[],
     SAMPLING_FUNCTIONS[], GENERATOR_FUNCTIONS[], BATCH_FUNCTIONS[], FILE_FUNCTIONS[],
     MATMUL_FUNCTIONS[], REPR_FUNCTIONS[], AUTOGRAD_FUNCTIONS[], OBJECT_FUNCTIONS[],
-    TRACE_FUNCTIONS[], JOIN_FUNCTIONS[], STRIDED_FUNCTIONS[], MODULE_FUNCTIONS[];
+    TRACE_FUNCTIONS[], JOIN_FUNCTIONS[], STRIDED_FUNCTIONS[], LAYOUT_FUNCTIONS[],
+    MODULE_FUNCTIONS[];
 extern const Slots TENSOR_SLOTS;
 
 /* Registers `_nnc`, makes the state and hangs it on the Vm. */

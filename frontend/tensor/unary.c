@@ -513,11 +513,6 @@ Value tensor_cast(TensorState *ts, Tensor *x, DType dtype) {
 CAST_LIST(X)
 #undef X
 
-/* A tensor's own memory, copied. */
-static Value copied(TensorState *ts, Tensor *x) {
-    return tensor_wrap_like(ts, tensor_read(ts, x), "ToCopyBackward0", &x, 1);
-}
-
 /* to(dtype | device | tensor, ..., copy=False). */
 static Value to_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
@@ -539,16 +534,25 @@ static Value to_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
     if (is_tensor(ts, w[8])) dtype = as_tensor(w[8])->type.dtype;
     bool copy;
     if (!arg_bool(ts, w[4], false, &copy)) return NULL_VALUE;
-    return copy && dtype == x->type.dtype ? copied(ts, x) : tensor_cast(ts, x, dtype);
+    MemoryFormat format = FORMAT_KEPT;
+    if (!arg_memory_format(ts, w[7], x, &format)) return NULL_VALUE;
+    bool same = dtype == x->type.dtype && tensor_has_format(x, format);
+    if (same && copy) return tensor_copy_format(ts, x, format, "ToCopyBackward0");
+    Value made = tensor_cast(ts, x, dtype);
+    if (same || is_null(made) || tensor_has_format(as_tensor(made), format)) return made;
+    Value laid = tensor_copy_format(ts, as_tensor(made), format, "ToCopyBackward0");
+    decref(made);
+    return laid;
 }
 
 static Value type_as_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Tensor *other;
-    if (!vm_args_simple(vm, "type_as", nargs, kwnames, 2, 2) ||
-        !arg_tensor_at(ts, args[1], "type_as", "other", 1, &other))
+    Value v[2];
+    if (!vm_args(vm, "type_as", "self other", args, nargs, kwnames, v) ||
+        !arg_tensor_at(ts, v[1], "type_as", "other", 1, &other))
         return NULL_VALUE;
-    return tensor_cast(ts, as_tensor(args[0]), other->type.dtype);
+    return tensor_cast(ts, as_tensor(v[0]), other->type.dtype);
 }
 
 const TensorFunction UNARY_FUNCTIONS[] = {
