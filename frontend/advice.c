@@ -4,6 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#define COMPLEX                                                                                    \
+    "there are no complex numbers: keep the real and the imaginary part in two tensors; a "        \
+    "Fourier "                                                                                     \
+    "transform is a product with a matrix of cosines and one of sines"
 #define TYPES "there are float32, float64, int64, int32, uint8 and bool: x.float() and x.double()"
 
 static const struct {
@@ -58,7 +62,13 @@ static const struct {
     {"has no attribute 'complex", TYPES},
     {"has no attribute 'cfloat", TYPES},
     {"has no attribute 'cdouble", TYPES},
+    {"'torch' has no attribute 'fft'", COMPLEX},
+    {"'torch' has no attribute 'polar'", COMPLEX},
+    {"has no attribute 'view_as_", COMPLEX},
+    {"'torch' has no attribute 'stft'", COMPLEX},
+    {"'torch' has no attribute 'istft'", COMPLEX},
     {"complex() is not part", "keep the real and the imaginary part as two floats"},
+    {"'method' object is not iterable", "call it, as in net.parameters()"},
     {"optimizer got an empty parameter list",
      "layers are found when they are attributes of a module, or in a ModuleList"},
     {"expected target dtype to be Long",
