@@ -35,9 +35,9 @@ typedef struct Schedule {
     int64_t chunk;
     int chunk_level; /* dims of order[] that stand outside of the chunks: none, or up to the lane
                         dim */
-    int winograd; /* results of a tile along each side (winograd.h); 0: plain sums. Then tile[] has
-                     the pictures and tile rows of a block, and for the last dim tiles in registers
-                   */
+    int winograd;    /* results of a tile along each side (winograd.h); 0: plain sums. Then the lane
+                        dim is the last one, counted in tiles; tile[] has the tile rows of a block and
+                        the output channels in registers */
 } Schedule;
 
 /* What else bears on the choice. */

@@ -1,11 +1,15 @@
-/* Emits Winograd's convolution (winograd.h), block by block of tile rows of some pictures.
+/* Emits Winograd's convolution (winograd.h), block by block of rows of tiles.
  *
- * Pictures lie plane by plane, but transforms and products want channels in lanes. So the rows of
- * a block are first turned to [row][column][channel] with zeros around; results are turned back on
- * their way to the totals, from where the epilogue goes on as after any contraction.
+ * Neighbouring tiles of a row stand in lanes, so that pictures are read and written as they lie,
+ * plane by plane: vectors of a row are dealt to the tiles' columns by shuffles, and back.
  *
- * Transforms mix the values of a tile: one infinity or NaN makes NaN of all its results. A block
- * with such results is computed again by plain sums. */
+ *   for each input channel:  tiles, transformed      [point][channel][tile of the block]
+ *   for each point:          times the weights, summed [point][channel][tile of the block]
+ *   for each output channel: transformed back, and from a vector of tiles' results through the
+ *                            epilogue as after any contraction
+ *
+ * Transforms mix the values of a tile: one infinity or NaN makes NaN of all its results. A vector
+ * of tiles with such results is computed again by plain sums. */
 #include "codegen/winograd.h"
 #include "support/checked.h"
 
@@ -14,40 +18,37 @@ typedef struct Winograd {
     KBuilder *b;
     WinogradShape shape;
     WinogradMatrices matrices;
-    int lanes, m, n, points;
-    int64_t tile_columns;        /* tiles of a row */
-    int64_t rows, images, tiles; /* of a block: tile rows, pictures, tiles */
-    int64_t columns;             /* of the padded rows */
-    KBuf *x, *padded, *u, *v, *products, *parts;
-    int64_t v_tile, v_point; /* strides of [point][tile][channel] */
-    int64_t products_tile, products_point;
-    KVal *image, *row; /* the block's first picture and tile row */
-    KVal *bad;         /* lanes are NaN where a result is not finite */
+    int m, n, points;
+    int wide;                             /* lanes of the products: tiles, whichever their rows */
+    int lanes;                            /* of the transforms: tiles of one row */
+    int64_t tile_rows, tile_columns;      /* of a picture */
+    int64_t rows, tiles;                  /* of a block; tiles fill whole vectors */
+    int block;                            /* output channels in registers */
+    int64_t u_point, v_point, sums_point; /* strides */
+    int64_t width;                        /* of a vector of tiles' results */
+    KBuf *x, *u, *v, *sums;
+    KBuf *square; /* [row][column] vectors of tiles between two passes */
 } Winograd;
-
-/* An odd number of vectors: neighbours don't meet in one set of the cache. */
-static int64_t odd_stride(int64_t elements, int lanes) {
-    int64_t vectors = (elements + lanes - 1) / lanes;
-    return (vectors | 1) * lanes;
-}
 
 static Winograd winograd_begin(Nest *nest) {
     const Schedule *s = nest->s;
-    Winograd w = {.nest = nest, .b = nest->b, .lanes = s->lanes, .m = s->winograd};
+    Winograd w = {.nest = nest, .b = nest->b, .m = s->winograd, .wide = s->lanes};
     bool found = winograd_shape(nest->c, nest->request->target, &w.shape);
     NNC_CHECK(found, "no convolution for Winograd's way");
     w.matrices = winograd_matrices(w.m);
     w.n = w.matrices.n;
     w.points = w.n * w.n;
+    w.tile_rows = (w.shape.height + w.m - 1) / w.m;
     w.tile_columns = (w.shape.width + w.m - 1) / w.m;
+    w.lanes = winograd_row_lanes(w.wide, w.tile_columns);
     w.rows = s->tile[w.shape.h];
-    w.images = w.shape.n < 0 ? 1 : s->tile[w.shape.n];
-    w.tiles = w.images * w.rows * w.tile_columns;
-    w.columns = w.tile_columns * w.m + WINOGRAD_WINDOW - 1;
-    w.v_tile = odd_stride(w.shape.ins, w.lanes);
-    w.v_point = odd_stride(w.v_tile * w.tiles, w.lanes);
-    w.products_tile = odd_stride(w.shape.outs, w.lanes);
-    w.products_point = odd_stride(w.products_tile * w.tiles, w.lanes);
+    w.tiles = winograd_vectors(&w.shape, s, w.rows) * w.wide;
+    w.block = (int)s->tile[w.shape.out];
+    w.u_point = (w.shape.outs + w.block - 1) / w.block * w.block * w.shape.ins;
+    /* A vector more: points don't meet in one set of the cache. */
+    w.v_point = w.shape.ins * w.tiles + w.wide;
+    w.sums_point = w.shape.outs * w.tiles + w.wide;
+    w.width = (int64_t)w.m * w.lanes;
     return w;
 }
 
@@ -56,204 +57,267 @@ static int64_t operand_stride(const Contraction *c, int operand, int dim) {
     return c->operand[operand].map.stride[c->dims[dim].axis[operand]];
 }
 
-static void fill_zeros(KBuilder *b, KBuf *buf, KVal *from, int64_t count, int lanes) {
-    KVal *i = k_for(b, 0, count, lanes, 0);
-    k_store(b, buf, k_add(b, from, i), k_number(b, K_F32, lanes, 0));
-    k_end(b);
+static int64_t operand_extent(const Contraction *c, int dim) {
+    return c->operand[CONTRACT_A].map.dim[c->dims[dim].axis[CONTRACT_A]];
 }
 
-/* The elements of one row of all channels, turned to channels of columns. */
-static void copy_row(Winograd *w, KVal *from, KVal *to) {
-    KBuilder *b = w->b;
-    const Contraction *c = w->nest->c;
-    int axis = c->dims[w->shape.w].axis[CONTRACT_A];
-    int64_t first = w->shape.first_column, skip = first < 0 ? -first : 0;
-    int64_t count = c->operand[CONTRACT_A].map.dim[axis] - (first + skip);
-    if (count > w->columns - skip) count = w->columns - skip;
-    int64_t step = operand_stride(c, CONTRACT_A, w->shape.w);
-    int64_t plane = operand_stride(c, CONTRACT_A, w->shape.in);
-    int lanes = w->lanes, active = count < lanes ? (int)count : lanes;
-    KVal *channel = k_for(b, 0, w->shape.ins, lanes, 0);
-    /* The last vector overlaps the one before rather than being shorter. */
-    KVal *column = k_for(b, 0, (count + lanes - 1) / lanes * lanes, lanes, 0);
-    if (count % lanes != 0) column = k_min(b, column, k_index(b, count - active));
-    from = k_add(b, k_addi(b, from, (first + skip) * step), k_muli(b, column, step));
-    from = k_add(b, from, k_muli(b, channel, plane));
-    KVal *value[K_MAX_LANES];
-    for (int l = 0; l < lanes; l++)
-        value[l] = k_load_strided(b, w->x, k_addi(b, from, l * plane), step, lanes, active);
-    lower_transpose(b, value, lanes);
-    to = k_add(b, k_addi(b, to, skip * w->shape.ins), k_muli(b, column, w->shape.ins));
-    to = k_add(b, to, channel);
-    for (int l = 0; l < active; l++)
-        k_store_at(b, w->padded, to, l * w->shape.ins, value[l]);
-    k_end(b);
-    k_end(b);
+/* ---- vectors of tiles ---- */
+
+/* Tiles beside each other, in the lanes. */
+typedef struct Vector {
+    KVal *image, *row; /* of tiles, in the picture */
+    KVal *first;       /* tile of the row */
+    KVal *place;       /* of the first tile in the block */
+    int64_t at;        /* the first tile's number, or -1 in a loop over vectors inside of the row */
+    int active;        /* tiles that exist */
+    bool at_end;       /* of the row */
+} Vector;
+
+typedef void (*VectorBody)(Winograd *w, const Vector *vector, KVal *channel);
+
+static void one_vector(Winograd *w, Vector vector, KVal *first, KVal *channel, VectorBody body) {
+    vector.first = first;
+    vector.place = k_add(w->b, vector.place, first);
+    body(w, &vector, channel);
 }
 
-/* The block's rows of a picture; those outside of it are zeros. */
-static void copy_picture(Winograd *w, KVal *image) {
+/* All vectors of some rows of tiles: those at rows' ends are code of their own. */
+static void each_vector(Winograd *w, KVal *first_row, int64_t rows, KVal *channel,
+                        VectorBody body) {
     KBuilder *b = w->b;
-    const Contraction *c = w->nest->c;
-    int64_t height = c->operand[CONTRACT_A].map.dim[c->dims[w->shape.h].axis[CONTRACT_A]];
-    int64_t row_size = w->columns * w->shape.ins;
-    KVal *r = k_for(b, 0, w->rows * w->m + WINOGRAD_WINDOW - 1, 1, 0);
-    KVal *y = k_add(b, k_addi(b, k_muli(b, w->row, w->m), w->shape.first_row), r);
-    KVal *to = k_muli(b, r, row_size);
-    bool guarded = y->lo < 0 || y->hi >= height;
-    if (guarded) {
-        k_if(b, k_and(b, k_ge(b, y, k_index(b, 0)), k_lt(b, y, k_index(b, height))));
-        y = k_assume(b, y, 0, height - 1);
+    KVal *row = k_for(b, 0, rows, 1, 0);
+    Vector vector = {.image = k_index(b, 0), .row = k_add(b, first_row, row)};
+    vector.place = k_muli(b, row, w->tile_columns);
+    if (w->shape.images > 1) {
+        vector.image = k_divi(b, vector.row, w->tile_rows);
+        vector.row = k_remi(b, vector.row, w->tile_rows);
     }
-    KVal *from = k_index(b, c->operand[CONTRACT_A].map.offset);
-    from = k_add(b, from, k_muli(b, image, operand_stride(c, CONTRACT_A, w->shape.n)));
-    from = k_add(b, from, k_muli(b, y, operand_stride(c, CONTRACT_A, w->shape.h)));
-    copy_row(w, from, to);
-    if (guarded) {
-        k_else(b);
-        fill_zeros(b, w->padded, to, row_size, w->lanes);
+    int64_t last = (w->tile_columns - 1) / w->lanes * w->lanes;
+    vector.active = w->lanes;
+    if (last > 0) one_vector(w, vector, k_index(b, 0), channel, body);
+    if (last > w->lanes) {
+        vector.at = -1;
+        KVal *first = k_for(b, w->lanes, last, w->lanes, 0);
+        one_vector(w, vector, first, channel, body);
         k_end(b);
     }
+    vector.at = last;
+    vector.active = (int)(w->tile_columns - last);
+    vector.at_end = true;
+    one_vector(w, vector, k_index(b, last), channel, body);
     k_end(b);
 }
 
-static void transform_tiles(Winograd *w, KVal *image_in_block) {
-    KBuilder *b = w->b;
-    int64_t ins = w->shape.ins, row_size = w->columns * ins;
-    KVal *ty = k_for(b, 0, w->rows, 1, 0);
-    KVal *tx = k_for(b, 0, w->tile_columns, 1, 0);
-    KVal *channel = k_for(b, 0, ins, w->lanes, 0);
-    KVal *from = k_add(b, k_muli(b, ty, w->m * row_size), k_muli(b, tx, w->m * ins));
-    from = k_add(b, from, channel);
-    KVal *in[WINOGRAD_MAX * WINOGRAD_MAX], *out[WINOGRAD_MAX * WINOGRAD_MAX];
-    for (int i = 0; i < w->points; i++)
-        in[i] = k_load_at(b, w->padded, from, i / w->n * row_size + i % w->n * ins, w->lanes);
-    winograd_apply_both(b, w->matrices.b, w->n, w->n, in, out);
-    KVal *tile = k_add(b, k_muli(b, ty, w->tile_columns), tx);
-    tile = k_add(b, tile, k_muli(b, image_in_block, w->rows * w->tile_columns));
-    KVal *to = k_add(b, k_muli(b, tile, w->v_tile), channel);
-    for (int i = 0; i < w->points; i++)
-        k_store_at(b, w->v, to, i * w->v_point, out[i]);
-    k_end(b);
-    k_end(b);
-    k_end(b);
+/* Elements of a vector that exist in a row of `size`, when it begins at `column`. */
+static int64_t elements_inside(const Vector *vector, int64_t column, int64_t most, int64_t size) {
+    int64_t left = size - column;
+    if (!vector->at_end || left >= most) return most;
+    return left < 0 ? 0 : left;
 }
 
-/* Products of `tiles` tiles from `tile` on and `vectors` vectors of channels from `channel` on. */
-static void multiply_tile(Winograd *w, KVal *point, KVal *tile, int tiles, KVal *channel,
-                          int vectors) {
-    KBuilder *b = w->b;
-    int lanes = w->lanes;
-    int64_t ins = w->shape.ins;
-    KVal *sum[SCHEDULE_MAX_ACCUMULATORS];
-    for (int i = 0; i < tiles * vectors; i++)
-        sum[i] = k_var(b, k_number(b, K_F32, lanes, 0));
-    KVal *v = k_add(b, k_muli(b, point, w->v_point), k_muli(b, tile, w->v_tile));
-    KVal *u = k_add(b, k_muli(b, point, w->shape.outs * ins), k_muli(b, channel, ins));
-    KVal *in = k_for(b, 0, ins, 1, 0);
-    u = k_add(b, u, k_muli(b, in, lanes));
-    v = k_add(b, v, in);
-    KVal *weight[SCHEDULE_MAX_ACCUMULATORS];
-    for (int i = 0; i < vectors; i++)
-        weight[i] = k_load_at(b, w->u, u, i * ins * lanes, lanes);
-    for (int t = 0; t < tiles; t++) {
-        KVal *x = k_splat(b, k_load_at(b, w->v, v, t * w->v_tile, 1), lanes);
-        for (int i = 0; i < vectors; i++)
-            k_set(b, sum[t * vectors + i], k_fma(b, weight[i], x, sum[t * vectors + i]));
+/* Lanes moved by one place, to lower ones or to higher ones, with a scalar in the place left. */
+static KVal *move_lanes(KBuilder *b, KVal *vector, KVal *scalar, bool higher) {
+    int lanes[K_MAX_LANES], count = vector->lanes;
+    for (int l = 0; l < count; l++)
+        lanes[l] = higher ? (l == 0 ? count : l - 1) : l + 1; /* count: the scalar */
+    return k_shuffle(b, vector, k_splat(b, scalar, count), lanes, count);
+}
+
+/* Vectors that follow each other become elements 0, m, 2 m..., elements 1, m + 1... */
+static void deal_lanes(KBuilder *b, KVal **v, int m) {
+    KVal *even = k_even(b, v[0], v[1]), *odd = k_odd(b, v[0], v[1]);
+    if (m == 2) {
+        v[0] = even;
+        v[1] = odd;
+        return;
     }
-    k_end(b);
-    KVal *to = k_add(b, k_muli(b, point, w->products_point), k_muli(b, tile, w->products_tile));
-    to = k_add(b, to, channel);
-    for (int i = 0; i < tiles * vectors; i++)
-        k_store_at(b, w->products, to, i / vectors * w->products_tile + i % vectors * lanes,
-                   sum[i]);
+    KVal *even_2 = k_even(b, v[2], v[3]), *odd_2 = k_odd(b, v[2], v[3]);
+    v[0] = k_even(b, even, even_2);
+    v[1] = k_even(b, odd, odd_2);
+    v[2] = k_odd(b, even, even_2);
+    v[3] = k_odd(b, odd, odd_2);
 }
 
-/* All points' products, by register tiles. */
-static void multiply(Winograd *w) {
+/* x0 y0 x1 y1..., the low half or the high one. */
+static KVal *alternate(KBuilder *b, KVal *x, KVal *y, int high) {
+    int lanes[K_MAX_LANES], count = x->lanes;
+    for (int l = 0; l < count; l++)
+        lanes[l] = l / 2 + high * (count / 2) + (l % 2 ? count : 0);
+    return k_shuffle(b, x, y, lanes, count);
+}
+
+/* The inverse. */
+static void gather_lanes(KBuilder *b, KVal **v, int m) {
+    KVal *even[2] = {v[0], NULL}, *odd[2] = {v[1], NULL};
+    for (int half = 0; half < 2 && m == 4; half++) {
+        even[half] = alternate(b, v[0], v[2], half);
+        odd[half] = alternate(b, v[1], v[3], half);
+    }
+    for (int i = 0; i < m; i++)
+        v[i] = alternate(b, even[i / 2], odd[i / 2], i % 2);
+}
+
+/* ---- inputs ---- */
+
+static KVal *load_columns(Winograd *w, KVal *row, KVal *column, int lanes, int active) {
+    if (active == 0) return k_number(w->b, K_F32, lanes, 0);
+    int64_t step = operand_stride(w->nest->c, CONTRACT_A, w->shape.w);
+    KVal *at = k_add(w->b, row, k_muli(w->b, column, step));
+    if (lanes == 1) return k_load(w->b, w->x, at, 1);
+    return k_load_strided(w->b, w->x, at, step, lanes, active);
+}
+
+/* The columns of a vector of tiles in the row of a picture that begins at `row`. */
+static void load_tiles(Winograd *w, const Vector *vector, KVal *row, KVal **x) {
     KBuilder *b = w->b;
-    const Schedule *s = w->nest->s;
-    int64_t vectors = w->shape.outs / w->lanes, tile = s->tile[w->shape.w];
-    KVal *point = k_for(b, 0, w->points, 1, 0);
-    for (int64_t at = 0, size; at < vectors; at += size) {
-        size = vectors - at < s->vectors ? vectors - at : s->vectors;
-        int64_t whole = (vectors - at) / size * size;
-        KVal *channel = k_for(b, at * w->lanes, (at + whole) * w->lanes, size * w->lanes, 0);
-        for (int64_t first = 0, tiles; first < w->tiles; first += tiles) {
-            tiles = w->tiles - first < tile ? w->tiles - first : tile;
-            int64_t all = (w->tiles - first) / tiles * tiles;
-            KVal *t = k_for(b, first, first + all, tiles, 0);
-            multiply_tile(w, point, t, (int)tiles, channel, (int)size);
-            k_end(b);
-            first += all - tiles;
+    int64_t width = operand_extent(w->nest->c, w->shape.w);
+    KVal *start = k_muli(b, vector->first, w->m), *phase[WINOGRAD_MAX];
+    for (int i = 0; i < w->m; i++) {
+        int64_t column = vector->at * w->m + i * w->lanes;
+        int active = (int)elements_inside(vector, column, w->lanes, width);
+        phase[i] = load_columns(w, row, k_addi(b, start, i * w->lanes), w->lanes, active);
+    }
+    deal_lanes(b, phase, w->m);
+    for (int i = 0; i < w->n; i++) {
+        int64_t shift = i + w->shape.first_column; /* from the phases' first column to this one */
+        if (shift >= 0 && shift < w->m) {
+            x[i] = phase[shift];
+            continue;
         }
+        bool before = shift < 0; /* in the tile before, or in the next one */
+        int64_t step = before ? shift : shift + w->width - w->m;
+        bool inside =
+            before ? vector->at != 0 : !vector->at_end || vector->at * w->m + step < width;
+        KVal *scalar = load_columns(w, row, inside ? k_addi(b, start, step) : start, 1, inside);
+        x[i] = move_lanes(b, phase[before ? shift + w->m : shift - w->m], scalar, before);
+    }
+}
+
+static KVal *square_at(const Winograd *w, KVal *row, KVal *column) {
+    return k_muli(w->b, k_add(w->b, k_muli(w->b, row, w->n), column), w->lanes);
+}
+
+static void store_square_row(Winograd *w, KVal *row, KVal *const *x) {
+    for (int i = 0; i < w->n; i++)
+        k_store(w->b, w->square, square_at(w, row, k_index(w->b, i)), x[i]);
+}
+
+/* A row of the tiles, transformed along the row. Rows outside of the picture are zeros. */
+static void transform_row(Winograd *w, const Vector *vector, KVal *channel, KVal *row) {
+    KBuilder *b = w->b;
+    const Contraction *c = w->nest->c;
+    int64_t height = operand_extent(c, w->shape.h);
+    KVal *x[WINOGRAD_MAX], *out[WINOGRAD_MAX];
+    KVal *y = k_addi(b, k_add(b, k_muli(b, vector->row, w->m), row), w->shape.first_row);
+    bool guarded = y->lo < 0 || y->hi >= height;
+    if (guarded) k_if(b, k_and(b, k_ge(b, y, k_index(b, 0)), k_lt(b, y, k_index(b, height))));
+    y = k_assume(b, y, 0, height - 1);
+    KVal *from = k_index(b, c->operand[CONTRACT_A].map.offset);
+    from = k_add(b, from, k_muli(b, vector->image, operand_stride(c, CONTRACT_A, w->shape.n)));
+    from = k_add(b, from, k_muli(b, channel, operand_stride(c, CONTRACT_A, w->shape.in)));
+    from = k_add(b, from, k_muli(b, y, operand_stride(c, CONTRACT_A, w->shape.h)));
+    load_tiles(w, vector, from, x);
+    winograd_apply(b, w->matrices.b, w->n, w->n, x, out);
+    store_square_row(w, row, out);
+    if (!guarded) return;
+    k_else(b);
+    for (int i = 0; i < w->n; i++)
+        out[i] = k_number(b, K_F32, w->lanes, 0);
+    store_square_row(w, row, out);
+    k_end(b);
+}
+
+static void transform_tiles(Winograd *w, const Vector *vector, KVal *channel) {
+    KBuilder *b = w->b;
+    KVal *x[WINOGRAD_MAX], *out[WINOGRAD_MAX];
+    transform_row(w, vector, channel, k_for(b, 0, w->n, 1, 0));
+    k_end(b);
+    KVal *column = k_for(b, 0, w->n, 1, 0);
+    for (int i = 0; i < w->n; i++)
+        x[i] = k_load(b, w->square, square_at(w, k_index(b, i), column), w->lanes);
+    winograd_apply(b, w->matrices.b, w->n, w->n, x, out);
+    KVal *to = k_add(b, k_muli(b, channel, w->tiles), vector->place);
+    to = k_add(b, to, k_muli(b, column, w->v_point));
+    for (int i = 0; i < w->n; i++)
+        k_store_tail(b, w->v, k_addi(b, to, i * w->n * w->v_point), out[i], vector->active);
+    k_end(b);
+}
+
+/* What fills up a block's last vector is multiplied, but never looked at. */
+static void clear_tail(Winograd *w) {
+    KBuilder *b = w->b;
+    if (w->rows * w->tile_columns == w->tiles) return;
+    KVal *point = k_for(b, 0, w->points, 1, 0), *channel = k_for(b, 0, w->shape.ins, 1, 0);
+    KVal *at = k_add(b, k_muli(b, point, w->v_point), k_muli(b, channel, w->tiles));
+    k_store(b, w->v, k_addi(b, at, w->tiles - w->wide), k_number(b, K_F32, w->wide, 0));
+    k_end(b);
+    k_end(b);
+}
+
+/* ---- products ---- */
+
+/* Some vectors of tiles from `first` on, for `block` output channels from `out` on. */
+static void multiply_tile(Winograd *w, KVal *point, KVal *first, int vectors, KVal *out,
+                          int block) {
+    KBuilder *b = w->b;
+    KVal *sum[SCHEDULE_MAX_ACCUMULATORS], *x[SCHEDULE_MAX_ACCUMULATORS];
+    for (int i = 0; i < block * vectors; i++)
+        sum[i] = k_var(b, k_number(b, K_F32, w->wide, 0));
+    KVal *from = k_add(b, k_muli(b, point, w->v_point), first);
+    KVal *u = k_muli(b, point, w->u_point);
+    u = k_add(b, u, k_muli(b, out, w->shape.ins));
+    KVal *in = k_for(b, 0, w->shape.ins, 1, 0);
+    from = k_add(b, from, k_muli(b, in, w->tiles));
+    u = k_add(b, u, k_muli(b, in, w->block));
+    for (int v = 0; v < vectors; v++)
+        x[v] = k_load_at(b, w->v, from, v * w->wide, w->wide);
+    for (int i = 0; i < block; i++) {
+        KVal *weight = k_splat(b, k_load_at(b, w->u, u, i, 1), w->wide);
+        for (int v = 0; v < vectors; v++) {
+            KVal *at = sum[i * vectors + v];
+            k_set(b, at, k_fma(b, x[v], weight, at));
+        }
+    }
+    k_end(b);
+    KVal *to = k_add(b, k_muli(b, point, w->sums_point), first);
+    to = k_add(b, to, k_muli(b, out, w->tiles));
+    for (int i = 0; i < block * vectors; i++)
+        k_store_at(b, w->sums, to, i / vectors * w->tiles + i % vectors * w->wide, sum[i]);
+}
+
+static void multiply_tiles(Winograd *w, KVal *point, KVal *first, int vectors) {
+    int64_t outs = w->shape.outs, whole = outs / w->block * w->block;
+    if (whole > 0) {
+        multiply_tile(w, point, first, vectors, k_for(w->b, 0, whole, w->block, 0), w->block);
+        k_end(w->b);
+    }
+    if (whole < outs)
+        multiply_tile(w, point, first, vectors, k_index(w->b, whole), (int)(outs - whole));
+}
+
+static void multiply(Winograd *w, int64_t rows) {
+    KBuilder *b = w->b;
+    int most = w->nest->s->vectors;
+    int64_t size = (int64_t)most * w->wide;
+    int64_t tiles = winograd_vectors(&w->shape, w->nest->s, rows) * w->wide;
+    int64_t whole = tiles / size * size;
+    KVal *point = k_for(b, 0, w->points, 1, 0);
+    if (whole > 0) {
+        multiply_tiles(w, point, k_for(b, 0, whole, size, 0), most);
         k_end(b);
-        at += whole - size;
     }
+    int rest = (int)((tiles - whole) / w->wide);
+    if (rest > 0) multiply_tiles(w, point, k_index(b, whole), rest);
     k_end(b);
 }
 
-/* The results of one tile and vector of channels, to the parts: [row][column][lane]. */
-static void transform_products(Winograd *w, KVal *tile, KVal *channel, KVal *column) {
-    KBuilder *b = w->b;
-    KVal *in[WINOGRAD_MAX * WINOGRAD_MAX], *out[WINOGRAD_MAX * WINOGRAD_MAX];
-    KVal *from = k_add(b, k_muli(b, tile, w->products_tile), channel);
-    for (int i = 0; i < w->points; i++)
-        in[i] = k_load_at(b, w->products, from, i * w->products_point, w->lanes);
-    winograd_apply_both(b, w->matrices.a, w->m, w->n, in, out);
-    KVal *zero = k_number(b, K_F32, w->lanes, 0);
-    KVal *bad = k_copy(b, w->bad);
-    for (int i = 0; i < w->m * w->m; i++) {
-        bad = k_fma(b, out[i], zero, bad);
-        int64_t at = (int64_t)(i / w->m * w->lanes + i % w->m) * w->lanes;
-        k_store_at(b, w->parts, k_muli(b, column, w->lanes), at, out[i]);
-    }
-    k_set(b, w->bad, bad);
-}
-
-/* As many tiles side by side as fill a vector, turned back to planes. */
-static void transform_results(Winograd *w, KVal *image_in_block) {
-    KBuilder *b = w->b;
-    Nest *nest = w->nest;
-    int lanes = w->lanes;
-    int64_t group = lanes / w->m, last = (w->tile_columns + group - 1) / group * group;
-    KVal *ty = k_for(b, 0, w->rows, 1, 0);
-    KVal *tx = k_for(b, 0, last, group, 0);
-    KVal *channel = k_for(b, 0, w->shape.outs, lanes, 0);
-    KVal *row = k_add(b, k_muli(b, image_in_block, w->rows), ty);
-    KVal *left = k_min(b, k_sub(b, k_index(b, w->tile_columns), tx), k_index(b, group));
-    left = k_assume(b, left, 1, group);
-    KVal *i = k_for_values(b, k_index(b, 0), left, 1, 0);
-    KVal *tile = k_add(b, k_muli(b, row, w->tile_columns), k_add(b, tx, i));
-    tile = k_assume(b, tile, 0, w->tiles - 1);
-    transform_products(w, tile, channel, k_muli(b, i, w->m));
-    k_end(b);
-    KVal *r = k_for(b, 0, w->m, 1, 0);
-    KVal *value[K_MAX_LANES];
-    for (int l = 0; l < lanes; l++)
-        value[l] =
-            k_load_at(b, w->parts, k_muli(b, r, (int64_t)lanes * lanes), (int64_t)l * lanes, lanes);
-    lower_transpose(b, value, lanes);
-    KVal *to = k_muli(b, k_add(b, k_muli(b, ty, w->m), r), nest->total_stride[w->shape.h]);
-    to = k_add(b, to, k_muli(b, tx, w->m));
-    to = k_add(b, to, k_muli(b, channel, nest->total_stride[w->shape.out]));
-    if (w->shape.n >= 0)
-        to = k_add(b, to, k_muli(b, image_in_block, nest->total_stride[w->shape.n]));
-    for (int l = 0; l < lanes; l++)
-        k_store_at(b, nest->totals, to, l * nest->total_stride[w->shape.out], value[l]);
-    k_end(b);
-    k_end(b);
-    k_end(b);
-    k_end(b);
-}
+/* ---- results ---- */
 
 /* The element of the operand at the row or column, or 0 outside. */
 static void add_tap(Winograd *w, KVal *sum, KVal *from, KVal *weight, KVal *y, KVal *x) {
     KBuilder *b = w->b;
     const Contraction *c = w->nest->c;
-    const ContractOperand *a = &c->operand[CONTRACT_A];
-    int64_t height = a->map.dim[c->dims[w->shape.h].axis[CONTRACT_A]];
-    int64_t width = a->map.dim[c->dims[w->shape.w].axis[CONTRACT_A]];
+    int64_t height = operand_extent(c, w->shape.h), width = operand_extent(c, w->shape.w);
     KVal *zero = k_index(b, 0);
     KVal *inside = k_and(b, k_ge(b, y, zero), k_lt(b, y, k_index(b, height)));
     inside = k_and(b, inside, k_and(b, k_ge(b, x, zero), k_lt(b, x, k_index(b, width))));
@@ -269,26 +333,24 @@ static void add_tap(Winograd *w, KVal *sum, KVal *from, KVal *weight, KVal *y, K
     k_set(b, sum, k_fma(b, k_copy(b, value), factor, k_copy(b, sum)));
 }
 
-/* One picture of the block by plain sums, to the totals. */
-static void sum_plainly(Winograd *w, KVal *image, KVal *image_in_block) {
+/* The vector's results by plain sums. */
+static void sum_plainly(Winograd *w, const Vector *vector, KVal *out) {
     KBuilder *b = w->b;
-    Nest *nest = w->nest;
-    const Contraction *c = nest->c;
+    const Contraction *c = w->nest->c;
     const WinogradShape *shape = &w->shape;
-    KVal *out = k_for(b, 0, shape->outs, 1, 0);
-    KVal *row = k_for(b, 0, w->rows * w->m, 1, 0);
-    KVal *column = k_for(b, 0, shape->width, 1, 0);
+    KVal *row = k_for(b, 0, w->m, 1, 0);
+    KVal *column = k_for(b, 0, (int64_t)vector->active * w->m, 1, 0);
     KVal *sum = k_var(b, k_number(b, K_F32, 1, 0));
     KVal *in = k_for(b, 0, shape->ins, 1, 0);
     KVal *kh = k_for(b, 0, WINOGRAD_WINDOW, 1, 0);
     KVal *kw = k_for(b, 0, WINOGRAD_WINDOW, 1, 0);
-    KVal *y = k_add(b, k_muli(b, w->row, w->m), k_addi(b, row, shape->first_row));
-    KVal *x = k_addi(b, column, shape->first_column);
+    KVal *y = k_add(b, k_muli(b, vector->row, w->m), k_addi(b, row, shape->first_row));
+    KVal *x = k_add(b, k_muli(b, vector->first, w->m), k_addi(b, column, shape->first_column));
     int back = WINOGRAD_WINDOW - 1;
     y = k_add(b, y, shape->flipped ? k_sub(b, k_index(b, back), kh) : kh);
     x = k_add(b, x, shape->flipped ? k_sub(b, k_index(b, back), kw) : kw);
     KVal *from = k_index(b, c->operand[CONTRACT_A].map.offset);
-    from = k_add(b, from, k_muli(b, image, operand_stride(c, CONTRACT_A, shape->n)));
+    from = k_add(b, from, k_muli(b, vector->image, operand_stride(c, CONTRACT_A, shape->n)));
     from = k_add(b, from, k_muli(b, in, operand_stride(c, CONTRACT_A, shape->in)));
     KVal *weight = k_index(b, c->operand[CONTRACT_B].map.offset);
     weight = k_add(b, weight, k_muli(b, out, operand_stride(c, CONTRACT_B, shape->out)));
@@ -298,94 +360,86 @@ static void sum_plainly(Winograd *w, KVal *image, KVal *image_in_block) {
     add_tap(w, sum, from, weight, y, x);
     for (int i = 0; i < 3; i++)
         k_end(b);
-    KVal *to = k_add(b, k_muli(b, out, nest->total_stride[shape->out]), column);
-    to = k_add(b, to, k_muli(b, row, nest->total_stride[shape->h]));
-    if (shape->n >= 0) to = k_add(b, to, k_muli(b, image_in_block, nest->total_stride[shape->n]));
-    k_store(b, nest->totals, to, k_copy(b, sum));
-    for (int i = 0; i < 3; i++)
-        k_end(b);
+    KVal *to = k_add(b, k_muli(b, row, w->width), column);
+    k_store(b, w->nest->totals, to, k_copy(b, sum));
+    k_end(b);
+    k_end(b);
 }
 
-/* The block's totals, by [picture][channel][row][column], through the epilogue. */
-static void finish_block(Winograd *w) {
+/* The vector's totals, through the epilogue. */
+static void finish_results(Winograd *w, const Vector *vector, KVal *out) {
     KBuilder *b = w->b;
     Nest *nest = w->nest;
     const WinogradShape *shape = &w->shape;
-    const int64_t *window = nest->request->window;
+    int64_t high = nest->request->window[shape->h], wide = nest->request->window[shape->w];
     const Schedule *whole = nest->s;
-    Schedule finish = {.lane = shape->w, .lanes = w->lanes, .vectors = (int)window[shape->w]};
+    Schedule finish = {.lane = shape->w, .lanes = w->lanes, .vectors = (int)wide};
     nest->s = &finish;
-    nest->phase = NEST_FINISH;
     if (shape->n >= 0) {
-        nest->within[shape->n] = k_for(b, 0, w->images, 1, 0);
-        nest->at[shape->n] = k_add(b, w->image, nest->within[shape->n]);
+        nest->at[shape->n] = vector->image;
         nest->size[shape->n] = 1;
     }
-    nest->at[shape->out] = k_for(b, 0, shape->outs, 1, 0);
+    nest->at[shape->out] = out;
     nest->size[shape->out] = 1;
-    int64_t rows = w->rows * w->m;
-    KVal *first = k_muli(b, w->row, w->m);
-    KVal *end = k_min(b, k_addi(b, first, rows), k_index(b, shape->height));
-    KVal *row = k_for_values(b, first, end, window[shape->h], 0);
-    nest->at[shape->h] = k_assume(b, row, 0, shape->height - window[shape->h]);
-    nest->within[shape->h] = k_assume(b, k_sub(b, row, first), 0, rows - window[shape->h]);
-    nest->size[shape->h] = window[shape->h];
-    int64_t tile = window[shape->w] * w->lanes, all = shape->width / tile * tile;
-    for (int64_t at = 0; at < shape->width; at = all) {
-        nest->size[shape->w] = at < all ? tile : shape->width - all;
-        nest->at[shape->w] = k_for(b, at, at < all ? all : shape->width, nest->size[shape->w], 0);
+    KVal *row = nest->within[shape->h] = k_for(b, 0, w->m, high, 0);
+    KVal *y = k_add(b, k_muli(b, vector->row, w->m), row);
+    bool guarded = shape->height % w->m != 0;
+    if (guarded) k_if(b, k_le(b, y, k_index(b, shape->height - high)));
+    nest->at[shape->h] = k_assume(b, y, 0, shape->height - high);
+    nest->size[shape->h] = high;
+    for (int64_t column = 0; column < w->width; column += wide * w->lanes) {
+        nest->size[shape->w] =
+            elements_inside(vector, vector->at * w->m + column, wide * w->lanes, shape->width);
+        if (nest->size[shape->w] == 0) break;
+        nest->within[shape->w] = k_index(b, column);
+        nest->at[shape->w] = k_addi(b, k_muli(b, vector->first, w->m), column);
         contract_tile(nest);
-        k_end(b);
-        if (at == all) break;
     }
+    if (guarded) k_end(b);
     k_end(b);
-    k_end(b);
-    if (shape->n >= 0) k_end(b);
     nest->s = whole;
 }
 
-/* For each picture of the block. */
-static void each_image(Winograd *w, void (*body)(Winograd *, KVal *image, KVal *image_in_block)) {
-    KVal *i = k_for(w->b, 0, w->images, 1, 0);
-    body(w, k_add(w->b, w->image, i), i);
-    k_end(w->b);
-}
-
-static void take_picture(Winograd *w, KVal *image, KVal *image_in_block) {
-    copy_picture(w, image);
-    transform_tiles(w, image_in_block);
-}
-
-static void give_results(Winograd *w, KVal *image, KVal *image_in_block) {
-    (void)image;
-    transform_results(w, image_in_block);
-}
-
-static void bind_buffers(Winograd *w) {
+static void transform_results(Winograd *w, const Vector *vector, KVal *out) {
     KBuilder *b = w->b;
-    Nest *nest = w->nest;
-    const WinogradShape *shape = &w->shape;
-    int64_t ins = shape->ins, rows = w->rows * w->m;
-    w->x = k_input(b, nest->c->operand[CONTRACT_A].node);
-    int64_t padded = (rows + WINOGRAD_WINDOW - 1) * w->columns * ins;
-    w->padded = k_scratch(b, DT_F32, padded, "rows with zeros around, channels innermost");
-    w->v = k_scratch(b, DT_F32, w->points * w->v_point, "transformed tiles");
-    w->products = k_scratch(b, DT_F32, w->points * w->products_point, "their products");
-    w->parts = k_local(b, DT_F32, (int64_t)w->m * w->lanes * w->lanes, "results of a row of tiles");
-    int64_t width = (w->tile_columns * w->m + w->lanes - 1) / w->lanes * w->lanes;
-    nest->total_stride[shape->w] = 1;
-    nest->total_stride[shape->h] = width;
-    nest->total_stride[shape->out] = width * rows;
-    int64_t all = width * rows * shape->outs;
-    if (shape->n >= 0) nest->total_stride[shape->n] = all;
-    nest->totals = k_scratch(b, DT_F32, all * w->images, "sums of a block");
+    KVal *x[WINOGRAD_MAX], *y[WINOGRAD_MAX];
+    KVal *column = k_for(b, 0, w->n, 1, 0);
+    KVal *from = k_add(b, k_muli(b, out, w->tiles), vector->place);
+    from = k_add(b, from, k_muli(b, column, w->sums_point));
+    for (int i = 0; i < w->n; i++)
+        x[i] = k_load_tail(b, w->sums, k_addi(b, from, i * w->n * w->sums_point), w->lanes,
+                           vector->active);
+    winograd_apply(b, w->matrices.a, w->m, w->n, x, y);
+    for (int i = 0; i < w->m; i++)
+        k_store(b, w->square, square_at(w, k_index(b, i), column), y[i]);
+    k_end(b);
+    KVal *zero = k_number(b, K_F32, w->lanes, 0);
+    KVal *bad = k_var(b, zero); /* lanes are NaN where a result is not finite */
+    KVal *row = k_for(b, 0, w->m, 1, 0);
+    for (int i = 0; i < w->n; i++)
+        x[i] = k_load(b, w->square, square_at(w, row, k_index(b, i)), w->lanes);
+    winograd_apply(b, w->matrices.a, w->m, w->n, x, y);
+    KVal *now = k_copy(b, bad);
+    for (int i = 0; i < w->m; i++)
+        now = k_fma(b, y[i], zero, now);
+    k_set(b, bad, now);
+    gather_lanes(b, y, w->m);
+    for (int i = 0; i < w->m; i++)
+        k_store_at(b, w->nest->totals, k_muli(b, row, w->width), i * w->lanes, y[i]);
+    k_end(b);
+    k_if(b, k_ne(b, k_sum_lanes(b, k_copy(b, bad)), k_number(b, K_F32, 1, 0)));
+    sum_plainly(w, vector, out);
+    k_end(b);
+    finish_results(w, vector, out);
 }
 
-/* The transformed weights: [point][vector of results][channel][lane]. */
+/* ---- weights ---- */
+
+/* The transformed weights: [point][block of output channels][input channel][of the block]. */
 static void bind_weights(Winograd *w) {
     Nest *nest = w->nest;
     NestCopy *copy = &nest->copy[CONTRACT_B];
-    int64_t count = w->points * w->shape.outs * w->shape.ins;
+    int64_t count = w->points * w->u_point;
     if (nest->packing) {
         w->u = k_output(w->b, copy->ahead);
     } else if (nest->request->prepared[CONTRACT_B]) {
@@ -404,7 +458,8 @@ static void transform_weights(Winograd *w) {
     const WinogradShape *shape = &w->shape;
     KBuf *weights = k_input(b, c->operand[CONTRACT_B].node);
     int64_t step = operand_stride(c, CONTRACT_B, shape->out);
-    KVal *out = k_for(b, 0, shape->outs, w->lanes, 0);
+    int group = winograd_group(w->wide);
+    KVal *out = k_for(b, 0, shape->outs, group, 0);
     KVal *in = k_for(b, 0, shape->ins, 1, 0);
     KVal *from = k_index(b, c->operand[CONTRACT_B].map.offset);
     from = k_add(b, from, k_muli(b, out, step));
@@ -415,12 +470,13 @@ static void transform_weights(Winograd *w) {
         if (shape->flipped) kh = WINOGRAD_WINDOW - 1 - kh, kw = WINOGRAD_WINDOW - 1 - kw;
         int64_t at = kh * operand_stride(c, CONTRACT_B, shape->kh) +
                      kw * operand_stride(c, CONTRACT_B, shape->kw);
-        value[i] = k_load_strided(b, weights, k_addi(b, from, at), step, w->lanes, w->lanes);
+        value[i] = k_load_strided(b, weights, k_addi(b, from, at), step, group, group);
     }
     winograd_apply_both(b, w->matrices.g, w->n, WINOGRAD_WINDOW, value, result);
-    KVal *to = k_add(b, k_muli(b, out, shape->ins), k_muli(b, in, w->lanes));
+    KVal *to = k_muli(b, k_divi(b, out, w->block), w->block * shape->ins);
+    to = k_add(b, to, k_add(b, k_muli(b, in, w->block), k_remi(b, out, w->block)));
     for (int i = 0; i < w->points; i++)
-        k_store_at(b, w->u, to, i * shape->outs * shape->ins, result[i]);
+        k_store_at(b, w->u, to, i * w->u_point, result[i]);
     k_end(b);
     k_end(b);
 }
@@ -431,6 +487,30 @@ void winograd_prepare(Nest *nest) {
     transform_weights(&w);
 }
 
+/* ---- the whole ---- */
+
+static void emit_block(Winograd *w, KVal *first_row, int64_t rows) {
+    KBuilder *b = w->b;
+    each_vector(w, first_row, rows, k_for(b, 0, w->shape.ins, 1, 0), transform_tiles);
+    k_end(b);
+    multiply(w, rows);
+    each_vector(w, first_row, rows, k_for(b, 0, w->shape.outs, 1, 0), transform_results);
+    k_end(b);
+}
+
+static void bind_buffers(Winograd *w) {
+    KBuilder *b = w->b;
+    Nest *nest = w->nest;
+    w->x = k_input(b, nest->c->operand[CONTRACT_A].node);
+    w->v = k_scratch(b, DT_F32, w->points * w->v_point, "transformed tiles");
+    w->sums = k_scratch(b, DT_F32, w->points * w->sums_point, "their products, summed");
+    w->square = k_local(b, DT_F32, (int64_t)w->points * w->lanes, "tiles between two passes");
+    nest->totals = k_local(b, DT_F32, w->m * w->width, "results of a vector of tiles");
+    nest->total_stride[w->shape.w] = 1;
+    nest->total_stride[w->shape.h] = w->width;
+    nest->phase = NEST_FINISH;
+}
+
 void winograd_emit(Nest *nest) {
     Winograd w = winograd_begin(nest);
     KBuilder *b = w.b;
@@ -438,20 +518,10 @@ void winograd_emit(Nest *nest) {
     bind_weights(&w);
     epilogue_begin(nest);
     if (!nest->copy[CONTRACT_B].ahead) transform_weights(&w);
-    fill_zeros(b, w.padded, k_index(b, 0), w.padded->count, w.lanes);
-    int64_t tile_rows = (w.shape.height + w.m - 1) / w.m;
-    w.image = k_for(b, 0, w.shape.images, w.images, 0);
-    w.row = k_for(b, 0, tile_rows, w.rows, 0);
-    KVal *zero = k_number(b, K_F32, w.lanes, 0);
-    w.bad = k_var(b, zero);
-    each_image(&w, take_picture);
-    multiply(&w);
-    each_image(&w, give_results);
-    k_if(b, k_ne(b, k_sum_lanes(b, k_copy(b, w.bad)), k_number(b, K_F32, 1, 0)));
-    each_image(&w, sum_plainly);
+    clear_tail(&w);
+    int64_t all = w.shape.images * w.tile_rows, whole = all / w.rows * w.rows;
+    emit_block(&w, k_for(b, 0, whole, w.rows, 0), w.rows);
     k_end(b);
-    finish_block(&w);
-    k_end(b);
-    k_end(b);
+    if (whole < all) emit_block(&w, k_index(b, whole), all - whole);
     epilogue_end(nest);
 }

@@ -28,6 +28,12 @@ typedef struct WinogradShape {
 
 /* False when it is none with a 3x3 window that moves by 1, or channels don't fill vectors. */
 bool winograd_shape(const Contraction *c, const Target *target, WinogradShape *shape);
+/* Lanes for the tiles of one row. */
+int winograd_row_lanes(int lanes, int64_t tiles);
+/* Output channels whose weights are transformed together; register tiles have whole groups. */
+int winograd_group(int lanes);
+/* Vectors that the tiles of so many rows fill. */
+int64_t winograd_vectors(const WinogradShape *shape, const Schedule *s, int64_t rows);
 /* The schedules to compare, and their costs by the model of schedule.c; returns how many. */
 enum { WINOGRAD_SCHEDULES = 64 };
 int winograd_schedules(const Contraction *c, const ScheduleRequest *request, Schedule *out,

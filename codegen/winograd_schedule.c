@@ -6,9 +6,14 @@
 
 enum { MAX_CHANNELS = 1024 }; /* summed by one chain */
 
-static const double COST_STREAM = 0.25; /* a byte of the weights from beyond the second cache */
-static const double COST_FAR = 0.4;     /* from beyond the third */
+static const double COST_MOVE = 0.25; /* a byte to and from beyond the second cache */
+static const double COST_FAR = 0.6;   /* from beyond the third */
 static const double FAR_BYTES = 16e6;
+static const double COST_STREAM = 0.17; /* a byte of the weights, read in order */
+static const double COST_REREAD =
+    0.25; /* to start with the weights again: of a vector's products */
+static const double COST_WEIGHT = 0.12; /* a weight that is not in the second cache */
+static const double EFFICIENCY = 0.9;   /* of a loop of multiply-adds */
 
 static bool is_window(const Contraction *c, int dim, bool *flipped) {
     int64_t coef = c->dims[dim].coef[CONTRACT_A];
@@ -60,78 +65,88 @@ bool winograd_shape(const Contraction *c, const Target *target, WinogradShape *s
     s->ins = c->dims[s->in].extent;
     s->height = c->dims[s->h].extent;
     s->width = c->dims[s->w].extent;
-    return s->ins % lanes == 0 && s->outs % lanes == 0 && s->ins <= MAX_CHANNELS;
+    /* Of a tile's columns none lies further than in the tiles beside it. */
+    int64_t last = s->first_column + s->width - 1 + WINOGRAD_WINDOW - 1;
+    if (s->first_column > 0 || s->first_column < -2) return false;
+    if (last > c->operand[CONTRACT_A].map.dim[3]) return false;
+    return s->outs % lanes == 0 && s->ins <= MAX_CHANNELS;
 }
 
-static double at_least(double x, double y) {
-    return x > y ? x : y;
+int winograd_row_lanes(int lanes, int64_t tiles) {
+    while (lanes > 4 && lanes / 2 >= tiles)
+        lanes /= 2;
+    return lanes;
 }
 
-/* Multiplications of a block by register tiles, for one point. */
-static double multiply_cost(const WinogradShape *shape, const ScheduleRequest *request,
-                            const Schedule *s, int64_t tiles) {
+int winograd_group(int lanes) {
+    return lanes > 4 ? lanes / 2 : lanes;
+}
+
+int64_t winograd_vectors(const WinogradShape *shape, const Schedule *s, int64_t rows) {
+    int64_t tiles = rows * ((shape->width + s->winograd - 1) / s->winograd);
+    return (tiles + s->lanes - 1) / s->lanes;
+}
+
+/* A step of a register tile: one input channel. */
+static double step_cost(int64_t vectors, int64_t block, double weight) {
+    double products = (double)(vectors * block), loads = (double)vectors + 0.5 * (double)block;
+    double most = products > loads ? products : loads;
+    return (most > 8 ? most : 8) + 0.1 * loads + 2 + weight * (double)block;
+}
+
+/* All output channels by `count` vectors of tiles. */
+static double tiles_cost(int64_t outs, int64_t count, int64_t vectors, int64_t block,
+                         double weight) {
     double cost = 0;
-    int64_t vectors = shape->outs / s->lanes, tile = s->tile[shape->w];
     for (int piece = 0; piece < 4; piece++) {
-        int64_t rows = piece & 1 ? tiles % tile : tile, columns = s->vectors;
-        double times = piece & 1 ? 1 : (double)(tiles / tile);
-        if (piece & 2) columns = vectors % s->vectors;
-        times *= piece & 2 ? 1 : (double)(vectors / s->vectors);
-        if (rows == 0 || columns == 0 || times == 0) continue;
-        double products = (double)(rows * columns), loads = (double)columns + 0.5 * (double)rows;
-        double step = at_least(at_least(request->target->fma ? products : 2 * products, loads), 8);
-        cost += times * ((step + 0.1 * loads + 2) * (double)shape->ins + 30 + 2 * products);
+        int64_t wide = piece & 1 ? count % vectors : vectors;
+        int64_t high = piece & 2 ? outs % block : block;
+        int64_t times = (piece & 1 ? 1 : count / vectors) * (piece & 2 ? 1 : outs / block);
+        if (wide > 0 && high > 0) cost += (double)times * step_cost(wide, high, weight);
     }
     return cost;
 }
 
-static double whole_cost(const WinogradShape *shape, const ScheduleRequest *request,
-                         const Schedule *s) {
-    int m = s->winograd, n = m + WINOGRAD_WINDOW - 1, points = n * n;
-    double operations = m == 4 ? 156 : 32, results = m == 4 ? 110 : 24;
-    int64_t rows = s->tile[shape->h], images = shape->n < 0 ? 1 : s->tile[shape->n];
-    int64_t columns = (shape->width + m - 1) / m, all_rows = (shape->height + m - 1) / m;
-    int64_t tiles = rows * images * columns;
-    double blocks = (double)(all_rows / rows) * (double)(shape->images / images);
-    double ins = (double)shape->ins / s->lanes, outs = (double)shape->outs / s->lanes;
-    double copied = (double)(rows * m + 2) * (double)(columns * m) * (double)images;
-    double transforms = copied * ins * 8 + (double)tiles * ins * (3 * points + operations) +
-                        (double)tiles * outs * (points + results + 10.0 * m * m);
-    double bytes = (double)points * (double)(shape->ins * shape->outs) * 4;
-    double held = (double)(points * tiles) * (double)(shape->ins + shape->outs) * 4;
-    double l2 = (double)request->target->l2;
-    double stream = bytes * (bytes > FAR_BYTES ? COST_FAR : bytes > l2 / 2 ? COST_STREAM : 0);
-    double products = points * multiply_cost(shape, request, s, tiles);
-    if (held > l2 * 0.75) transforms += held * 2 * COST_STREAM / 4;
-    double cost = blocks * (at_least(products, stream) + transforms);
-    if (!request->prepared[CONTRACT_B])
-        cost += outs * (double)shape->ins * (9 * s->lanes + points + operations);
-    return cost;
-}
-
-static int most_tiles(const Target *target, int vectors) {
-    int held = target->registers - 1 - vectors;
-    int most = held / vectors;
-    return most * vectors > SCHEDULE_MAX_ACCUMULATORS ? SCHEDULE_MAX_ACCUMULATORS / vectors : most;
-}
-
-/* The register tile that costs least. */
-static double best_tile(const WinogradShape *shape, const ScheduleRequest *request, Schedule *s) {
-    int64_t columns = (shape->width + s->winograd - 1) / s->winograd;
-    int64_t tiles = s->tile[shape->h] * columns * (shape->n < 0 ? 1 : s->tile[shape->n]);
-    Schedule best = *s;
-    double least = -1;
-    for (s->vectors = 1; s->vectors <= 4 && s->vectors * s->lanes <= shape->outs; s->vectors++)
-        for (int64_t tile = most_tiles(request->target, s->vectors); tile > 1; tile--) {
-            if (tile > tiles) continue;
-            s->tile[shape->w] = tile;
-            double cost = multiply_cost(shape, request, s, tiles);
-            if (least >= 0 && cost >= least) continue;
+/* Vectors of tiles by output channels, in registers. */
+static void choose_register_tile(const WinogradShape *shape, const Target *target, Schedule *s) {
+    int64_t count = winograd_vectors(shape, s, s->tile[shape->h]);
+    int group = winograd_group(s->lanes), n = s->winograd + WINOGRAD_WINDOW - 1;
+    bool far = (double)(n * n * shape->outs * shape->ins) * 4 > (double)target->l2 / 2;
+    double least = 0, weight = far ? COST_WEIGHT : 0;
+    for (int vectors = 1; vectors <= 4 && vectors <= count; vectors++)
+        for (int block = group; block <= shape->outs; block += group) {
+            if (block * vectors + vectors + 1 > target->registers) break;
+            double cost = tiles_cost(shape->outs, count, vectors, block, weight);
+            if (least > 0 && cost >= least) continue;
             least = cost;
-            best = *s;
+            s->vectors = vectors;
+            s->tile[shape->out] = block;
         }
-    *s = best;
-    return least;
+}
+
+static double cost_of(const WinogradShape *shape, const ScheduleRequest *request,
+                      const Schedule *s) {
+    int m = s->winograd, n = m + WINOGRAD_WINDOW - 1, points = n * n;
+    double input = m == 4 ? 360 : 130, output = m == 4 ? 340 : 110; /* a vector of tiles */
+    int64_t rows = s->tile[shape->h], columns = (shape->width + m - 1) / m;
+    int64_t all = shape->images * ((shape->height + m - 1) / m);
+    int64_t row_lanes = winograd_row_lanes(s->lanes, columns);
+    double ins = (double)shape->ins, outs = (double)shape->outs, pairs = ins * outs * points;
+    double vectors = (double)(all / rows * winograd_vectors(shape, s, rows) +
+                              winograd_vectors(shape, s, all % rows));
+    double blocks = (double)((all + rows - 1) / rows);
+    double products = pairs * (vectors / EFFICIENCY + COST_REREAD * (blocks - 1));
+    if (!request->target->fma) products *= 2;
+    if (products < pairs * 4 * COST_STREAM) products = pairs * 4 * COST_STREAM;
+    double held = (ins + outs) * points * s->lanes * 4; /* by a vector of tiles */
+    double in_block = held * (double)winograd_vectors(shape, s, rows);
+    if (in_block > 0.6 * (double)request->target->l2)
+        products += held * vectors * (in_block > FAR_BYTES ? COST_FAR : COST_MOVE);
+    double row_vectors = (double)(all * ((columns + row_lanes - 1) / row_lanes));
+    double cost = products + row_vectors * (ins * input + outs * output);
+    if (!request->prepared[CONTRACT_B])
+        cost += outs / s->lanes * ins * (9 * s->lanes + points + (m == 4 ? 156 : 32));
+    return cost;
 }
 
 int winograd_schedules(const Contraction *c, const ScheduleRequest *request, Schedule *out,
@@ -139,24 +154,21 @@ int winograd_schedules(const Contraction *c, const ScheduleRequest *request, Sch
     WinogradShape shape;
     int count = 0;
     if (!winograd_shape(c, request->target, &shape)) return 0;
-    if (request->window[shape.w] > 2) return 0; /* neighbours meet by even and odd lanes */
+    int64_t high = request->window[shape.h], wide = request->window[shape.w];
     for (int m = 2; m <= 4; m += 2) {
-        int64_t rows = (shape.height + m - 1) / m;
-        for (int64_t images = 1; images <= shape.images; images++) {
-            if (shape.images % images != 0) continue;
-            for (int64_t block = images > 1 ? rows : 1; block <= rows; block++) {
-                if (rows % block != 0 || block * m % request->window[shape.h] != 0) continue;
-                Schedule s = {.winograd = m, .lane = shape.out, .vector_operand = CONTRACT_B};
-                s.lanes = target_lanes(request->target, DT_F32);
-                s.unroll = 1;
-                for (int d = 0; d < c->out_count; d++)
-                    s.tile[d] = 1, s.order[d] = d;
-                s.tile[shape.h] = block;
-                if (shape.n >= 0) s.tile[shape.n] = images;
-                if (best_tile(&shape, request, &s) < 0 || count == WINOGRAD_SCHEDULES) continue;
-                costs[count] = whole_cost(&shape, request, &s);
-                out[count++] = s;
-            }
+        if (m % high != 0 || wide > 2) continue; /* neighbours meet by even and odd lanes */
+        int64_t rows = shape.images * ((shape.height + m - 1) / m);
+        for (int64_t block = 1; block <= rows; block++) {
+            if (block > WINOGRAD_SCHEDULES / 2 - 1 && block < rows) continue;
+            Schedule s = {.winograd = m, .lane = shape.w, .vector_operand = CONTRACT_A};
+            s.lanes = target_lanes(request->target, DT_F32);
+            s.unroll = 1;
+            for (int d = 0; d < c->out_count; d++)
+                s.tile[d] = 1, s.order[d] = d;
+            s.tile[shape.h] = block;
+            choose_register_tile(&shape, request->target, &s);
+            costs[count] = cost_of(&shape, request, &s);
+            out[count++] = s;
         }
     }
     return count;
