@@ -1,14 +1,15 @@
 # nnc_add_network(<target> MODEL <file.nn> [WEIGHTS <file.safetensors>] [PREFIX <prefix>] [TRAIN]
-#                 [BATCH <size>...] [OPTIONS <option>...])
+#                 [THREADS] [BATCH <size>...] [OPTIONS <option>...])
 #
 # Adds a static library of the network that nnc compiles the file to. Linking the target gives its
 # header, <prefix>.h (the prefix is the file's name unless given), and nnc's runtime, which
 # <prefix>_load() and <prefix>_save() use. With TRAIN the training functions are there too; with
 # WEIGHTS the values are inside the library, which only infers then. BATCH gives forward's inputs
 # another first dimension than the program's; several sizes make a <prefix>_forward_b<size>() for
-# each. The network is compiled again when the file, the weights or nnc change.
+# each. THREADS lets the functions run on those that <prefix>_start() starts. The network is compiled
+# again when the file, the weights or nnc change.
 function(nnc_add_network target)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "TRAIN" "MODEL;WEIGHTS;PREFIX" "BATCH;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "TRAIN;THREADS" "MODEL;WEIGHTS;PREFIX" "BATCH;OPTIONS")
   if(NOT ARG_MODEL)
     message(FATAL_ERROR "nnc_add_network(${target}): MODEL <file.nn> is missing")
   endif()
@@ -34,6 +35,10 @@ function(nnc_add_network target)
     list(JOIN ARG_BATCH "," batch)
     list(APPEND options --batch=${batch})
   endif()
+  if(ARG_THREADS)
+    list(APPEND options --threads)
+    find_package(Threads REQUIRED)
+  endif()
   if(NOT ARG_TRAIN)
     list(APPEND options --no-train)
   endif()
@@ -48,5 +53,5 @@ function(nnc_add_network target)
   add_library(${target} STATIC ${source} ${directory}/${ARG_PREFIX}.h)
   target_include_directories(${target} PUBLIC ${directory})
   target_compile_definitions(${target} PRIVATE NN_FILES)
-  target_link_libraries(${target} PUBLIC nnc::runtime m)
+  target_link_libraries(${target} PUBLIC nnc::runtime m $<$<BOOL:${ARG_THREADS}>:Threads::Threads>)
 endfunction()

@@ -10,12 +10,18 @@
 #include "ir/program.h"
 #include "support/buf.h"
 
+/* What is shared by threads must make up for their meetings, of which each takes a microsecond or
+ * less. */
+enum { CODEGEN_SPLIT = 12000 };
+
 typedef struct CodegenOptions {
     const char *prefix;  /* of every public symbol: "lenet" */
     const char *header;  /* name that the source includes: "lenet.h"; NULL: PREFIX.h */
     const char *vector;  /* "none", "sse2", "avx2", "avx512", "neon"; NULL: "native" */
     bool dispatch;       /* emit baseline, v3 and v4 kernels and choose at init (x86-64) */
     int level;           /* -O0..3: 0 = no passes and no fusion */
+    int64_t split;       /* functions may run on several threads, which share kernels of so many
+                            processor cycles; 0: no threads */
     bool standalone;     /* the runtime pieces used are copied into the file */
     bool ticks;          /* after each kernel of a function nn_tick(its number) is called */
     bool embed_weights;  /* program->weights become const arrays; forward needs no LenetParams */

@@ -306,8 +306,7 @@ static void emit_results(Nest *nest, int level) {
         int64_t lo = piece == 0 ? 0 : whole, hi = piece == 0 ? whole : extent;
         if (lo == hi) continue;
         nest->size[d] = piece == 0 ? tile : extent - whole;
-        bool parallel = level == 0 && !(chunks && nest->s->chunk_level > 0);
-        nest->at[d] = k_for(b, lo, hi, nest->size[d], parallel ? K_PARALLEL : 0);
+        nest->at[d] = k_for(b, lo, hi, nest->size[d], level == nest->part ? K_PARALLEL : 0);
         if (level == 0 && nest->scoped[d]) contract_copy(nest, true);
         emit_results(nest, level + 1);
         k_end(b);
@@ -369,6 +368,7 @@ static void bind_totals(Nest *nest) {
     }
     count = (count + lanes - 1) / lanes * lanes;
     nest->totals = k_scratch(nest->b, nest->c->anchor->type.dtype, count, "totals of chunks");
+    nest->totals->fresh = nest->part >= 0 && nest->part < s->chunk_level;
 }
 
 /* A dim that operands are copied within: it moves along axes of its own, without padding. */
@@ -399,8 +399,20 @@ static void choose_scope(Nest *nest) {
         nest->scoped[c->out_count + i] = true;
 }
 
+/* The level of result dims whose tiles threads share. */
+static int choose_part(const Nest *nest) {
+    int64_t trips[CONTRACT_MAX_DIMS];
+    for (int level = 0; level < nest->c->out_count; level++) {
+        int d = nest->s->order[level];
+        int64_t tile = nest->s->tile[d];
+        trips[level] = (nest->c->dims[d].extent + tile - 1) / tile;
+    }
+    return kernel_part_level(trips, nest->c->out_count);
+}
+
 static void emit_nest(Nest *nest) {
     const Contraction *c = nest->c;
+    nest->part = choose_part(nest);
     for (int d = c->out_count; d < dim_end(nest); d++)
         nest->size[d] = c->dims[d].extent;
     choose_scope(nest);
@@ -490,6 +502,7 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
     if (schedule) chosen = *schedule;
     KBuilder b = kernel_begin(context->arena, target, group->name, group->span);
     b.group = group;
+    b.parts = context->threads;
     Nest nest = {.b = &b,
                  .values = context->values,
                  .c = &c,

@@ -85,6 +85,7 @@ static void bind_halo(Nest *nest, int operand) {
         nest->operand[operand].start += (o->base[axis] - copy->lo[axis]) * copy->stride[axis];
     }
     copy->halo = k_scratch(nest->b, o->node->type.dtype, count, "with zeros around");
+    copy->halo->fresh = operand_is_scoped(nest, operand);
     nest->operand[operand].buf = copy->halo;
     bind_strides(nest, operand, copy->stride);
 }
@@ -125,6 +126,7 @@ static void bind_packed(Nest *nest, int operand) {
         copy->packed = k_output(nest->b, copy->ahead);
     } else {
         copy->packed = k_scratch(nest->b, dtype, count, "packed");
+        copy->packed->fresh = operand_is_scoped(nest, operand);
     }
     o->buf = copy->packed;
 }

@@ -307,6 +307,7 @@ static void finish_square(Nest *nest, const Tile *tile, KVal *at, int along, int
                        : k_number(b, kkind_of(dtype), lanes, 0);
     lower_transpose(b, value, lanes);
     if (!nest->turned) nest->turned = k_local(b, dtype, (int64_t)lanes * lanes, "turned sums");
+    nest->turned->fresh = true;
     for (int i = 0; i < active; i++)
         k_store(b, nest->turned, k_index(b, (int64_t)i * lanes), value[i]);
     const Schedule turned = {.lane = along, .lanes = lanes, .vectors = 1};
@@ -361,6 +362,7 @@ static void keep_sums(Nest *nest, const Tile *tile) {
     if (!nest->finished)
         nest->finished = k_local(b, nest->c->anchor->type.dtype,
                                  SCHEDULE_MAX_ACCUMULATORS * nest->s->lanes, "a tile's sums");
+    nest->finished->fresh = true;
     for (int i = 0; i < tile->total && nest->phase != NEST_FINISH; i++)
         k_store(b, nest->finished, k_index(b, i * lanes), tile->value[i]);
 }

@@ -55,6 +55,7 @@ typedef struct Nest {
     NestOperand operand[2];
     NestCopy copy[2];
     NestPhase phase;
+    int part;                    /* level of the result dims that threads share; -1: none */
     bool packing;                /* not the contraction: the kernel that packs an operand ahead */
     KVal *at[CONTRACT_MAX_DIMS]; /* start of the tile, or of the chunk */
     KVal *within[CONTRACT_MAX_DIMS]; /* the same in the totals, where these hold a part; or NULL */

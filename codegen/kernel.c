@@ -276,7 +276,10 @@ static void open_scope(KBuilder *b, bool is_virtual) {
 KVal *k_for_values(KBuilder *b, KVal *lo, KVal *hi, int64_t step, uint32_t flags) {
     int64_t first, end;
     NNC_CHECK(step > 0, "kernel %s: a loop's step is %lld", b->kernel->name, (long long)step);
-    if (k_is_const(lo, &first) && k_is_const(hi, &end) && first < end && first + step >= end) {
+    bool once =
+        k_is_const(lo, &first) && k_is_const(hi, &end) && first < end && first + step >= end;
+    bool part = b->parts && (flags & K_PARALLEL);
+    if (once && !part) {
         open_scope(b, true);
         return lo;
     }
@@ -296,7 +299,7 @@ KVal *k_for_values(KBuilder *b, KVal *lo, KVal *hi, int64_t step, uint32_t flags
         kval_set_range(counter, lo->lo, last > lo->lo ? last : lo->lo);
     }
     loop->var = counter;
-    return counter;
+    return once ? lo : counter;
 }
 
 KVal *k_for(KBuilder *b, int64_t lo, int64_t hi, int64_t step, uint32_t flags) {

@@ -59,6 +59,8 @@ typedef struct KBuf {
     const char *comment; /* "x f32[1,1,32,32]"; may be NULL */
     bool inplace;        /* KBUF_IN: may share memory with any KBUF_OUT of the same size in bytes */
     bool aliased;        /* set by who plans memory when it does: printed without restrict */
+    bool fresh;          /* SCRATCH, LOCAL: an iteration of a K_PARALLEL loop reads of it only what
+                            it wrote itself, or what was written outside of such loops */
 } KBuf;
 
 /* Operations; X(name, operands). The builder functions below say what each one does. */
@@ -189,7 +191,7 @@ typedef enum __attribute__((packed)) KStmtKind {
 } KStmtKind;
 
 enum {
-    K_PARALLEL = 1, /* iterations touch disjoint memory and share no register */
+    K_PARALLEL = 1, /* iterations may be shared among threads, if kernel_splits() says so */
     K_UNROLL = 2,   /* the C compiler is asked to unroll it wholly */
 };
 
@@ -226,6 +228,7 @@ typedef struct Kernel {
     int value_count;      /* ids are below this */
     bool faults;          /* holds a KSTMT_FAULT: the C function returns int, 1 on a fault */
     bool divides;         /* its faults are integer divisions by zero */
+    bool split;           /* K_PARALLEL loops run a thread's part of their iterations */
     bool calls;           /* calls libm */
     int64_t blocks;       /* GPU: blocks of threads; 0: a kernel for a CPU */
     int threads;          /* GPU: of a block */
@@ -248,6 +251,7 @@ typedef struct KBuilder {
     KVal *index[K_FREQUENT]; /* small indexes, found at once */
     bool virtual_loop[64];   /* one entry an open k_for or k_if: it needed no block */
     int depth;
+    bool parts; /* for threads: K_PARALLEL loops of one iteration are loops, too */
 } KBuilder;
 
 KBuilder kernel_begin(Arena *arena, const Target *target, const char *name, Span span);
@@ -262,6 +266,16 @@ const Kernel *kernel_code(const Kernel *kernel);
 /* Types, scopes, and ranges: false with a message. An index whose interval can't be bounded is an
  * error: bound it with k_assume after having checked or clamped it. */
 bool kernel_verify(const Kernel *kernel, Buf *error);
+/* Whether threads may share its K_PARALLEL loops, each on scratch memory of its own: it is proved
+ * that no iteration touches a result's elements that another one does. */
+bool kernel_splits(const Kernel *kernel);
+/* What a run costs: processor cycles, about. */
+double kernel_cycles(const Kernel *kernel);
+/* Which of nested loops over independent results threads should share: the outermost one that has
+ * iterations enough, else the longest. -1: none has two. */
+int kernel_part_level(const int64_t *trips, int count);
+/* Iterations of a loop with constant bounds; -1: not known. */
+int64_t kernel_trips(const KStmt *loop);
 /* The kernel as text for dumps and golden files. */
 void kernel_dump(Buf *out, const Kernel *kernel);
 /* Its statements alone: they say what it does, whatever its name is and its buffers stand for. */
@@ -377,7 +391,8 @@ void k_set(KBuilder *b, KVal *var, KVal *value);
 /* The register's present value, kept while the register changes. */
 KVal *k_copy(KBuilder *b, KVal *var);
 
-/* Control. k_for returns the counter; a loop of one iteration is a constant and no loop. */
+/* Control. k_for returns the counter. */
+/* A loop of one iteration gives a constant, and is one only where b->parts asks for it. */
 KVal *k_for(KBuilder *b, int64_t lo, int64_t hi, int64_t step, uint32_t flags);
 KVal *k_for_values(KBuilder *b, KVal *lo, KVal *hi, int64_t step, uint32_t flags);
 void k_end(KBuilder *b); /* closes the innermost k_for, k_if or k_else */

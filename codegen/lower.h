@@ -18,6 +18,7 @@ typedef struct LowerContext {
     const bool *known;   /* by node id: values that prepare steps can read; NULL: no such steps */
     Arena *values;       /* with `known`: of the values that lowering makes */
     uint32_t next_value; /* id for the next value that is no node of the graph */
+    bool threads;        /* kernels are to be split, where they can be */
     VEC(Kernel *) ahead; /* kernels that lowering adds to the prepare steps: packed operands */
 } LowerContext;
 

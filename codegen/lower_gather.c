@@ -96,19 +96,20 @@ Kernel *lower_gathering(const Group *group, const Target *target, LowerContext *
     if (result->rank == 0) lanes = 1;
     switch (anchor->op) {
     case OP_gather:
-        lower_loops(&lower, result->rank, result->dim, 1, 0, gather_point, &g);
+        lower_loops(&lower, result->rank, result->dim, 1, K_PARALLEL, gather_point, &g);
         break;
     case OP_take: {
         bool inner = node_int(anchor, ATTR_axis) + 1 < anchor->inputs[0]->type.rank;
-        lower_loops(&lower, result->rank, result->dim, inner ? lanes : 1, 0, take_point, &g);
+        lower_loops(&lower, result->rank, result->dim, inner ? lanes : 1, K_PARALLEL, take_point,
+                    &g);
         break;
     }
     case OP_pool_gather:
-        lower_loops(&lower, result->rank, result->dim, 1, 0, pool_gather_point, &g);
+        lower_loops(&lower, result->rank, result->dim, 1, K_PARALLEL, pool_gather_point, &g);
         break;
     default:
         read_starts(&lower, &g, result);
-        lower_loops(&lower, result->rank, result->dim, lanes, 0, slice_point, &g);
+        lower_loops(&lower, result->rank, result->dim, lanes, K_PARALLEL, slice_point, &g);
     }
     return kernel_end(&lower.b);
 }

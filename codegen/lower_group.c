@@ -9,6 +9,7 @@ Lower lower_begin(const Group *group, const Target *target, LowerContext *contex
                    .context = context,
                    .arena = context->arena};
     lower.b.group = group;
+    lower.b.parts = context->threads;
     return lower;
 }
 

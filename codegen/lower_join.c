@@ -19,8 +19,8 @@ static void copy_part(Lower *lower, Part *part, Space *space) {
     space->maps = &part->map;
     space->map_count = 1;
     space_collapse(space);
-    lower_loops(lower, space->rank, space->dim, lower_lanes(lower->b.target, part->flat), 0,
-                copy_point, part);
+    lower_loops(lower, space->rank, space->dim, lower_lanes(lower->b.target, part->flat),
+                K_PARALLEL, copy_point, part);
 }
 
 static void fill_point(Lower *lower, const LowerPoint *point, void *data) {

@@ -348,23 +348,28 @@ static void lower_rows(Reduction *r) {
     KBuilder *b = &r->lower->b;
     Space *space = &r->space;
     int last = space->rank - 1, opened = 0;
+    int64_t trips[MAX_RANK], n = space->dim[last], whole = n / r->lanes * r->lanes;
+    for (int d = 0; d < space->rank; d++)
+        trips[d] = space->reduced[d] ? 1 : d == last ? whole / r->lanes : space->dim[d];
+    int part = kernel_part_level(trips, space->rank);
     for (int d = 0; d < space->rank; d++) {
         if (space->reduced[d] || (!r->inner_reduced && d == last)) continue;
-        r->index[d] = k_for(b, 0, space->dim[d], 1, opened == 0 ? K_PARALLEL : 0);
+        r->index[d] = k_for(b, 0, space->dim[d], 1, d == part ? K_PARALLEL : 0);
         opened++;
     }
+    uint32_t flags = part == last ? K_PARALLEL : 0;
     if (r->inner_reduced) {
         lower_row(r, 1);
     } else {
-        int64_t n = space->dim[last], whole = n / r->lanes * r->lanes;
         if (whole > 0) {
-            r->index[last] = k_for(b, 0, whole, r->lanes, opened == 0 ? K_PARALLEL : 0);
+            r->index[last] = k_for(b, 0, whole, r->lanes, flags);
             lower_row(r, r->lanes);
             k_end(b);
         }
         if (whole < n) {
-            r->index[last] = k_index(b, whole);
+            r->index[last] = k_for(b, whole, n, r->lanes, flags);
             lower_row(r, (int)(n - whole));
+            k_end(b);
         }
     }
     while (opened-- > 0)

@@ -46,7 +46,7 @@ Kernel *lower_scan(const Group *group, const Target *target, LowerContext *conte
     dim[scan.axis] = scan.size > 0 ? 1 : 0;
     int lanes = scan.axis == anchor->type.rank - 1 ? 1 : lower_lanes(target, scan.x);
     if (lanes > target_lanes(target, DT_F64)) lanes = target_lanes(target, DT_F64);
-    lower_loops(&lower, anchor->type.rank, dim, lanes, 0, scan_point, &scan);
+    lower_loops(&lower, anchor->type.rank, dim, lanes, K_PARALLEL, scan_point, &scan);
     lower.b.kernel->flops = (double)type_numel(&anchor->type);
     return kernel_end(&lower.b);
 }

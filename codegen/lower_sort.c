@@ -95,7 +95,8 @@ Kernel *lower_sort(const Group *group, const Target *target, LowerContext *conte
     for (int side = 0; side < 2; side++) {
         sort.rows[side].values = k_scratch(b, anchor->type.dtype, sort.size, "values of a row");
         sort.rows[side].positions = k_scratch(b, DT_I64, sort.size, "their positions");
+        sort.rows[side].values->fresh = sort.rows[side].positions->fresh = true;
     }
-    lower_loops(&lower, anchor->type.rank, dim, 1, 0, sort_row, &sort);
+    lower_loops(&lower, anchor->type.rank, dim, 1, K_PARALLEL, sort_row, &sort);
     return kernel_end(b);
 }

@@ -91,9 +91,10 @@ void lower_span(Lower *lower, int rank, KVal **index, int64_t lo, int64_t hi, in
         k_end(b);
     }
     if (full < hi) {
-        index[last] = k_index(b, full);
+        index[last] = k_for(b, full, hi, lanes, flags);
         LowerPoint point = lower_point(rank, index, last, lanes, (int)(hi - full));
         body(lower, &point, data);
+        k_end(b);
     }
 }
 
@@ -101,14 +102,19 @@ void lower_loops(Lower *lower, int rank, const int64_t *dim, int lanes, uint32_t
                  SpaceBody body, void *data) {
     KBuilder *b = &lower->b;
     KVal *index[MAX_RANK] = {NULL};
-    for (int d = 0; d + 1 < rank; d++)
-        index[d] = k_for(b, 0, dim[d], 1, d == 0 ? flags : 0);
+    int last = rank - 1;
     if (rank == 0) {
         LowerPoint point = lower_point(0, index, 0, 1, 1);
         body(lower, &point, data);
         return;
     }
-    lower_span(lower, rank, index, 0, dim[rank - 1], lanes, rank == 1 ? flags : 0, body, data);
-    for (int d = 0; d + 1 < rank; d++)
+    int64_t trips[MAX_RANK];
+    for (int d = 0; d < rank; d++)
+        trips[d] = d == last ? dim[d] / lanes : dim[d];
+    int part = kernel_part_level(trips, rank);
+    for (int d = 0; d < last; d++)
+        index[d] = k_for(b, 0, dim[d], 1, d == part ? flags : 0);
+    lower_span(lower, rank, index, 0, dim[last], lanes, part == last ? flags : 0, body, data);
+    for (int d = 0; d < last; d++)
         k_end(b);
 }

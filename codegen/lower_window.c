@@ -181,8 +181,9 @@ static void pool_rows(Lower *lower, Window *w, int lanes) {
     int last = result->rank - 1;
     int64_t first, past;
     inside_span(w, result, &first, &past);
+    int part = kernel_part_level(result->dim, last);
     for (int d = 0; d < last; d++)
-        index[d] = k_for(b, 0, result->dim[d], 1, d == 0 ? K_PARALLEL : 0);
+        index[d] = k_for(b, 0, result->dim[d], 1, d == part ? K_PARALLEL : 0);
     lower_span(lower, result->rank, index, 0, first, 1, 0, pool_point, w);
     lower_span(lower, result->rank, index, first, past, lanes, 0, pool_point, w);
     lower_span(lower, result->rank, index, past, result->dim[last], 1, 0, pool_point, w);
@@ -210,19 +211,6 @@ static void lower_pooling(Lower *lower, Window *w) {
     if (plane > INT32_MAX || own == 1) lanes = 1;
     lower->b.kernel->flops = (double)type_numel(result) * (double)tap_count(w);
     pool_rows(lower, w, lanes);
-}
-
-static void zero_point(Lower *lower, const LowerPoint *point, void *data) {
-    const Node *anchor = data;
-    IndexMap map = {.rank = 1, .dim = {type_numel(&anchor->type)}, .stride = {1}};
-    lower_store_map(&lower->b, anchor, &map, point,
-                    lower_number(&lower->b, anchor->type.dtype, 1, 0));
-}
-
-static void fill_with_zeros(Lower *lower, const Node *anchor) {
-    int64_t count = type_numel(&anchor->type);
-    int lanes = target_lanes(lower->b.target, anchor->type.dtype);
-    lower_loops(lower, 1, &count, lanes, 0, zero_point, (void *)(uintptr_t)anchor);
 }
 
 /* out[address] += value */
@@ -273,21 +261,50 @@ static void spread_point(Lower *lower, const LowerPoint *point, void *data) {
     for_each_tap(lower, w, spread_tap);
 }
 
+static void fill_plane(KBuilder *b, const Window *w, KVal *start) {
+    const Type *type = &w->anchor->type;
+    KBuf *out = k_output(b, w->anchor);
+    int64_t plane = 1;
+    for (int d = 2; d < type->rank; d++)
+        plane *= type->dim[d];
+    int lanes = target_lanes(b->target, type->dtype);
+    int64_t whole = plane / lanes * lanes;
+    KVal *zero = k_number(b, kkind_of(type->dtype), lanes, 0);
+    KVal *i = k_for(b, 0, whole, lanes, 0);
+    k_store(b, out, k_add(b, start, i), zero);
+    k_end(b);
+    if (whole < plane) k_store_tail(b, out, k_addi(b, start, whole), zero, (int)(plane - whole));
+}
+
+/* A plane of the result: zeros, and what the operand's plane adds to them. */
+static void add_plane(Lower *lower, const LowerPoint *plane, void *data) {
+    KBuilder *b = &lower->b;
+    const Window *w = data;
+    const Type *from = &w->anchor->inputs[0]->type;
+    fill_plane(b, w, plane_start(b, &w->anchor->type, plane->index));
+    LowerPoint point = lower_point(from->rank, plane->index, from->rank - 1, 1, 1);
+    for (int d = 2; d < from->rank; d++)
+        point.index[d] = k_for(b, 0, from->dim[d], 1, 0);
+    if (w->anchor->op == OP_pool_scatter)
+        scatter_point(lower, &point, data);
+    else
+        spread_point(lower, &point, data);
+    for (int d = 2; d < from->rank; d++)
+        k_end(b);
+}
+
 Kernel *lower_window(const Group *group, const Target *target, LowerContext *context) {
     Lower lower = lower_begin(group, target, context);
     const Node *anchor = group->anchor;
     Window w = {.anchor = anchor};
     if (anchor->op == OP_pool_scatter || anchor->op == OP_window_sum_dx) {
         const Type *from = &anchor->inputs[0]->type;
-        fill_with_zeros(&lower, anchor);
         w.operand = lower_operand(&lower, 0);
-        if (anchor->op == OP_pool_scatter) {
+        if (anchor->op == OP_pool_scatter)
             w.epilogue = lower_operand(&lower, 1);
-            lower_loops(&lower, from->rank, from->dim, 1, 0, scatter_point, &w);
-        } else {
+        else
             read_attributes(&w, anchor, &anchor->type);
-            lower_loops(&lower, from->rank, from->dim, 1, 0, spread_point, &w);
-        }
+        lower_loops(&lower, 2, from->dim, 1, K_PARALLEL, add_plane, &w);
         lower.b.kernel->flops = (double)type_numel(from);
     } else {
         lower_pooling(&lower, &w);

@@ -195,6 +195,7 @@ static void count_memory(Module *module, const Plan *plan) {
     module->arena_bytes = larger(module->arena_bytes, bytes);
     module->arena_lower_bound = larger(module->arena_lower_bound, bound);
     module->prepared_bytes = larger(module->prepared_bytes, plan->prepared_bytes);
+    module->worker_bytes = larger(module->worker_bytes, file_worker_bytes(&plan->run));
 }
 
 enum { DRAFT = -1 };
@@ -261,9 +262,11 @@ static void plan(Job *job, Worker *worker) {
     Reading reading = {job, worker};
     PlanReader reader = {print_at_once, &reading, &worker->arena};
     job->uses = uses_new(arena);
-    function->plans[job->variant] =
-        plan_graph(function->fusion, job->module->variants[job->variant],
-                   function->kind == FUNCTION_FORWARD, &reader, arena);
+    PlanOptions plan_options = {
+        .prepare = function->kind == FUNCTION_FORWARD,
+        .split = function->kind == FUNCTION_INIT ? 0 : job->module->options->split};
+    function->plans[job->variant] = plan_graph(
+        function->fusion, job->module->variants[job->variant], plan_options, &reader, arena);
 }
 
 /* The first job that nobody has taken and that need not wait for a draft; else the first one. */
@@ -455,6 +458,11 @@ bool module_has_params(const Module *module) {
 
 bool module_has_train(const Module *module) {
     return module_first(module, FUNCTION_BACKWARD) || module_first(module, FUNCTION_TRAIN_STEP);
+}
+
+bool module_has_threads(const Module *module) {
+    bool runs = module_first(module, FUNCTION_FORWARD) || module_has_train(module);
+    return module->options->split > 0 && runs;
 }
 
 const char *module_macro(const Module *module, const ModuleField *fields, int count,

@@ -56,6 +56,7 @@ typedef struct Module {
     const Target *variants[MODULE_MAX_VARIANTS];
     int variant_count;
     size_t arena_bytes, arena_lower_bound, prepared_bytes;
+    size_t worker_bytes; /* of a thread: its scratch memory */
     FileParts parts;
 } Module;
 
@@ -82,6 +83,9 @@ const char **module_outputs(Module *module, const ModuleFunction *function);
 bool module_has_params(const Module *module);
 /* Whether training is part of it: the train struct exists. */
 bool module_has_train(const Module *module);
+
+/* Whether functions may run on several threads. */
+bool module_has_threads(const Module *module);
 
 /* The public function's prototype, then `end` (";" or " {"). In definitions parameters are
  * numbered, in the header named. */

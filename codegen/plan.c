@@ -269,12 +269,13 @@ static void keep_all_prepared(Planner *planner, Kernel *const *run, int run_coun
     }
 }
 
-Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, const PlanReader *reader,
-                 Arena *arena) {
+Plan *plan_graph(const Fusion *fusion, const Target *target, PlanOptions options,
+                 const PlanReader *reader, Arena *arena) {
     const Graph *graph = fusion->graph;
     Plan *plan = ARENA_NEW(arena, Plan);
     *plan = (Plan){.graph = graph, .target = target};
-    Planner planner = {.plan = plan, .graph = graph, .reader = reader, .arena = arena};
+    Planner planner = {
+        .plan = plan, .graph = graph, .reader = reader, .arena = arena, .split = options.split};
     size_t groups = (size_t)fusion->group_count;
     planner.value_count = graph->nodes.count + PLAN_MAX_AHEAD * groups;
     planner.values = ARENA_ARRAY(arena, Value, planner.value_count);
@@ -282,10 +283,11 @@ Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, const
     Lists lists = {.first = ARENA_ARRAY(arena, Kernel *, (1 + PLAN_MAX_AHEAD) * groups),
                    .run = ARENA_ARRAY(arena, Kernel *, groups),
                    .prepared = ARENA_ARRAY(arena, bool, planner.value_count)};
-    plan_lower(&planner, fusion, prepare ? graph_param_only(graph, arena) : NULL, &lists);
+    plan_lower(&planner, fusion, options.prepare ? graph_param_only(graph, arena) : NULL, &lists);
     keep_all_prepared(&planner, lists.run, lists.run_count, lists.prepared);
     plan_steps(&planner, &plan->prepare, lists.first, lists.first_count, false);
     plan_steps(&planner, &plan->run, lists.run, lists.run_count, true);
+    plan_meet(&plan->run, graph);
     return plan;
 }
 

@@ -25,11 +25,13 @@ typedef struct Place {
     const Node *node;     /* NULL for scratch */
 } Place;
 
-/* One call of a kernel, or a copy of arguments[0]'s bytes to arguments[1] when `kernel` is NULL. */
+/* One call of a kernel, or a copy of arguments[0]'s bytes to arguments[1] when `kernel` is NULL.
+ * Where there are threads, all call kernels that are split, and the first one does the rest. */
 typedef struct PlanStep {
     Kernel *kernel;
     Place *arguments; /* one a parameter of the kernel */
     int argument_count;
+    bool meets; /* threads: all have done what comes before */
 } PlanStep;
 
 /* Steps that are the same but for the offsets of their places: from step `first` on, `length` of
@@ -65,12 +67,16 @@ typedef struct PlanReader {
     Arena *scratch; /* bodies are made here */
 } PlanReader;
 
-/* The fusion of a graph that has been through the passes. With `prepare`, what depends only on
- * params and buffers is computed by the prepare steps. OUT_UPDATE outputs may share memory with the
- * input they replace: such an output is written in place when nobody reads the old value any more,
- * else at the end. `reader` may be NULL. */
-Plan *plan_graph(const Fusion *fusion, const Target *target, bool prepare, const PlanReader *reader,
-                 Arena *arena);
+typedef struct PlanOptions {
+    bool prepare;  /* what depends only on params and buffers is computed by the prepare steps */
+    int64_t split; /* threads share kernels of so many processor cycles, and meet; 0: no threads */
+} PlanOptions;
+
+/* The fusion of a graph that has been through the passes. OUT_UPDATE outputs may share memory with
+ * the input they replace: such an output is written in place when nobody reads the old value any
+ * more, else at the end. `reader` may be NULL. */
+Plan *plan_graph(const Fusion *fusion, const Target *target, PlanOptions options,
+                 const PlanReader *reader, Arena *arena);
 
 /* The loop that begins at the step, or NULL. `next` is the number of the loop to look at, and is
  * moved on when it is found: 0 before the first step. */
@@ -78,6 +84,9 @@ const PlanLoop *plan_loop_at(const PlanSteps *steps, int step, int *next);
 
 /* The steps with the places of their arguments, and the arena beside the least that could do. */
 void plan_print(Buf *out, const Plan *plan);
+
+/* Whether some kernel is split. */
+bool plan_is_split(const PlanSteps *steps);
 
 /* Whether some step reads the graph's input of that number where the caller has it. */
 bool plan_reads_input(const PlanSteps *steps, int input);

@@ -20,6 +20,7 @@ typedef struct Planner {
     const Graph *graph;
     const PlanReader *reader;
     Arena *arena;
+    int64_t split; /* as in PlanOptions */
     PlanSteps *steps;
     Value *values; /* by node id; values that lowering made come after the graph's */
     size_t value_count;
@@ -40,6 +41,8 @@ typedef struct Lists {
 void plan_lower(Planner *planner, const Fusion *fusion, const bool *param_only, Lists *lists);
 /* plan_roll.c: finds the loops among the steps. Offsets are of no account. */
 void plan_roll(PlanSteps *steps, Arena *arena);
+/* plan_threads.c: finds the steps before which threads must meet. */
+void plan_meet(PlanSteps *steps, const Graph *graph);
 /* plan_places.c: gives the items offsets. Places in the arena hold the numbers of their items. */
 PlanReport plan_places(const PlanSteps *steps, PlanItem *items, int count);
 

@@ -219,6 +219,8 @@ static void add_packs(Lowering *l, Lowered *entry, const Kernel *kernel, Kernel 
 static Kernel *lower_anew(Lowering *l, Lowered *entry) {
     Planner *planner = l->planner;
     Kernel *kernel = lower_group(entry->group, planner->plan->target, &l->context);
+    kernel->split = planner->split > 0 && kernel_cycles(kernel) >= (double)planner->split &&
+                    kernel_splits(kernel);
     Kernel **ahead = l->context.ahead.items;
     int count = (int)l->context.ahead.count;
     NNC_CHECK(count <= PLAN_MAX_AHEAD, "%s packs %d values", kernel->name, count);
@@ -258,7 +260,8 @@ void plan_lower(Planner *planner, const Fusion *fusion, const bool *param_only, 
     Lowering l = {.planner = planner, .param_only = param_only, .lists = lists};
     l.context = (LowerContext){.arena = planner->reader ? planner->reader->scratch : planner->arena,
                                .values = planner->arena,
-                               .next_value = (uint32_t)planner->graph->nodes.count};
+                               .next_value = (uint32_t)planner->graph->nodes.count,
+                               .threads = planner->split > 0};
     l.known = ARENA_ARRAY(planner->arena, bool, planner->value_count);
     for (size_t id = 0; param_only && id < planner->graph->nodes.count; id++) {
         l.known[id] = param_only[id] && planner->values[id].placed;

@@ -12,6 +12,7 @@ typedef struct RuntimePiece {
 } RuntimePiece;
 
 static const RuntimePiece pieces[] = {
+    {"threads", {"threads.h", "threads.c"}},
     {"safetensors", {"base.h", "safetensors.h", "safetensors.c", "safetensors_state.c"}},
     {"bench", {"base.h", "bench.h", "bench.c"}},
     {"command",
@@ -29,7 +30,8 @@ static void print_file_text(Emitter *e, const char *name) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         size_t size = stop ? (size_t)(stop - at) + 1 : (size_t)(end - at);
         bool local = size > 19 && memcmp(at, "#include \"runtime/", 18) == 0;
-        bool feature = size > 23 && memcmp(at, "#define _POSIX_C_SOURCE", 23) == 0;
+        bool feature = (size > 23 && memcmp(at, "#define _POSIX_C_SOURCE", 23) == 0) ||
+                       (size > 19 && memcmp(at, "#define _GNU_SOURCE", 19) == 0);
         if (!local && !feature) buf_add(e->out, at, size);
         at += size;
     }

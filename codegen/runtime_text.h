@@ -14,7 +14,7 @@ typedef struct RuntimeFile {
 extern const RuntimeFile runtime_files[];
 
 /* Pastes a piece ("safetensors") and what it needs as static functions. The file must start by
- * defining _POSIX_C_SOURCE. */
+ * defining _POSIX_C_SOURCE, or for threads _GNU_SOURCE. */
 void runtime_print(Emitter *e, const char *piece);
 
 #endif

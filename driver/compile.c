@@ -88,6 +88,7 @@ static void set_codegen_options(Compile *compile) {
         // A C file travels: it holds kernels for several machines unless one was named.
         .dispatch = !options->vector && !options->march && options->emit[EMIT_C],
         .level = options->level,
+        .split = options->split,
         .standalone = options->standalone || options->emit[EMIT_EXE],
         .embed_weights = options->weights != NULL,
         .version = NNC_VERSION,

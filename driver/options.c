@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/codegen.h"
 #include "driver/version.h"
 #include "passes/pass.h"
 #include "support/checked.h"
@@ -171,6 +172,18 @@ APPLY(max_steps) {
         usage_error(parser, "--max-steps takes a number, not '%s'", value);
 }
 
+APPLY(threads) {
+    (void)value;
+    if (parser->options->split == 0) parser->options->split = CODEGEN_SPLIT;
+}
+
+APPLY(split) {
+    char *end = NULL;
+    parser->options->split = strtoll(value, &end, 10);
+    if (end == value || *end || parser->options->split < 1)
+        usage_error(parser, "--split takes a number of cycles from 1 on, not '%s'", value);
+}
+
 APPLY(color) {
     if (strcmp(value, "always") == 0)
         parser->options->color = COLOR_ALWAYS;
@@ -243,6 +256,10 @@ static const OptionRow rows[] = {
      apply_prefix},
     {"--standalone", VALUE_NONE, NULL, "copy the runtime that is used into the C file",
      apply_standalone},
+    {"--threads", VALUE_NONE, NULL, "functions can run on several threads: PREFIX_start()",
+     apply_threads},
+    {"--split", VALUE_SEPARATE, "CYCLES",
+     "--threads, which share what takes that many processor cycles (default: 12000)", apply_split},
     {"--no-train", VALUE_NONE, NULL, "leave the training functions out", apply_no_train},
     {"--vector", VALUE_SEPARATE, "UNIT",
      "one vector unit: native, none, sse2, avx2, avx512, neon (default for\n"

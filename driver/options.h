@@ -42,6 +42,7 @@ typedef struct Options {
     const char *passes, *dump;
     bool standalone, no_train, debug_info, verbose;
     bool train, json;           /* bench: --train, --json */
+    long long split;            /* --threads, --split; 0: neither */
     int level;                  /* -O */
     bool depfile;               /* -MD */
     const char *depfile_path;   /* -MF */

@@ -62,11 +62,14 @@ typedef struct FilePlaces {
     const void *prepared_bytes; /* when `prepared` is NULL: the block itself */
     bool ticks;                 /* after each step, nn_tick(its number among those written down) */
     const char *constants;      /* const void *const *, or NULL: constants are arrays of the file */
+    bool threads;               /* there are `team` and `part`, and steps meet */
     FileParts *parts;
 } FilePlaces;
 
 /* Our own text as a whole line, broken after commas where it is too long. */
 void file_print_wrapped(Emitter *e, const char *text);
+/* Bytes of scratch memory that each worker needs for the steps. */
+size_t file_worker_bytes(const PlanSteps *steps);
 /* The calls and copies in order. After a fault comes the statement `fault`; NULL: the step's number
  * from 1 is returned. */
 void file_print_steps(Emitter *e, const PlanSteps *steps, const FilePlaces *places,

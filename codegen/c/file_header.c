@@ -51,10 +51,26 @@ static void print_train_inputs(Emitter *e, const Module *module) {
               module->train_in.type_name);
 }
 
+static void print_worker_struct(Emitter *e, const Module *module) {
+    if (!module_has_threads(module)) return;
+    emit_newline(e);
+    emit_comment(e, "Memory of a thread beside the caller's.");
+    emit_line(e, "typedef struct %sWorker {", module->type_prefix);
+    emit_line(e, "unsigned char memory[%s_WORKER_BYTES];", module->macro_prefix);
+    emit_line(e, "} %sWorker;", module->type_prefix);
+}
+
 static void print_context_struct(Emitter *e, const Module *module) {
     emit_newline(e);
-    emit_comment(e, "Working memory. Any place will do; zero bytes are fine.");
+    bool threads = module_has_threads(module);
+    emit_comment(e, threads ? "Working memory. Any place will do; all bytes are zero at first."
+                            : "Working memory. Any place will do; zero bytes are fine.");
     emit_line(e, "typedef struct %sContext {", module->type_prefix);
+    if (threads) {
+        emit_line(e, "%sWorker *workers; /* set by %s_start */", module->type_prefix,
+                  module->prefix);
+        emit_line(e, "int worker_count;");
+    }
     if (module_has_params(module)) {
         emit_line(e, "const %s *params; /* set by %s_prepare */", module->params.type_name,
                   module->prefix);
@@ -75,11 +91,16 @@ static void print_size_macros(Emitter *e, const Module *module, const ModuleStru
     }
 }
 
+enum { OWN_BYTES = 1024 + 64 }; /* of a worker, as the runtime has it, and to align it */
+
 static void print_macros(Emitter *e, const Module *module) {
     emit_newline(e);
     emit_comment(e, "Bytes of working memory, and elements of each argument and result.");
     emit_line(e, "#define %s_ARENA_BYTES %zu", module->macro_prefix, module->arena_bytes);
     emit_line(e, "#define %s_PREPARED_BYTES %zu", module->macro_prefix, module->prepared_bytes);
+    if (module_has_threads(module))
+        emit_line(e, "#define %s_WORKER_BYTES %zu", module->macro_prefix,
+                  OWN_BYTES + module->worker_bytes);
     if (module->program->batch > 0) {
         emit_line(e, "#define %s_BATCH %lld /* items that %s and %s hold */", module->macro_prefix,
                   (long long)module->program->batch, module->in.type_name, module->out.type_name);
@@ -160,6 +181,19 @@ static void print_function(Emitter *e, const Module *module, FunctionKind kind,
     }
 }
 
+static void print_start(Emitter *e, const Module *module) {
+    const char *prefix = module->prefix, *type = module->type_prefix;
+    if (!module_has_threads(module)) return;
+    emit_newline(e);
+    emit_comment(e, "Starts threads that do the context's work together with the one that calls. "
+                    "How many there are: fewer than wanted, or none, where the system gives no "
+                    "more or the source is compiled with NNC_NO_THREADS. Results are the same "
+                    "bits for any number. With NNC_OPENMP they are OpenMP's.");
+    emit_line(e, "int %s_start(%sContext *ctx, %sWorker *workers, int count);", prefix, type, type);
+    emit_comment(e, "Ends them: before their memory goes.");
+    emit_line(e, "void %s_stop(%sContext *ctx);", prefix, type);
+}
+
 static void print_weight_functions(Emitter *e, const Module *module) {
     const char *prefix = module->prefix, *type = module->type_prefix;
     if (!module_has_params(module)) return;
@@ -230,7 +264,9 @@ void module_print_header(Emitter *e, const Module *module) {
     print_struct(e, &module->out, "The results of forward.");
     print_struct(e, &module->target, "What a train step is given beside the arguments.");
     print_train_struct(e, module);
+    print_worker_struct(e, module);
     print_context_struct(e, module);
+    print_start(e, module);
     print_weight_functions(e, module);
     const ModuleFunction *forward = module_first(module, FUNCTION_FORWARD);
     print_function(e, module, FUNCTION_FORWARD,

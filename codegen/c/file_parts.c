@@ -35,7 +35,7 @@ static bool same_aliases(const Kernel *a, const Kernel *b) {
 bool file_kernels_equal(const Kernel *a, const Kernel *b) {
     if (a->text->body_size != b->text->body_size || a->buffers.count != b->buffers.count)
         return false;
-    if (a->target != b->target || a->faults != b->faults) return false;
+    if (a->target != b->target || a->faults != b->faults || a->split != b->split) return false;
     for (size_t i = 0; i < a->buffers.count; i++) {
         const KBuf *x = a->buffers.items[i], *y = b->buffers.items[i];
         if (x->role != y->role || x->dtype != y->dtype) return false;

@@ -36,13 +36,14 @@ static const char *variant_suffix(const Module *module, int variant) {
 /* Parameters of the static functions, and their names. */
 typedef struct Signature {
     Buf text;
-    const char *names[64];
+    const char *types[64], *names[64];
     int count;
 } Signature;
 
 static void add_parameter(Signature *signature, const char *type, const char *name) {
     NNC_CHECK(signature->count < 64, "too many parameters");
     buf_printf(&signature->text, "%s%s%s", signature->count ? ", " : "", type, name);
+    signature->types[signature->count] = type;
     signature->names[signature->count++] = name;
 }
 
@@ -76,8 +77,16 @@ static void add_data_parameters(Signature *signature, const Module *module, Func
     }
 }
 
-static Signature variant_signature(const Module *module, FunctionKind kind) {
+/* Whether threads share the work of the function, in some variant. */
+static bool is_split(const Module *module, const ModuleFunction *function) {
+    for (int i = 0; i < module->variant_count && function->kind != FUNCTION_INIT; i++)
+        if (plan_is_split(&function->plans[i]->run)) return true;
+    return false;
+}
+
+static Signature variant_signature(const Module *module, const ModuleFunction *function) {
     Signature signature = {.count = 0};
+    FunctionKind kind = function->kind;
     Arena *arena = module->arena;
     add_parameter(&signature, "unsigned char *", "arena");
     if (kind == FUNCTION_FORWARD) {
@@ -90,6 +99,10 @@ static Signature variant_signature(const Module *module, FunctionKind kind) {
         add_parameter(&signature, arena_printf(arena, "%sTrain *", module->type_prefix), "train");
     }
     add_data_parameters(&signature, module, kind);
+    if (is_split(module, function)) {
+        add_parameter(&signature, "NnTeam *", "team");
+        add_parameter(&signature, "NnPart ", "part");
+    }
     return signature;
 }
 
@@ -118,8 +131,9 @@ static void print_variant(Emitter *e, Module *module, const ModuleFunction *func
     Emitter inner = {.out = &body, .indent = 1};
     FilePlaces places = function_places(module, function, variant);
     places.ticks = module->options->ticks;
+    places.threads = is_split(module, function);
     file_print_steps(&inner, &function->plans[variant]->run, &places, "return 1;");
-    Signature signature = variant_signature(module, function->kind);
+    Signature signature = variant_signature(module, function);
     emit_newline(e);
     print_guard(e, module, variant, true);
     file_print_wrapped(e, arena_printf(module->arena, "static int %s%s(%s) {", function->name,
@@ -197,8 +211,9 @@ static void print_choice(Emitter *e, const Module *module, const char *name, con
         e, arena_printf(module->arena, "return %s%s(%s);", name, variant_suffix(module, 0), args));
 }
 
-static const char *call_arguments(const Module *module, FunctionKind kind) {
-    Signature signature = variant_signature(module, kind);
+static const char *call_arguments(const Module *module, const ModuleFunction *function) {
+    Signature signature = variant_signature(module, function);
+    FunctionKind kind = function->kind;
     Buf text = {0};
     for (int i = 0; i < signature.count; i++) {
         const char *name = signature.names[i];
@@ -218,10 +233,74 @@ static const char *call_arguments(const Module *module, FunctionKind kind) {
     return result;
 }
 
+/* The public function's parameters. */
+static Signature public_signature(const Module *module, FunctionKind kind) {
+    Signature signature = {.count = 0};
+    Arena *arena = module->arena;
+    add_parameter(&signature, arena_printf(arena, "%sContext *", module->type_prefix), "ctx");
+    if (kind != FUNCTION_FORWARD)
+        add_parameter(&signature, arena_printf(arena, "%sTrain *", module->type_prefix), "train");
+    add_data_parameters(&signature, module, kind);
+    return signature;
+}
+
+/* A struct of the arguments, and what each thread does with them. */
+static void print_thread(Emitter *e, const Module *module, const ModuleFunction *function,
+                         const Signature *signature) {
+    emit_newline(e);
+    emit_line(e, "struct nn_%s {", function->name);
+    for (int i = 0; i < signature->count; i++)
+        emit_line(e, "%s%s;", signature->types[i], signature->names[i]);
+    emit_line(e, "};");
+    emit_newline(e);
+    emit_line(e, "static int %s_part(const void *call, NnTeam *team, NnPart part) {",
+              function->name);
+    emit_line(e, "const struct nn_%s *of = call;", function->name);
+    for (int i = 0; i < signature->count; i++)
+        emit_line(e, "%s%s = of->%s;", signature->types[i], signature->names[i],
+                  signature->names[i]);
+    print_choice(e, module, function->name, call_arguments(module, function));
+    emit_line(e, "}");
+}
+
 static void print_public(Emitter *e, const Module *module, const ModuleFunction *function) {
+    bool split = is_split(module, function);
+    Signature signature = public_signature(module, function->kind);
+    if (split) print_thread(e, module, function, &signature);
     emit_newline(e);
     module_print_prototype(e, module, function, false, " {");
-    print_choice(e, module, function->name, call_arguments(module, function->kind));
+    if (split) {
+        emit_text(e, "const struct nn_%s call = {", function->name);
+        for (int i = 0; i < signature.count; i++)
+            emit_text(e, "%s%s", i ? ", " : "", signature.names[i]);
+        emit_text(e, "};\n");
+        emit_line(
+            e, "return nn_run(ctx->workers, sizeof(%sWorker), ctx->worker_count, %s_part, &call);",
+            module->type_prefix, function->name);
+    } else {
+        print_choice(e, module, function->name, call_arguments(module, function));
+    }
+    emit_line(e, "}");
+    buf_free(&signature.text);
+}
+
+static void print_workers(Emitter *e, const Module *module) {
+    const char *prefix = module->prefix, *type = module->type_prefix;
+    if (!module_has_threads(module)) return;
+    emit_newline(e);
+    emit_line(e, "_Static_assert(%s_WORKER_BYTES >= NN_WORKER_BYTES + 64 + %zu, \"too small\");",
+              module->macro_prefix, module->worker_bytes);
+    emit_newline(e);
+    emit_line(e, "int %s_start(%sContext *ctx, %sWorker *workers, int count) {", prefix, type,
+              type);
+    emit_line(e, "ctx->workers = workers;");
+    emit_line(e, "ctx->worker_count = nn_start(workers, sizeof *workers, count);");
+    emit_line(e, "return ctx->worker_count;");
+    emit_line(e, "}");
+    emit_newline(e);
+    emit_line(e, "void %s_stop(%sContext *ctx) {", prefix, type);
+    emit_line(e, "nn_stop(ctx->workers, sizeof(%sWorker), ctx->worker_count);", type);
+    emit_line(e, "ctx->worker_count = 0;");
     emit_line(e, "}");
 }
 
@@ -389,6 +468,7 @@ static void print_functions(Emitter *e, Module *module) {
     for (int i = 0; i < module->function_count; i++)
         if (module->functions[i].kind != FUNCTION_INIT)
             print_public(e, module, &module->functions[i]);
+    print_workers(e, module);
     print_train_init(e, module);
     print_files(e, module);
 }
@@ -399,6 +479,12 @@ void module_print_source(Emitter *e, Module *module) {
     Emitter inner = {.out = &functions};
     print_functions(&inner, module);
     module_print_comment(e, module, true);
+    bool threads = module_has_threads(module);
+    if (threads) {
+        emit_line(e, "#ifndef _GNU_SOURCE");
+        emit_line(e, "#define _GNU_SOURCE");
+        emit_line(e, "#endif");
+    }
     if (module->options->standalone && module_has_params(module)) {
         emit_line(e, "#ifndef _POSIX_C_SOURCE");
         emit_line(e, "#define _POSIX_C_SOURCE 200809L");
@@ -409,6 +495,11 @@ void module_print_source(Emitter *e, Module *module) {
     emit_line(e, "#include <string.h>");
     emit_newline(e);
     if (module->options->ticks) emit_line(e, "void nn_tick(int step);");
+    if (threads) {
+        runtime_print(e, "threads");
+        emit_line(e, "#undef NN_API");
+        emit_newline(e);
+    }
     file_print_kernels(e, &module->parts);
     file_print_constants(e, &module->parts);
     buf_add(e->out, functions.data, functions.size);

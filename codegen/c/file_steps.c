@@ -15,6 +15,7 @@ typedef struct Scope {
     const PlanLoop *loop; /* NULL: none */
     int printed;          /* steps so far */
     VEC(size_t) table;    /* of the loop: column after column, an offset for each iteration */
+    bool alone;           /* what follows is for the first thread */
 } Scope;
 
 /* The place's offset in iteration t from where its pointer points: in bytes, or in elements. */
@@ -119,11 +120,53 @@ static const char *place_expression(Scope *scope, int step, int argument) {
     return arena_printf(arena, offset ? "(void *)(%s)" : "(void *)%s", base);
 }
 
-static void print_copy(Emitter *e, Scope *scope, int s) {
+/* A copy of a value to where it is. */
+static bool is_nothing(Scope *scope, int s) {
     const PlanStep *step = &scope->steps->items[s];
-    const char *from = place_expression(scope, s, 0), *to = place_expression(scope, s, 1);
-    if (strcmp(from, to) == 0 || step->arguments[0].bytes == 0) return;
-    emit_line(e, "memmove(%s, %s, %zu);", to, from, step->arguments[0].bytes);
+    if (step->kernel) return false;
+    return step->arguments[0].bytes == 0 ||
+           strcmp(place_expression(scope, s, 0), place_expression(scope, s, 1)) == 0;
+}
+
+static void print_copy(Emitter *e, Scope *scope, int s) {
+    if (is_nothing(scope, s)) return;
+    emit_line(e, "memmove(%s, %s, %zu);", place_expression(scope, s, 1),
+              place_expression(scope, s, 0), scope->steps->items[s].arguments[0].bytes);
+}
+
+static size_t round_up(size_t bytes) {
+    return (bytes + PLAN_ALIGNMENT - 1) / PLAN_ALIGNMENT * PLAN_ALIGNMENT;
+}
+
+size_t file_worker_bytes(const PlanSteps *steps) {
+    size_t most = 0;
+    for (int s = 0; s < steps->count; s++) {
+        const PlanStep *step = &steps->items[s];
+        size_t bytes = 0;
+        for (int i = 0; step->kernel && step->kernel->split && i < step->argument_count; i++)
+            if (!step->arguments[i].node) bytes += round_up(step->arguments[i].bytes);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+/* The arguments of a kernel: of a split one with scratch memory that is the thread's own. */
+static void put_arguments(Buf *call, Scope *scope, int s) {
+    const PlanStep *step = &scope->steps->items[s];
+    bool own = step->kernel->split && scope->places->threads;
+    size_t offset = 0;
+    for (int i = 0; i < step->argument_count; i++) {
+        const Place *place = &step->arguments[i];
+        const char *expression = place_expression(scope, s, i);
+        if (i > 0) buf_puts(call, ", ");
+        if (own && !place->node) {
+            buf_printf(call, "nn_own(team, part, %s, %zu)", expression, offset);
+            offset += round_up(place->bytes);
+        } else {
+            buf_puts(call, expression);
+        }
+    }
+    if (step->kernel->split) buf_puts(call, own ? ", part" : ", (NnPart){0, 1}");
 }
 
 void file_print_wrapped(Emitter *e, const char *text) {
@@ -147,11 +190,15 @@ static void print_call(Emitter *e, Scope *scope, int s, const char *fault) {
     const PlanStep *step = &scope->steps->items[s];
     const Kernel *kernel = file_add_kernel(scope->places->parts, step->kernel);
     Buf call = {0};
-    buf_printf(&call, "%s%s(", kernel->faults ? "if (" : "", kernel->name);
-    for (int i = 0; i < step->argument_count; i++)
-        buf_printf(&call, "%s%s", i ? ", " : "", place_expression(scope, s, i));
+    bool threads = scope->places->threads;
+    const char *alone = threads && !kernel->split ? "part.index == 0 && " : "";
+    if (kernel->faults) buf_printf(&call, "if (%s", alone);
+    buf_printf(&call, "%s(", kernel->name);
+    put_arguments(&call, scope, s);
     if (!kernel->faults) {
         buf_puts(&call, ");");
+    } else if (threads) {
+        buf_puts(&call, ")) nn_give_up(team);");
     } else if (fault) {
         buf_printf(&call, ")) %s", fault);
     } else if (scope->loop) {
@@ -170,6 +217,40 @@ static void print_step(Emitter *e, Scope *scope, int s, const char *fault) {
         print_copy(e, scope, s);
     if (scope->places->ticks) emit_line(e, "nn_tick(%d);", scope->printed);
     scope->printed++;
+}
+
+/* Whether only the first thread has to do with the steps. */
+static bool are_alone(const PlanSteps *steps, int first, int count) {
+    for (int s = first; s < first + count; s++) {
+        const Kernel *kernel = steps->items[s].kernel;
+        if (steps->items[s].meets || (kernel && (kernel->split || kernel->faults))) return false;
+    }
+    return true;
+}
+
+/* Opens or closes the block of what the first thread does alone. */
+static void set_alone(Emitter *e, Scope *scope, bool alone) {
+    if (alone == scope->alone) return;
+    emit_line(e, alone ? "if (part.index == 0) {" : "}");
+    scope->alone = alone;
+}
+
+/* A step where there may be threads. */
+static void print_shared_step(Emitter *e, Scope *scope, int s, const char *fault) {
+    const PlanStep *step = &scope->steps->items[s];
+    if (!scope->places->threads) {
+        print_step(e, scope, s, fault);
+        return;
+    }
+    if (step->meets) {
+        set_alone(e, scope, false);
+        emit_line(e, "nn_meet(team);");
+    }
+    bool faults = step->kernel && step->kernel->faults;
+    bool split = step->kernel && step->kernel->split;
+    if (!is_nothing(scope, s)) set_alone(e, scope, !faults && !split);
+    print_step(e, scope, s, fault);
+    if (faults) emit_line(e, "if (nn_meet(team)) %s", fault);
 }
 
 static void print_table(Emitter *e, const Scope *scope) {
@@ -194,9 +275,13 @@ static void print_table(Emitter *e, const Scope *scope) {
 static void print_loop(Emitter *e, Scope *scope, const char *fault) {
     const PlanLoop *loop = scope->loop;
     Buf body = {0};
+    if (scope->places->threads)
+        set_alone(e, scope, are_alone(scope->steps, loop->first, loop->length));
     Emitter inner = {.out = &body, .indent = e->indent + 1};
+    bool outside = scope->alone;
     for (int i = 0; i < loop->length; i++)
-        print_step(&inner, scope, loop->first + i, fault);
+        print_shared_step(&inner, scope, loop->first + i, fault);
+    if (!outside) set_alone(&inner, scope, false);
     if (scope->table.count) print_table(e, scope);
     emit_line(e, "for (size_t t = 0; t < %d; t++) {", loop->times);
     buf_add(e->out, body.data, body.size);
@@ -214,7 +299,8 @@ void file_print_steps(Emitter *e, const PlanSteps *steps, const FilePlaces *plac
             print_loop(e, &scope, fault);
             s += scope.loop->length * scope.loop->times;
         } else {
-            print_step(e, &scope, s++, fault);
+            print_shared_step(e, &scope, s++, fault);
         }
     }
+    set_alone(e, &scope, false);
 }

@@ -197,8 +197,40 @@ static void print_store(Printer *p, const KStmt *s) {
 
 static void print_block(Printer *p, const KBlock *block);
 
+/* i = 16 + nn_from(part, 9) * 4 */
+static void print_bound(Printer *p, const KStmt *s, const char *function) {
+    Emitter *e = p->e;
+    int64_t lo;
+    if (k_is_const(s->lo, &lo) && lo != 0) emit_text(e, "%lld + ", (long long)lo);
+    emit_text(e, "%s(part, %lld)", function, (long long)kernel_trips(s));
+    if (s->imm != 1) emit_text(e, " * %lld", (long long)s->imm);
+}
+
+/* A thread's part of the iterations; a single one is the first thread's. */
+static void print_part(Printer *p, const KStmt *s) {
+    Emitter *e = p->e;
+    p->in_part = true;
+    if (kernel_trips(s) == 1) {
+        emit_line(e, "if (part.index == 0) {");
+    } else {
+        emit_text(e, "for (int64_t i%d = ", s->var->id);
+        print_bound(p, s, "nn_from");
+        emit_text(e, "; i%d < ", s->var->id);
+        print_bound(p, s, "nn_to");
+        emit_text(e, "; i%d += %lld) {\n", s->var->id, (long long)s->imm);
+        e->indent++;
+    }
+    print_block(p, s->body);
+    emit_line(e, "}");
+    p->in_part = false;
+}
+
 static void print_for(Printer *p, const KStmt *s) {
     Emitter *e = p->e;
+    if (p->kernel->split && (s->flags & K_PARALLEL) && !p->in_part) {
+        print_part(p, s);
+        return;
+    }
     if (s->flags & K_UNROLL) {
         use_unroll(p);
         emit_line(e, "UNROLL_LOOP");
@@ -341,6 +373,7 @@ void print_parameters(Emitter *e, const Kernel *kernel) {
         print_buffer_name(e, buf);
         first = false;
     }
+    if (kernel->split) emit_literal(e, ", NnPart part");
     if (first) emit_literal(e, "void");
 }
 
@@ -369,7 +402,7 @@ const KernelText *print_kernel_text(const Kernel *kernel, const Sources *sources
                                     Buf *scratch, Arena *arena) {
     bool *inlined = print_plan(kernel);
     Emitter e = {.out = scratch};
-    Printer p = {&e, kernel, inlined, uses};
+    Printer p = {.e = &e, .kernel = kernel, .inlined = inlined, .uses = uses};
     KernelText *text = ARENA_NEW(arena, KernelText);
     use_target(&p);
     buf_clear(scratch);

@@ -19,6 +19,7 @@ typedef struct Printer {
     const Kernel *kernel;
     const bool *inlined; /* by value id */
     Uses *uses;
+    bool in_part; /* within a loop of which a thread runs its part */
 } Printer;
 
 /* By value id: printed where it is used. From malloc. */

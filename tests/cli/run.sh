@@ -34,6 +34,14 @@ silent() { [ ! -s "$1" ] || fail "$1 is not empty"; }
 there() { for file; do [ -s "$file" ] || fail "$file was not written"; done; }
 absent() { for file; do [ ! -e "$file" ] || fail "$file was written"; done; }
 
+# Threads: nothing of them unless asked for.
+try no_threads 0 tiny.nn -o plain.c
+grep -qi 'nn_part\|worker' plain.c plain.h && fail "there are threads"
+try threads 0 tiny.nn --threads -o team.c
+grep -q 'int tiny_start(' team.h || fail "no tiny_start"
+try split 2 tiny.nn --split=0 -o t.c
+says err '--split'
+
 # Help, version, usage errors.
 try help 0 --help
 says out 'usage:'

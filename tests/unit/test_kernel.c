@@ -77,6 +77,49 @@ Test(kernel, a_loop_of_one_iteration_is_no_loop) {
     cr_expect_eq(kernel->body->first->kind, KSTMT_STORE);
 }
 
+/* A kernel that stores to outer * n + by * i + 10 * j + k for i of a shared loop, j < 4, k < 10. */
+static bool splits(int64_t by, int64_t outer, bool reads_first) {
+    KBuilder b = begin("none");
+    Node node = {.op = OP_relu, .type = type_make(DT_F32, 1, (int64_t[]){10000})};
+    KBuf *y = k_output(&b, &node);
+    KVal *n = k_for(&b, 0, 5, 1, 0);
+    KVal *i = k_for(&b, 0, 8, 1, K_PARALLEL);
+    KVal *j = k_for(&b, 0, 4, 1, 0);
+    KVal *k = k_for(&b, 0, 10, 1, 0);
+    KVal *at = k_add(&b, k_add(&b, k_muli(&b, n, outer), k_muli(&b, i, by)),
+                     k_add(&b, k_muli(&b, j, 10), k));
+    KVal *value = reads_first ? k_load(&b, y, k_index(&b, 0), 1) : k_number(&b, K_F32, 1, 1);
+    k_store(&b, y, at, value);
+    for (int loop = 0; loop < 4; loop++)
+        k_end(&b);
+    return kernel_splits(kernel_end(&b));
+}
+
+Test(kernel, threads_share_loops_whose_iterations_do_not_meet) {
+    cr_expect(splits(40, 320, false));
+    cr_expect(splits(40, 330, false));
+    cr_expect(splits(40, 1000, false));
+    cr_expect_not(splits(39, 320, false), "neighbours overlap");
+    cr_expect_not(splits(40, 300, false), "the next round begins in this one");
+    cr_expect_not(splits(40, 320, true), "all read what the first writes");
+}
+
+Test(kernel, threads_do_not_share_registers_or_memory_of_others) {
+    for (int way = 0; way < 3; way++) {
+        KBuilder b = begin("none");
+        Node node = {.op = OP_relu, .type = type_make(DT_F32, 1, (int64_t[]){64})};
+        KBuf *y = k_output(&b, &node), *t = k_scratch(&b, DT_F32, 64, NULL);
+        KVal *sum = k_var(&b, k_number(&b, K_F32, 1, 0));
+        KVal *i = k_for(&b, 0, 64, 1, K_PARALLEL);
+        if (way == 0) k_set(&b, sum, k_number(&b, K_F32, 1, 1));
+        k_store(&b, t, i, k_copy(&b, sum));
+        KVal *read = way == 1 ? k_sub(&b, k_index(&b, 63), i) : i;
+        k_store(&b, y, i, k_load(&b, t, read, 1));
+        k_end(&b);
+        cr_expect_eq(kernel_splits(kernel_end(&b)), way == 2, "way %d", way);
+    }
+}
+
 Test(kernel, removes_what_nothing_reads) {
     KBuilder b = begin("none");
     KBuf *x = scratch(&b, DT_F32, 8), *y = scratch(&b, DT_F32, 8);

@@ -275,7 +275,8 @@ static void print_groups(Buf *out, const Graph *graph, Arena *arena) {
 /* Where the values live when nothing is known of the machine: offsets depend on the graph only. */
 static void print_places(Buf *out, const Graph *graph, Arena *arena) {
     buf_puts(out, "// plan\n");
-    plan_print(out, plan_graph(fuse(graph, arena), target_find("none"), false, NULL, arena));
+    plan_print(out,
+               plan_graph(fuse(graph, arena), target_find("none"), (PlanOptions){0}, NULL, arena));
 }
 
 /* A golden file: `// passes: LIST` (and `, inference`), a graph, `// ---`, the graph expected, its

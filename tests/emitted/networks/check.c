@@ -48,12 +48,31 @@ static NetTarget target;
 static NetContext context;
 static NetOut out, again;
 
-/* Twice, which gives the same bits. */
+#ifdef THREADS
+/* Runs the statements on teams of several sizes. */
+static NetWorker workers[6];
+static const int helpers[] = {1, 2, 6};
+#define ON_TEAMS(...)                                                                              \
+    for (size_t team = 0; team < sizeof helpers / sizeof *helpers; team++) {                       \
+        CHECK(net_start(&context, workers, helpers[team]) == helpers[team]);                       \
+        __VA_ARGS__                                                                                \
+        net_stop(&context);                                                                        \
+    }
+#else
+#define ON_TEAMS(...)
+#endif
+
+/* Twice, and by any number of threads, which gives the same bits. */
 static void forward(void) {
     CHECK(net_forward(&context, GIVE_IN & out) == 0);
     memcpy(&again, &out, sizeof out);
     CHECK(net_forward(&context, GIVE_IN & out) == 0);
     CHECK(memcmp(&again, &out, sizeof out) == 0);
+    ON_TEAMS({
+        memset(&again, 0, sizeof again);
+        CHECK(net_forward(&context, GIVE_IN & again) == 0);
+        CHECK(memcmp(&again, &out, sizeof out) == 0);
+    })
     put(&out, sizeof out);
 }
 
@@ -86,6 +105,11 @@ static void backward(int64_t seed) {
     static NetOut grad;
     get(&grad, sizeof grad);
     CHECK(net_backward(&context, &train, GIVE_IN & grad) == 0);
+    ON_TEAMS({
+        net_train_init(&second, seed);
+        CHECK(net_backward(&context, &second, GIVE_IN & grad) == 0);
+        CHECK(memcmp(&train, &second, sizeof train) == 0);
+    })
     put(&train.grads, sizeof train.grads);
     net_zero_grad(&train);
     static const NetGrads zero;
@@ -94,26 +118,33 @@ static void backward(int64_t seed) {
 #endif
 
 #ifdef STEPS
-/* Twice from the start, which gives the same bits. */
-static void steps(int64_t seed, double rate) {
-    for (int i = 0; i < STEPS; i++) {
-        LOSS loss;
-        CHECK(net_train_step(&context, &train, GIVE_TRAIN_IN GIVE_TARGET RATES, &loss) == 0);
-        put(&loss, sizeof loss);
-    }
+static void train_second(int64_t seed, double rate) {
     net_train_init(&second, seed);
     for (int i = 0; i < STEPS; i++) {
         LOSS loss;
         CHECK(net_train_step(&context, &second, GIVE_TRAIN_IN GIVE_TARGET RATES, &loss) == 0);
     }
     CHECK(memcmp(&train, &second, sizeof train) == 0);
+}
+
+/* Twice from the start, and by any number of threads, which gives the same bits. */
+static void steps(int64_t seed, double rate) {
+    for (int i = 0; i < STEPS; i++) {
+        LOSS loss;
+        CHECK(net_train_step(&context, &train, GIVE_TRAIN_IN GIVE_TARGET RATES, &loss) == 0);
+        put(&loss, sizeof loss);
+    }
+    train_second(seed, rate);
+    ON_TEAMS({ train_second(seed, rate); })
     memcpy(&params, &train.params, sizeof params);
 }
 #endif
 
 int main(int argc, char **argv) {
     CHECK(argc == 4 && argv[3]);
+#ifndef THREADS
     memset(&context, 0xa5, sizeof context); /* any bytes will do */
+#endif
 #ifdef INIT
     net_init(&params, strtol(argv[1], NULL, 10));
     put(&params, sizeof params);

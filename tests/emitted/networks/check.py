@@ -25,6 +25,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+# For networks whose smallest kernels are shared by threads.
+THREADS = ["-O1", "-g", "-fsanitize=thread", "-DTHREADS", "-pthread"]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 QUICK = ("in_place", "many_inputs", "odd_channels")
 # Of a tensor's rms: at the beginning, and after some steps of training; much less where all are doubles.
@@ -38,6 +40,7 @@ ALWAYS = [
     Build("--vector=native", "gcc", "-O2"),
     Build("--vector=native", "clang", "-O3"),
     Build("--vector=none --standalone", "gcc", "-O0 -DFILES"),
+    Build("--split=1 --vector=native", "gcc", "THREADS"),
 ]
 SOMETIMES = [ # each for a sixth of the networks, each network with a sixth of them
     Build("", "clang", "-O2"),
@@ -57,8 +60,13 @@ SOMETIMES = [ # each for a sixth of the networks, each network with a sixth of t
     Build("--vector=native -O1", "clang", "-O1"),
     Build("--vector=native -O3", "gcc", "-O1"),
     Build("--vector=none --standalone", "gcc", "SANITIZE -DFILES"),
+    Build("--split=1 --vector=none", "clang", "SANITIZE -DTHREADS -pthread"),
+    Build("--split=1 --vector=native", "clang", "-O2 -DTHREADS -pthread"),
+    Build("--split=1 --standalone", "gcc", "-O1 -DTHREADS -DNNC_OPENMP -fopenmp"),
+    Build("--split=1 --vector=native", "gcc", "-O1 -DNNC_NO_THREADS"),
 ]
 QUICK_BUILDS = [
+    Build("--split=1 --vector=native", "gcc", "THREADS"),
     Build("", "clang", "-O0"),
     Build("--vector=none --standalone", "clang", "SANITIZE -DFILES"),
 ]
@@ -251,7 +259,8 @@ class Network:
         header = (folder / "net.h").read_text()
         found = structs(header)
         flags = build.flags.split()
-        flags = SANITIZE * ("SANITIZE" in flags) + [flag for flag in flags if flag != "SANITIZE"]
+        flags = (SANITIZE * ("SANITIZE" in flags) + THREADS * ("THREADS" in flags) +
+                 [flag for flag in flags if flag not in ("SANITIZE", "THREADS")])
         place = pathlib.Path(tempfile.mkdtemp(dir=folder))
         run([build.compiler, "-std=c11", *WARNINGS, *flags, "-fno-pie", "-c", "net.c", "-o", place / "net.o"], cwd=folder)
         if "SANITIZE" not in build.flags and "FILES" not in build.flags:
@@ -287,8 +296,8 @@ class Network:
                 compare(f"{name}.safetensors {key}", tensor.values, expected[key], AFTER_STEPS)
 
     def check_header(self):
-        for compiler in ("g++", "clang++"):
-            run([compiler, "-std=c++17", *WARNINGS, "-x", "c++", "-fsyntax-only", "-"], cwd=self.emit(""),
+        for compiler, options in (("g++", ""), ("clang++", ""), ("g++", "--split=1 --vector=native")):
+            run([compiler, "-std=c++17", *WARNINGS, "-x", "c++", "-fsyntax-only", "-"], cwd=self.emit(options),
                 input=b'#include "net.h"\nint main() { NetContext *context = nullptr; return context != nullptr; }\n')
 
     def check_run(self):
