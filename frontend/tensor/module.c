@@ -85,42 +85,77 @@ static Value size_numel(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
 
 static const Method SIZE_METHODS[] = {{"numel", size_numel, 0}, {NULL, NULL, 0}};
 
-/* ---- device ---- */
+/* ---- device: any that PyTorch knows can be named; tensors are on the CPU ---- */
+
+static bool device_is(TensorState *ts, Value v) {
+    return v.tag == TAG_OBJ && v.o->cls == ts->device_class;
+}
+static Device *as_device(Value v) {
+    return (Device *)v.o;
+}
 
 static Value device_repr(Vm *vm, Value self) {
-    (void)self;
-    return str_from(vm, "device(type='cpu')");
+    const Device *d = as_device(self);
+    Buf buf = {0};
+    buf_printf(&buf, "device(type='%s'", d->type);
+    if (d->index >= 0) buf_printf(&buf, ", index=%lld", (long long)d->index);
+    buf_putc(&buf, ')');
+    return str_from_buf(vm, &buf);
 }
 static Value device_str(Vm *vm, Value self) {
-    (void)self;
-    return str_from(vm, "cpu");
+    const Device *d = as_device(self);
+    Buf buf = {0};
+    buf_printf(&buf, d->index >= 0 ? "%s:%lld" : "%s", d->type, (long long)d->index);
+    return str_from_buf(vm, &buf);
 }
 static Value device_type(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    (void)args, (void)nargs, (void)kwnames;
-    return str_from(vm, "cpu");
+    (void)nargs, (void)kwnames;
+    return str_from(vm, as_device(args[0])->type);
 }
+static Value device_index(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)vm, (void)nargs, (void)kwnames;
+    int64_t index = as_device(args[0])->index;
+    return index >= 0 ? from_int(index) : NONE;
+}
+
+/* device("cuda:1"), device("cuda", 1), device(another). */
 static Value device_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[2];
+    int64_t index;
     (void)cls;
-    if (!vm_args(vm, "device", "type index?", args, nargs, kwnames, v) || !arg_device(ts, v[0]))
+    if (!vm_args(vm, "device", "type index?", args, nargs, kwnames, v) ||
+        !arg_int(ts, v[1], -1, &index))
         return NULL_VALUE;
-    return incref(ts->cpu);
+    if (!is_str(v[0])) return arg_device(ts, v[0]) ? incref(v[0]) : NULL_VALUE;
+    const char *text = as_str(v[0])->data;
+    size_t length = strcspn(text, ":");
+    if (text[length]) index = strtoll(text + length + 1, NULL, 10);
+    if (!device_known(text, length)) return raise_device(ts, text), NULL_VALUE;
+    if (index < 0 && strncmp(text, "cpu", length) == 0) return incref(ts->cpu);
+    char type[32];
+    snprintf(type, sizeof type, "%.*s", (int)length, text);
+    Value made = FROM_OBJ(vm_alloc(vm, ts->device_class));
+    as_device(made)->type = vm_intern_text(vm, type)->data;
+    as_device(made)->index = index;
+    return made;
 }
 static Value device_compare(Vm *vm, CompareOp op, Value a, Value b, bool reflected) {
     TensorState *ts = tensor_state(vm);
     (void)reflected;
     if (op != COMPARE_EQ && op != COMPARE_NE) return NOT_IMPLEMENTED;
-    bool same = a.tag == TAG_OBJ && b.tag == TAG_OBJ && a.o->cls == ts->device_class &&
-                b.o->cls == ts->device_class;
+    bool same = device_is(ts, a) && device_is(ts, b) && as_device(a)->type == as_device(b)->type &&
+                as_device(a)->index == as_device(b)->index;
     return from_bool(same == (op == COMPARE_EQ));
 }
 static bool device_hash(Vm *vm, Value self, int64_t *out) {
-    (void)vm, (void)self;
-    *out = 0x6370;
+    (void)vm;
+    *out = 0x6370 + as_device(self)->type[0] + as_device(self)->index;
     return true;
 }
-static const Method DEVICE_METHODS[] = {{"type", device_type, METHOD_PROPERTY}, {NULL, NULL, 0}};
+static const Method DEVICE_METHODS[] = {{"type", device_type, METHOD_PROPERTY},
+                                        {"index", device_index, METHOD_PROPERTY},
+                                        {NULL, NULL, 0}};
 
 /* ---- op(name, *tensors, grad_fn=None, **attrs) ---- */
 
@@ -453,7 +488,7 @@ static void make_classes(TensorState *ts) {
     ts->size_class = vm_native_class(vm, &size);
     ts->dtype_class = dtype_class_new(ts);
     NativeClass device = {.name = "torch.device",
-                          .size = sizeof(GcObj),
+                          .size = sizeof(Device),
                           .flags = CLASS_FINAL | CLASS_UNTRACKED,
                           .slots = {.repr = device_repr,
                                     .str = device_str,
@@ -463,6 +498,8 @@ static void make_classes(TensorState *ts) {
                           .methods = DEVICE_METHODS};
     ts->device_class = vm_native_class(vm, &device);
     ts->cpu = FROM_OBJ(vm_alloc(vm, ts->device_class));
+    as_device(ts->cpu)->type = vm_intern_text(vm, "cpu")->data;
+    as_device(ts->cpu)->index = -1;
     ts->grad_fn_class = grad_fn_class_new(ts);
     NativeClass tensor = {
         .name = "torch.Tensor", .size = sizeof(Tensor), .methods = tensor_methods(vm)};

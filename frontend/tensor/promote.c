@@ -153,35 +153,42 @@ bool arg_tensor(TensorState *ts, Value v, const char *function, Tensor **out) {
     return arg_tensor_at(ts, v, function, "input", 1, out);
 }
 
-/* As PyTorch built for the CPU: a device that it knows isn't here; another is a mistake. */
-static void raise_device(TensorState *ts, const char *text) {
-    static const char list[] = "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, "
-                               "maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone";
-    size_t length = strcspn(text, ":");
-    for (const char *at = list; *at; at += strspn(at, ", ")) {
+#define DEVICE_TYPES                                                                               \
+    "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, " \
+    "mps, meta, hpu, mtia, privateuseone"
+
+bool device_known(const char *text, size_t length) {
+    for (const char *at = DEVICE_TYPES; *at; at += strspn(at, ", ")) {
         size_t size = strcspn(at, ",");
-        if (size == length && strncmp(at, text, size) == 0) {
-            if (strncmp(text, "cuda", length) == 0)
-                vm_raise(ts->vm, EXC_AssertionError, "Torch not compiled with CUDA enabled");
-            else
-                vm_raise(ts->vm, EXC_RuntimeError,
-                         "PyTorch is not linked with support for %.*s devices", (int)length, text);
-            return;
-        }
+        if (size == length && strncmp(at, text, size) == 0) return true;
         at += size;
     }
-    if (strspn(text, "abcdefghijklmnopqrstuvwxyz_") < length)
+    return false;
+}
+
+/* As PyTorch built for the CPU: a device that it knows isn't here; another is a mistake. */
+void raise_device(TensorState *ts, const char *text) {
+    size_t length = strcspn(text, ":");
+    if (device_known(text, length)) {
+        if (strncmp(text, "cuda", length) == 0)
+            vm_raise(ts->vm, EXC_AssertionError, "Torch not compiled with CUDA enabled");
+        else
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "PyTorch is not linked with support for %.*s devices", (int)length, text);
+    } else if (strspn(text, "abcdefghijklmnopqrstuvwxyz_") < length) {
         vm_raise(ts->vm, EXC_RuntimeError, "Invalid device string: '%s'", text);
-    else
+    } else {
         vm_raise(ts->vm, EXC_RuntimeError,
-                 "Expected one of %s device type at start of device string: %.*s", list,
+                 "Expected one of " DEVICE_TYPES " device type at start of device string: %.*s",
                  (int)length, text);
+    }
 }
 
 bool arg_device(TensorState *ts, Value v) {
-    if (is_null(v) || is_none(v) || (v.tag == TAG_OBJ && v.o->cls == ts->device_class)) return true;
-    if (is_str(v)) {
-        const char *text = as_str(v)->data;
+    if (is_null(v) || is_none(v)) return true;
+    bool object = v.tag == TAG_OBJ && v.o->cls == ts->device_class;
+    if (object || is_str(v)) {
+        const char *text = object ? ((Device *)v.o)->type : as_str(v)->data;
         if (strcmp(text, "cpu") == 0 || strncmp(text, "cpu:", 4) == 0) return true;
         raise_device(ts, text);
         return false;

@@ -108,6 +108,13 @@ typedef enum PairKind {
     PAIR_COUNT
 } PairKind;
 
+/* Where tensors would lie; index -1: none was given. */
+typedef struct Device {
+    GcObj gc;
+    const char *type;
+    int64_t index;
+} Device;
+
 struct TensorState {
     Vm *vm;
     Policy policy;
@@ -295,6 +302,9 @@ bool arg_tensor_at(TensorState *ts, Value v, const char *function, const char *a
 bool arg_tensor(TensorState *ts, Value v, const char *function, Tensor **out);
 bool arg_dtype(TensorState *ts, Value v, DType *out); /* NULL_VALUE and None leave it as it is */
 bool arg_device(TensorState *ts, Value v);
+/* Whether PyTorch has a device of that type; what using one that isn't here raises. */
+bool device_known(const char *text, size_t length);
+void raise_device(TensorState *ts, const char *text);
 bool arg_bool(TensorState *ts, Value v, bool otherwise, bool *out);
 bool arg_int(TensorState *ts, Value v, int64_t otherwise, int64_t *out);
 /* A dimension, negative ones counted from the end. */
