@@ -36,7 +36,7 @@ static Tensor64 values_for(Random *random, const GraphInput *input, Arena *arena
     return tensor;
 }
 
-/* With NNC_CUDA=all: every schedule, every generation of devices, many more random graphs. */
+/* With NNC_CUDA=all: every generation of devices, and more random graphs. */
 static bool checks_all(void) {
     const char *wish = getenv("NNC_CUDA");
     return wish && strcmp(wish, "all") == 0;
@@ -53,20 +53,19 @@ static void add_program(GpuRuns *runs, const Program *program, Arena *arena) {
         for (size_t i = 0; i < graph->inputs.count; i++)
             inputs[i] = values_for(&random, &graph->inputs.items[i], arena);
         Buf error = {0};
-        cr_assert(gpu_runs_add(runs, graph, inputs, checks_all(), arena, &error), "%s",
-                  buf_text(&error));
+        cr_assert(gpu_runs_add(runs, graph, inputs, false, arena, &error), "%s", buf_text(&error));
         graph_free(graph);
     }
 }
 
 /* Runs them on the CPU, and compiles them for devices: architectures ended by NULL. */
 static void check(const GpuRuns *runs, const char *const *archs, Arena *arena) {
-    static const char *const all[] = {"sm_75",  "sm_80",  "sm_89", "sm_90a",
-                                      "sm_100", "sm_120", NULL};
+    static const char *const all[] = {"sm_75", "sm_80", "sm_89", "sm_90a", "sm_100", NULL};
     Buf message = {0}, text = {0};
     gpu_runs_check(runs, arena, &message);
     gpu_runs_print(runs, &text, arena);
-    for (archs = checks_all() ? all : archs; *archs && message.size == 0; archs++)
+    if (*archs && checks_all()) archs = all;
+    for (; *archs && message.size == 0; archs++)
         if (!nvrtc_check(&text, *archs, &message)) cr_log_info("no NVRTC");
     cr_expect(message.size == 0, "%s", buf_text(&message));
     buf_free(&message);
@@ -124,7 +123,7 @@ Test(cuda, residual_convolutions) {
 Test(cuda, random_graphs) {
     Arena arena = {0};
     GpuRuns runs = {0};
-    for (uint64_t seed = 1; seed <= (checks_all() ? 300 : 20); seed++) {
+    for (uint64_t seed = 1; seed <= (checks_all() ? 100 : 20); seed++) {
         RandomGraph random;
         random_graph_start(&random, &arena, seed, seed % 4 ? DT_F32 : DT_F64);
         random_graph_fill(&random, 12, NULL);
