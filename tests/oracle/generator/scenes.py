@@ -47,8 +47,9 @@ def by_module():
 
 
 MODULES = by_module()
-# Networks seldom get to the layers of one rank, so these come twice.
-TURNS = [name for name, templates in MODULES.items() for _ in range(1 + (templates[0] in LAYERS and templates[0][0] != "*"))]
+# Networks seldom get to the layers of one rank, so these come twice; transformers' numbers are often left out.
+TURNS = [name for name, templates in MODULES.items()
+         for _ in range(1 + (templates[0] in LAYERS and templates[0][0] != "*") + ("Transformer" in name))]
 UTILITIES = [re.sub("((?: {4})+)", r"\n\1", line.replace("; ", "\n")) for line in table(UTILITIES)]
 LARGEST = 500  # elements of what goes from layer to layer
 
@@ -486,8 +487,8 @@ def program(draft, index, attempt):
         return training(draft, pick(LAYERS, 4, kind - 5), pick(LOSSES, 4, kind), pick(OPTIMIZERS, 4, kind),
                         pick(SCHEDULERS, 2, kind // 2) if kind % 2 else None)
     if kind < 17:
-        first = (turn * 8 + kind - 9) * 3
-        return tensors(draft, pick(FUNCTIONS, 8, kind - 9), [TURNS[i % len(TURNS)] for i in range(first, first + 3)])
+        first = (turn * 8 + kind - 9) * 4
+        return tensors(draft, pick(FUNCTIONS, 8, kind - 9), [TURNS[i % len(TURNS)] for i in range(first, first + 4)])
     if kind == 17:
         return initializers(draft, pick(INITIALIZERS, 1, 0))
     if kind == 18:
