@@ -452,33 +452,42 @@ static void bind_weights(Winograd *w) {
     }
 }
 
-static void transform_weights(Winograd *w) {
+/* Those of `count` output channels from `first` on, one block. */
+static void transform_block(Winograd *w, KVal *first, int64_t count) {
     KBuilder *b = w->b;
     const Contraction *c = w->nest->c;
     const WinogradShape *shape = &w->shape;
     KBuf *weights = k_input(b, c->operand[CONTRACT_B].node);
     int64_t step = operand_stride(c, CONTRACT_B, shape->out);
     int group = winograd_group(w->wide);
-    KVal *out = k_for(b, 0, shape->outs, group, 0);
-    KVal *in = k_for(b, 0, shape->ins, 1, 0);
+    KVal *in = k_for(b, 0, shape->ins, 1, 0), *i = k_for(b, 0, count, group, 0);
     KVal *from = k_index(b, c->operand[CONTRACT_B].map.offset);
-    from = k_add(b, from, k_muli(b, out, step));
+    from = k_add(b, from, k_muli(b, k_add(b, first, i), step));
     from = k_add(b, from, k_muli(b, in, operand_stride(c, CONTRACT_B, shape->in)));
     KVal *value[WINOGRAD_WINDOW * WINOGRAD_WINDOW], *result[WINOGRAD_MAX * WINOGRAD_MAX];
-    for (int i = 0; i < WINOGRAD_WINDOW * WINOGRAD_WINDOW; i++) {
-        int64_t kh = i / WINOGRAD_WINDOW, kw = i % WINOGRAD_WINDOW;
+    for (int tap = 0; tap < WINOGRAD_WINDOW * WINOGRAD_WINDOW; tap++) {
+        int64_t kh = tap / WINOGRAD_WINDOW, kw = tap % WINOGRAD_WINDOW;
         if (shape->flipped) kh = WINOGRAD_WINDOW - 1 - kh, kw = WINOGRAD_WINDOW - 1 - kw;
         int64_t at = kh * operand_stride(c, CONTRACT_B, shape->kh) +
                      kw * operand_stride(c, CONTRACT_B, shape->kw);
-        value[i] = k_load_strided(b, weights, k_addi(b, from, at), step, group, group);
+        value[tap] = k_load_strided(b, weights, k_addi(b, from, at), step, group, group);
     }
     winograd_apply_both(b, w->matrices.g, w->n, WINOGRAD_WINDOW, value, result);
-    KVal *to = k_muli(b, k_divi(b, out, w->block), w->block * shape->ins);
-    to = k_add(b, to, k_add(b, k_muli(b, in, w->block), k_remi(b, out, w->block)));
-    for (int i = 0; i < w->points; i++)
-        k_store_at(b, w->u, to, i * w->u_point, result[i]);
+    KVal *to = k_add(b, k_muli(b, first, shape->ins), k_muli(b, in, w->block));
+    to = k_add(b, to, i);
+    for (int point = 0; point < w->points; point++)
+        k_store_at(b, w->u, to, point * w->u_point, result[point]);
     k_end(b);
     k_end(b);
+}
+
+static void transform_weights(Winograd *w) {
+    int64_t outs = w->shape.outs, whole = outs / w->block * w->block;
+    if (whole > 0) {
+        transform_block(w, k_for(w->b, 0, whole, w->block, 0), w->block);
+        k_end(w->b);
+    }
+    if (whole < outs) transform_block(w, k_index(w->b, whole), outs - whole);
 }
 
 void winograd_prepare(Nest *nest) {

@@ -144,8 +144,12 @@ static double cost_of(const WinogradShape *shape, const ScheduleRequest *request
         products += held * vectors * (in_block > FAR_BYTES ? COST_FAR : COST_MOVE);
     double row_vectors = (double)(all * ((columns + row_lanes - 1) / row_lanes));
     double cost = products + row_vectors * (ins * input + outs * output);
-    if (!request->prepared[CONTRACT_B])
-        cost += outs / s->lanes * ins * (9 * s->lanes + points + (m == 4 ? 156 : 32));
+    if (request->prepared[CONTRACT_B]) return cost;
+    /* Weights are transformed in each run: written, and read again. */
+    int group = winograd_group(s->lanes);
+    cost += outs / group * ins * (9 * group + points + (m == 4 ? 156 : 32));
+    if (pairs * 4 > (double)request->target->l2 / 2)
+        cost += pairs * 4 * (pairs * 8 > FAR_BYTES ? COST_FAR : COST_MOVE);
     return cost;
 }
 
