@@ -52,7 +52,7 @@ static KVal *float_floor_div(KBuilder *b, KVal *x, KVal *y) {
     KVal *up = k_lt(b, number(b, y, 0.5), k_sub(b, quotient, floored));
     KVal *result = k_select(b, up, k_add(b, floored, one), floored);
     /* A zero quotient has the sign of the plain one. */
-    KVal *signed_zero = k_mul(b, zero, k_select(b, k_lt(b, plain, zero), number(b, y, -1), one));
+    KVal *signed_zero = k_mul(b, zero, plain);
     result = k_select(b, k_eq(b, quotient, zero), signed_zero, result);
     return k_select(b, k_eq(b, y, zero), plain, result);
 }
