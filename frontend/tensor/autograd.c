@@ -114,19 +114,42 @@ static void mark_nodes(Walk *walk) {
     }
 }
 
+static bool is_wanted(const BackwardCall *call, const LazyNode *node) {
+    for (int k = 0; k < call->wrt_count; k++)
+        if (call->wrt[k] == node) return true;
+    return false;
+}
+
+/* Nodes that hand a gradient on must have what they saved; newest first, as they will run. */
+static bool check_nodes(Walk *walk) {
+    size_t count = walk->nodes.count;
+    bool *runs = xcalloc(count + 1, sizeof *runs), ok = true;
+    for (size_t i = count; i-- > 0;) {
+        LazyNode **inputs, *node = walk->nodes.items[i];
+        int input_count = history_inputs(node, &inputs);
+        /* Without wishes all gradients are; what is freed doesn't tell where it led. */
+        runs[i] = walk->call->wrt_count == 0 || node->freed;
+        for (int k = 0; k < input_count && !runs[i]; k++)
+            runs[i] = in_walk(walk, inputs[k]) &&
+                      (runs[inputs[k]->slot] || is_wanted(walk->call, inputs[k]));
+    }
+    for (size_t i = 0; ok && i < count; i++)
+        ok = !runs[i] || check_node(walk->ts, walk->nodes.items[i]);
+    free(runs);
+    return ok;
+}
+
 static bool collect(Walk *walk) {
     LazyNodeVec work = {0};
-    bool ok = true;
     walk->mark = lazy_new_mark(walk->ts);
     for (int i = 0; i < walk->call->output_count; i++)
         VEC_PUSH(work, walk->call->outputs[i]);
-    while (ok && work.count) {
+    while (work.count) {
         LazyNode *node = work.items[--work.count], **inputs;
         if (in_walk(walk, node) || !node->requires_grad) continue;
         node->mark = walk->mark;
         VEC_PUSH(walk->nodes, lazy_ref(node));
-        ok = check_node(walk->ts, node);
-        int count = ok ? history_inputs(node, &inputs) : 0;
+        int count = history_inputs(node, &inputs);
         for (int i = 0; i < count; i++)
             VEC_PUSH(work, inputs[i]);
     }
@@ -138,7 +161,7 @@ static bool collect(Walk *walk) {
         VEC_PUSH(walk->level, 0);
         VEC_PUSH(walk->grad, NULL);
     }
-    return ok;
+    return check_nodes(walk);
 }
 
 /* An input is older than its user, so one pass from the newest on settles the levels. All results
@@ -174,12 +197,6 @@ static void assign_levels(Walk *walk) {
 }
 
 /* Adds a gradient (consumed) to what a node has got. */
-static bool is_wanted(const BackwardCall *call, const LazyNode *node) {
-    for (int k = 0; k < call->wrt_count; k++)
-        if (call->wrt[k] == node) return true;
-    return false;
-}
-
 static void accumulate(Walk *walk, LazyNode *node, LazyNode *grad) {
     LazyNode **slot = &walk->grad.items[node->slot];
     *slot = *slot ? lazy_binary(walk->ts, OP_add, *slot, grad) : grad;
@@ -442,7 +459,10 @@ static bool run_cuts(Walk *walk, int number) {
 static bool add_to_grad(TensorState *ts, Var *var, LazyNode *grad) {
     if (is_none(var->grad)) {
         var->grad = tensor_wrap(ts, lazy_ref(grad), "CloneBackward0");
-        return !is_null(var->grad);
+        if (is_null(var->grad)) return false;
+        const Storage *storage = var->storage; /* none: it keeps a view's gradient */
+        if (storage && storage->order) tensor_set_order(as_tensor(var->grad), storage->order);
+        return true;
     }
     Tensor *old = as_tensor(var->grad);
     LazyNode *sum = lazy_binary(ts, OP_add, tensor_read(ts, old), lazy_ref(grad));

@@ -208,7 +208,8 @@ static Value grad_results(TensorState *ts, const Value *inputs, size_t count, La
     for (size_t i = 0; i < count; i++) {
         Value item = NONE;
         if (results[i]) {
-            item = tensor_wrap(ts, results[i], gradient_name(results[i]));
+            Tensor *input = as_tensor(inputs[i]);
+            item = tensor_wrap_like(ts, results[i], gradient_name(results[i]), &input, 1);
         } else if (!allow_unused && ok) {
             vm_raise(ts->vm, EXC_RuntimeError,
                      "The differentiated Tensor at index %zu appears to not have been used in the "

@@ -216,6 +216,17 @@ static void unflatten_mismatch(TensorState *ts, const int64_t *sizes, int count,
     buf_free(&text);
 }
 
+/* Unlike flatten() of a vector, a view of its own. */
+static Value ravel_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[1];
+    Tensor *x;
+    if (!vm_args(vm, "ravel", "input", args, nargs, kwnames, v) ||
+        !arg_tensor(ts, v[0], "ravel", &x))
+        return NULL_VALUE;
+    return tensor_reshape(ts, x, 1, (int64_t[]){type_numel(&x->type)}, "ViewBackward0");
+}
+
 static Value unflatten_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[3];
@@ -723,7 +734,7 @@ const TensorFunction VIEW_FUNCTIONS[] = {
     {"reshape", reshape_call, FN_BOTH},
     {"reshape_as", reshape_as_call, FN_METHOD},
     {"flatten", flatten_call, FN_BOTH},
-    {"ravel", flatten_call, FN_BOTH},
+    {"ravel", ravel_call, FN_BOTH},
     {"unflatten", unflatten_call, FN_BOTH},
     {"unsqueeze", unsqueeze_call, FN_BOTH},
     {"unsqueeze_", unsqueeze_call_, FN_METHOD},

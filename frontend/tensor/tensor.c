@@ -242,8 +242,9 @@ Value tensor_wrap(TensorState *ts, LazyNode *node, const char *fn_name) {
     if (requires_grad) {
         var->node = lazy_ref(node);
         var->fn_name = storage->version->fn_name = fn_name;
-        if (!node->fn_name) node->fn_name = fn_name;
-        if (node->kind == LAZY_OP && node_reads(ts, node) >> 31)
+        bool first = !node->fn_name; /* a clone's tensor holds the same node */
+        if (first) node->fn_name = fn_name;
+        if (first && node->kind == LAZY_OP && node_reads(ts, node) >> 31)
             save_operand(node, &type, storage->version, true);
     }
     if (cut_long_recording(ts)) return FROM_OBJ(tensor);

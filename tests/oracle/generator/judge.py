@@ -72,8 +72,15 @@ class Rounding(TorchDispatchMode):
 
 
 def is_stable(text, out):
-    """Whether rounding leaves the printed text as it is. Signs of zeros that a clamp makes or a maximum picks, and what is
-    all but zero, are left out."""
+    """Whether rounding leaves the printed text as it is. Signs of zeros that a clamp makes, a maximum picks or sums of
+    gradients have, places of equal elements that topk may choose among, what optimizers make of an attention's biases
+    whose gradients are nothing but rounding, and what is all but zero, are left out."""
+    if "grad" in text + out and re.search(r"-0\.0*(?![0-9])", out):
+        return False
+    if re.search(r"topk\(.*indices", text) and re.search(r"\] = |fill|zeros|ones", text):
+        return False
+    if re.search(r"Attention|Transformer", text) and re.search(r"optim\.(?!SGD|lr_)", text):
+        return False
     if re.search(r"(?i)relu6|hardtanh|lerp|max_?pool", text) and re.search(r"-0\.0*(?![0-9])", out):
         return False
     if re.search(r"(?i)softshrink", text) and re.search(r"(?<![0-9])0\.0*(?![0-9])", out):
