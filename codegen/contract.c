@@ -425,9 +425,11 @@ static void emit_nest(Nest *nest) {
     epilogue_end(nest);
 }
 
-/* Whether the epilogue reads the value only at the element that it is about to write. */
+/* Whether the value is read by the epilogue alone, and only at the element that it is about to
+ * write. What was packed ahead is an operand too, which other tiles read again. */
 static bool reads_in_place(const Nest *nest, const KBuf *buf) {
     const Epilogue *e = &nest->epilogue;
+    bool found = false;
     IndexMap identity = index_map_identity(&nest->c->anchor->type);
     for (int operand = 0; operand < 2; operand++)
         if (buf->node == nest->c->operand[operand].node) return false;
@@ -437,8 +439,9 @@ static bool reads_in_place(const Nest *nest, const KBuf *buf) {
         const FlatValue *value = &e->first->values[v];
         bool reads = value->node == buf->node && value->kind != FLAT_OP;
         if (reads && !index_map_equal(&value->map, &identity)) return false;
+        found = found || reads;
     }
-    return true;
+    return found;
 }
 
 /* Inputs of the epilogue that may share memory with outputs: a weight that is updated. */
