@@ -20,7 +20,7 @@ static int of_finite(const LazyNode *op) {
 
 /* All elements of an op's result from those of its operands: 1, 0, or -1 for those that aren't
  * known. */
-static int truth_of(const LazyNode *op, const signed char *truths) {
+static int truth_of(const LazyNode *op, const int *truths) {
     int a = op->input_count > 0 ? truths[lazy_data(op->inputs[0])->slot] : -1;
     int b = op->input_count > 1 ? truths[lazy_data(op->inputs[1])->slot] : -1;
     switch (op->op) {
@@ -50,7 +50,7 @@ int trace_if_finite(TensorState *ts, LazyNode *node) {
     LazyNodeVec ops = {0}, leaves = {0};
     lazy_reachable(ts, &node, 1, NULL, NULL, &ops, &leaves);
     size_t known = 0;
-    signed char *truths = ARENA_ARRAY(&arena, signed char, ops.count + leaves.count + 1);
+    int *truths = ARENA_ARRAY(&arena, int, ops.count + leaves.count + 1);
     for (size_t i = 0; i < leaves.count; i++) {
         known += leaves.items[i]->value != NULL;
         leaves.items[i]->slot = (uint32_t)i;
@@ -59,7 +59,7 @@ int trace_if_finite(TensorState *ts, LazyNode *node) {
     int truth = -1;
     for (size_t i = 0; i < ops.count; i++) {
         ops.items[i]->slot = (uint32_t)(leaves.count + i);
-        truth = truths[leaves.count + i] = (signed char)truth_of(ops.items[i], truths);
+        truth = truths[leaves.count + i] = truth_of(ops.items[i], truths);
     }
     bool computed = known < leaves.count && ops.count > 0 && ops.items[ops.count - 1] == node;
     VEC_FREE(ops);
