@@ -428,14 +428,14 @@ static Value sort_any(Vm *vm, bool only_indexes, const Value *args, int nargs,
     LazyNode *node = sort_node(ts, x, dim, descending);
     if (!node) return NULL_VALUE;
     int64_t count = node->type.dim[dim];
-    Value indices = tensor_wrap(ts, sorted_part(ts, node, 1, &x->type, dim, count), NULL);
+    LazyNode *places = sorted_part(ts, node, 1, &x->type, dim, count);
+    Value indices = tensor_wrap_like(ts, places, NULL, &x, 1);
     Value result = indices;
     if (!only_indexes) {
         LazyNode *values =
             lazy_cast(ts, sorted_part(ts, node, 0, &x->type, dim, count), x->type.dtype);
-        result = pair_new(
-            ts, PAIR_SORT,
-            tensor_wrap(ts, values, is_null(v[3]) ? "SortBackward0" : "SortBackward1"), indices);
+        const char *name = is_null(v[3]) ? "SortBackward0" : "SortBackward1";
+        result = pair_new(ts, PAIR_SORT, tensor_wrap_like(ts, values, name, &x, 1), indices);
     }
     lazy_unref(ts, node);
     return result;
