@@ -441,9 +441,9 @@ static bool job_run(TensorState *ts, Job *job, CachedGraph *graph) {
         if (update >= 0) buffers[i]->id = ++ts->next_buffer;
         out[i] = buffers[i]->bytes;
     }
-    compile_when_worth(ts, graph);
     Buf error = {0};
     bool ok = timed_run(ts, graph, in, out, &error);
+    compile_when_worth(ts, graph); /* only a run tells whether the first tier is machine code */
     if (!ok) raise_fault(ts, executable_fault(graph->executable), buf_text(&error));
     buf_free(&error);
     for (size_t i = 0; i < outputs; i++) {
