@@ -15,16 +15,23 @@
 #define NN_API
 #endif
 
+/* For functions that a file which holds this text may leave unused. */
+#if defined(__GNUC__)
+#define NN_SPARE static inline __attribute__((unused))
+#else
+#define NN_SPARE static inline
+#endif
+
 typedef struct NnPart {
     int index, count;
 } NnPart;
 
 /* The part's units, of that many: from, and up to. */
-static inline int64_t nn_from(NnPart part, int64_t units) {
+NN_SPARE int64_t nn_from(NnPart part, int64_t units) {
     return units * part.index / part.count;
 }
 
-static inline int64_t nn_to(NnPart part, int64_t units) {
+NN_SPARE int64_t nn_to(NnPart part, int64_t units) {
     return units * (part.index + 1) / part.count;
 }
 
