@@ -40,7 +40,7 @@ def main():
             with open(images, "wb") as out:
                 out.write(header[:4] + (100).to_bytes(4, "big") + header[8:] + file.read(100 * 28 * 28))
         rows = {
-            "nnc lenet.nn -o lenet.c": ([nnc, model, "-o", os.path.join(directory, "lenet.c")], 20),
+            "nnc lenet.nn -o lenet.c": ([nnc, model, "-o", os.path.join(directory, "lenet.c")], 10),
             "lenet, one digit": ([binary, "--classify", "--count", "1", images], 2),
             "/bin/true": (["/bin/true"], None),
         }
