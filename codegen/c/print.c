@@ -357,7 +357,7 @@ static void print_arrays(Printer *p) {
     }
 }
 
-void print_parameters(Emitter *e, const Kernel *kernel) {
+static void print_parameters(Emitter *e, const Kernel *kernel) {
     bool first = true;
     for (size_t i = 0; i < kernel->buffers.count; i++) {
         const KBuf *buf = kernel->buffers.items[i];
@@ -375,6 +375,15 @@ void print_parameters(Emitter *e, const Kernel *kernel) {
     }
     if (kernel->split) emit_literal(e, ", NnPart part");
     if (first) emit_literal(e, "void");
+}
+
+void print_definition(Emitter *e, const Kernel *kernel, const char *suffix) {
+    emit_ident(e, kernel->name);
+    emit_text(e, "%s(", suffix);
+    print_parameters(e, kernel);
+    emit_text(e, ") {\n");
+    buf_add(e->out, kernel->text->body, kernel->text->body_size);
+    emit_text(e, "}\n");
 }
 
 static void print_heading(Printer *p, const Sources *sources) {
@@ -436,10 +445,5 @@ void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix) {
         emit_newline(e);
     }
     emit_text(e, "static %s ", kernel->faults ? "int" : "void");
-    emit_ident(e, kernel->name);
-    emit_text(e, "%s(", suffix);
-    print_parameters(e, kernel);
-    emit_text(e, ") {\n");
-    buf_add(e->out, text->body, text->body_size);
-    emit_text(e, "}\n");
+    print_definition(e, kernel, suffix);
 }

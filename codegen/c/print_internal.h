@@ -36,8 +36,8 @@ void use_target(Printer *p);
 /* Precedences, loosest first. */
 enum { PREC_ANY, PREC_CHOICE, PREC_COMPARE, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_ATOM };
 
-/* "const float *restrict x0, float *restrict y1" */
-void print_parameters(Emitter *e, const Kernel *kernel);
+/* "NAMEsuffix(const float *restrict x0, float *restrict y1) {" and the body. */
+void print_definition(Emitter *e, const Kernel *kernel, const char *suffix);
 /* Whether threads of a warp read registers of that kind from one another. */
 bool uses_peer(const Uses *uses, KKind kind);
 /* Functions on scalars that the text calls, each beginning with `qualifiers`. */

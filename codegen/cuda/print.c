@@ -9,12 +9,7 @@ void print_cuda_kernel(Emitter *e, const Kernel *kernel, const char *suffix) {
     NNC_CHECK(kernel->blocks > 0, "kernel %s is not for a GPU", kernel->name);
     buf_add(e->out, text->heading, text->heading_size);
     emit_text(e, "KERNEL(%d) ", kernel->threads);
-    emit_ident(e, kernel->name);
-    emit_text(e, "%s(", suffix);
-    print_parameters(e, kernel);
-    emit_text(e, ") {\n");
-    buf_add(e->out, text->body, text->body_size);
-    emit_text(e, "}\n");
+    print_definition(e, kernel, suffix);
 }
 
 void print_cuda_prelude(Emitter *e, const Uses *uses) {

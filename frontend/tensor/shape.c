@@ -205,17 +205,6 @@ static Value flatten_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     return tensor_reshape(ts, x, count, dims, "ViewBackward0");
 }
 
-static void unflatten_mismatch(TensorState *ts, const int64_t *sizes, int count, int dim,
-                               int64_t size) {
-    Buf text = {0};
-    shape_text(&text, sizes, count);
-    vm_raise(ts->vm, EXC_RuntimeError,
-             "unflatten: Provided sizes %s don't multiply up to the size of dim %d (%lld) in the "
-             "input tensor",
-             buf_text(&text), dim, (long long)size);
-    buf_free(&text);
-}
-
 /* Unlike flatten() of a vector, a view of its own. */
 static Value ravel_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
@@ -225,6 +214,17 @@ static Value ravel_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
         !arg_tensor(ts, v[0], "ravel", &x))
         return NULL_VALUE;
     return tensor_reshape(ts, x, 1, (int64_t[]){type_numel(&x->type)}, "ViewBackward0");
+}
+
+static void unflatten_mismatch(TensorState *ts, const int64_t *sizes, int count, int dim,
+                               int64_t size) {
+    Buf text = {0};
+    shape_text(&text, sizes, count);
+    vm_raise(ts->vm, EXC_RuntimeError,
+             "unflatten: Provided sizes %s don't multiply up to the size of dim %d (%lld) in the "
+             "input tensor",
+             buf_text(&text), dim, (long long)size);
+    buf_free(&text);
 }
 
 static Value unflatten_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
