@@ -6,7 +6,8 @@
  * - innermost dim reduced: element i of the innermost dim goes to lane i mod L of chain (i / L)
  *   mod C (L lanes, C chains, chosen by size and target); rows of further reduced dims follow one
  *   another in the same chains. Then chains are added in pairs, then lanes by halves.
- * - innermost dim kept: one chain an element, in row-major order of the reduced dims.
+ * - innermost dim kept: one chain an element, in row-major order of the reduced dims. Neighbouring
+ *   vectors of elements run side by side.
  * Sums whose chains would be longer than 256 steps are cut: partial sums of 2^k steps, at least the
  * root of the whole, are added up, so that rounding errors grow with the root of the size only. */
 #include <math.h>
@@ -101,7 +102,8 @@ static void accumulate_arg(Reduction *r, Member *member, KVal *value, KVal *posi
 static void accumulate(Reduction *r, Member *member, const LowerPoint *point, int chain) {
     KBuilder *b = &r->lower->b;
     KVal *value;
-    lower_values(b, member->flat, point, r->held, r->held_count, &value);
+    const LowerHeld *held = r->held[r->inner_reduced ? 0 : chain];
+    lower_values(b, member->flat, point, held, r->held_count, &value);
     if (reduction_is_arg(member->node->op)) {
         /* The axis is the only reduced dim, so its counter is the position. */
         KVal *position = k_index(b, 0);
@@ -126,7 +128,7 @@ void reduction_accumulate(Reduction *r, int level, const LowerPoint *point, int 
 }
 
 static int chain_count(const Reduction *r) {
-    return r->inner_reduced ? r->chains : 1;
+    return r->inner_reduced ? r->chains : r->vectors;
 }
 
 static bool is_cut(const Reduction *r, const Member *member, int level) {
@@ -220,6 +222,14 @@ static void inner_loop(Reduction *r, int level) {
     }
 }
 
+/* One of the vectors of rows that run side by side, where the innermost dim is kept. */
+static LowerPoint point_of_rows(const Reduction *r, int vector) {
+    int last = r->space.rank - 1;
+    LowerPoint point = lower_point(r->space.rank, r->index, last, r->lanes, r->active);
+    point.index[last] = k_addi(&r->lower->b, r->index[last], (int64_t)vector * r->lanes);
+    return point;
+}
+
 static void reduce_from(Reduction *r, int level, int d);
 
 static void reduce_rest(Reduction *r, int level, int d, KVal *counter) {
@@ -234,9 +244,10 @@ static void reduce_from(Reduction *r, int level, int d) {
     while (d <= last && !space->reduced[d])
         d++;
     if (d > last) {
-        int lanes = r->lanes > 1 ? r->lanes : 1;
-        LowerPoint point = lower_point(space->rank, r->index, last, lanes, r->active);
-        reduction_accumulate(r, level, &point, 0);
+        for (int v = 0; v < r->vectors; v++) {
+            LowerPoint point = point_of_rows(r, v);
+            reduction_accumulate(r, level, &point, v);
+        }
     } else if (r->inner_reduced && d == last) {
         inner_loop(r, level);
     } else {
@@ -255,29 +266,35 @@ void reduction_start(Reduction *r, int level) {
     }
 }
 
+/* The chains of a row as one value. */
+static KVal *join_chains(Reduction *r, const Member *member) {
+    KBuilder *b = &r->lower->b;
+    KVal *parts[MAX_CHAINS] = {NULL};
+    for (int c = 0; c < r->chains; c++)
+        parts[c] = k_copy(b, member->acc[c]);
+    for (int chains = r->chains; chains > 1; chains /= 2)
+        for (int c = 0; c < chains / 2; c++)
+            parts[c] = reduction_combine(b, member->node->op, parts[2 * c], parts[2 * c + 1]);
+    return across_lanes(b, member->node->op, parts[0]);
+}
+
 void reduction_finish(Reduction *r, int level) {
     KBuilder *b = &r->lower->b;
     for (int m = 0; m < r->member_count; m++) {
         Member *member = &r->members[m];
         if (member->level != level) continue;
         if (r->join) r->join(r, member);
-        KVal *value;
-        if (reduction_is_arg(member->node->op)) {
-            value = k_copy(b, member->where[0]);
-        } else {
-            int chains = chain_count(r);
-            KVal *parts[MAX_CHAINS] = {NULL};
-            for (int c = 0; c < chains; c++)
-                parts[c] = k_copy(b, member->acc[c]);
-            for (; chains > 1; chains /= 2)
-                for (int c = 0; c < chains / 2; c++)
-                    parts[c] =
-                        reduction_combine(b, member->node->op, parts[2 * c], parts[2 * c + 1]);
-            value = parts[0];
-            if (r->inner_reduced) value = across_lanes(b, member->node->op, value);
-            value = formula_to_dtype(b, value, member->node->type.dtype);
+        for (int v = 0; v < r->vectors; v++) {
+            KVal *value;
+            if (reduction_is_arg(member->node->op))
+                value = k_copy(b, member->where[0]);
+            else if (r->inner_reduced)
+                value = formula_to_dtype(b, join_chains(r, member), member->node->type.dtype);
+            else
+                value = formula_to_dtype(b, k_copy(b, member->acc[v]), member->node->type.dtype);
+            r->held[v][r->held_count] = (LowerHeld){member->node, value};
         }
-        r->held[r->held_count++] = (LowerHeld){member->node, value};
+        r->held_count++;
     }
 }
 
@@ -287,7 +304,7 @@ void reduction_store(Reduction *r, bool full, const LowerPoint *point) {
         const Result *result = &r->results[i];
         if (result->full != full) continue;
         KVal *value;
-        lower_values(b, result->flat, point, r->held, r->held_count, &value);
+        lower_values(b, result->flat, point, r->held[r->vector], r->held_count, &value);
         lower_store_map(b, result->node, &r->space.maps[result->map], point, value);
     }
 }
@@ -298,12 +315,40 @@ bool reduction_any_full(const Reduction *r) {
     return false;
 }
 
-/* Everything about one row (or one vector of rows when the innermost dim is kept). */
+/* Stores the outputs over the full space of one row, whose reduced dim is the innermost. */
+static void store_row(Reduction *r) {
+    KBuilder *b = &r->lower->b;
+    const Space *space = &r->space;
+    int last = space->rank - 1;
+    int64_t n = space->dim[last], whole = n / r->lanes * r->lanes;
+    if (whole > 0) {
+        r->index[last] = k_for(b, 0, whole, r->lanes, 0);
+        LowerPoint point = lower_point(space->rank, r->index, last, r->lanes, r->lanes);
+        reduction_store(r, true, &point);
+        k_end(b);
+    }
+    if (whole < n) {
+        r->index[last] = k_index(b, whole);
+        LowerPoint point = lower_point(space->rank, r->index, last, r->lanes, (int)(n - whole));
+        reduction_store(r, true, &point);
+    }
+}
+
+/* Stores outputs of the vectors of rows. */
+static void store_rows(Reduction *r, bool full) {
+    for (r->vector = 0; r->vector < r->vectors; r->vector++) {
+        LowerPoint point = point_of_rows(r, r->vector);
+        reduction_store(r, full, &point);
+    }
+    r->vector = 0;
+}
+
+/* Everything about one row (or vectors of rows when the innermost dim is kept). */
 static void lower_row(Reduction *r, int active) {
     KBuilder *b = &r->lower->b;
     Space *space = &r->space;
-    int last = space->rank - 1, lanes = r->inner_reduced ? 1 : r->lanes;
-    r->active = lanes > 1 ? active : 1;
+    int last = space->rank - 1;
+    r->active = active;
     r->held_count = 0;
     for (int level = 0; level < r->levels; level++) {
         reduction_start(r, level);
@@ -312,8 +357,12 @@ static void lower_row(Reduction *r, int active) {
     }
     for (int d = 0; d < space->rank; d++)
         if (space->reduced[d]) r->index[d] = k_index(b, 0);
-    LowerPoint row = lower_point(space->rank, r->index, last, lanes, r->active);
-    reduction_store(r, false, &row);
+    if (r->inner_reduced) {
+        LowerPoint row = lower_point(space->rank, r->index, last, 1, 1);
+        reduction_store(r, false, &row);
+    } else {
+        store_rows(r, false);
+    }
     if (!reduction_any_full(r)) return;
     int opened = 0;
     for (int d = 0; d < space->rank; d++) {
@@ -321,57 +370,48 @@ static void lower_row(Reduction *r, int active) {
         r->index[d] = k_for(b, 0, space->dim[d], 1, 0);
         opened++;
     }
-    if (r->inner_reduced) {
-        int64_t n = space->dim[last], whole = n / r->lanes * r->lanes;
-        if (whole > 0) {
-            r->index[last] = k_for(b, 0, whole, r->lanes, 0);
-            LowerPoint point = lower_point(space->rank, r->index, last, r->lanes, r->lanes);
-            reduction_store(r, true, &point);
-            k_end(b);
-        }
-        if (whole < n) {
-            r->index[last] = k_index(b, whole);
-            LowerPoint point = lower_point(space->rank, r->index, last, r->lanes, (int)(n - whole));
-            reduction_store(r, true, &point);
-        }
-    } else {
-        LowerPoint point = row;
-        for (int d = 0; d < space->rank; d++)
-            point.index[d] = r->index[d];
-        reduction_store(r, true, &point);
-    }
+    if (r->inner_reduced)
+        store_row(r);
+    else
+        store_rows(r, true);
     while (opened-- > 0)
         k_end(b);
+}
+
+/* The kept innermost dim in several vectors at once, then in single ones, then a tail. */
+static void lower_columns(Reduction *r, uint32_t flags) {
+    KBuilder *b = &r->lower->b;
+    int last = r->space.rank - 1;
+    int64_t n = r->space.dim[last], unit = (int64_t)r->lanes * r->vectors;
+    int64_t ends[] = {n / unit * unit, n / r->lanes * r->lanes, n}, lo = 0;
+    for (int piece = 0; piece < 3; piece++) {
+        if (piece > 0) r->vectors = 1;
+        if (ends[piece] == lo) continue;
+        int64_t step = piece == 0 ? unit : r->lanes;
+        r->index[last] = k_for(b, lo, ends[piece], step, flags);
+        lower_row(r, piece < 2 ? r->lanes : (int)(n - lo));
+        k_end(b);
+        lo = ends[piece];
+    }
 }
 
 static void lower_rows(Reduction *r) {
     KBuilder *b = &r->lower->b;
     Space *space = &r->space;
     int last = space->rank - 1, opened = 0;
-    int64_t trips[MAX_RANK], n = space->dim[last], whole = n / r->lanes * r->lanes;
+    int64_t trips[MAX_RANK], columns = space->dim[last] / r->lanes / r->vectors;
     for (int d = 0; d < space->rank; d++)
-        trips[d] = space->reduced[d] ? 1 : d == last ? whole / r->lanes : space->dim[d];
+        trips[d] = space->reduced[d] ? 1 : d == last ? columns : space->dim[d];
     int part = kernel_part_level(trips, space->rank);
     for (int d = 0; d < space->rank; d++) {
         if (space->reduced[d] || (!r->inner_reduced && d == last)) continue;
         r->index[d] = k_for(b, 0, space->dim[d], 1, d == part ? K_PARALLEL : 0);
         opened++;
     }
-    uint32_t flags = part == last ? K_PARALLEL : 0;
-    if (r->inner_reduced) {
+    if (r->inner_reduced)
         lower_row(r, 1);
-    } else {
-        if (whole > 0) {
-            r->index[last] = k_for(b, 0, whole, r->lanes, flags);
-            lower_row(r, r->lanes);
-            k_end(b);
-        }
-        if (whole < n) {
-            r->index[last] = k_for(b, whole, n, r->lanes, flags);
-            lower_row(r, (int)(n - whole));
-            k_end(b);
-        }
-    }
+    else
+        lower_columns(r, part == last ? K_PARALLEL : 0);
     while (opened-- > 0)
         k_end(b);
 }
@@ -459,6 +499,16 @@ static void choose_lanes(Reduction *r, const Target *target) {
         if (reduction_is_arg(r->members[m].node->op)) r->chains = 1;
 }
 
+/* Several vectors of rows at once: steps along columns are far apart in memory, and worth more than
+ * a line each. */
+static void choose_vectors(Reduction *r) {
+    int64_t inner = r->space.dim[r->space.rank - 1];
+    if (r->inner_reduced || r->lanes == 1) return;
+    while (r->vectors < MAX_CHAINS && r->vectors * r->member_count < MAX_CHAINS &&
+           inner >= 2 * (int64_t)r->lanes * r->vectors)
+        r->vectors *= 2;
+}
+
 /* Vectors over the chains for the innermost dim, else elements. */
 static int64_t loop_steps(const Reduction *r, int d) {
     const Space *space = &r->space;
@@ -488,7 +538,8 @@ void reduction_begin(Lower *lower, Reduction *r) {
     Arena *arena = lower->arena;
     const Group *group = lower->group;
     const Node *anchor = group->anchor;
-    *r = (Reduction){.lower = lower, .lanes = 1, .chains = 1, .active = 1, .cut_dim = -1};
+    *r = (Reduction){
+        .lower = lower, .lanes = 1, .chains = 1, .vectors = 1, .active = 1, .cut_dim = -1};
     r->space = space_of(&anchor->inputs[0]->type);
     if (reduction_is_arg(anchor->op)) {
         r->space.reduced[node_int(anchor, ATTR_axis)] = true;
@@ -513,7 +564,8 @@ void reduction_begin(Lower *lower, Reduction *r) {
         r->space.flats[r->space.flat_count++] = r->results[i].flat;
         if (r->results[i].full) flops += lower_flat_flops(r->results[i].flat);
     }
-    r->held = ARENA_ARRAY(arena, LowerHeld, (size_t)r->member_count);
+    for (int v = 0; v < MAX_CHAINS; v++)
+        r->held[v] = ARENA_ARRAY(arena, LowerHeld, (size_t)r->member_count);
     lower->b.kernel->flops = flops * (double)space_numel(&r->space);
     space_collapse(&r->space);
     r->inner_reduced = r->space.reduced[r->space.rank - 1];
@@ -524,6 +576,7 @@ Kernel *lower_reduction(const Group *group, const Target *target, LowerContext *
     Reduction r;
     reduction_begin(&lower, &r);
     choose_lanes(&r, target);
+    choose_vectors(&r);
     choose_cut(&r);
     lower_rows(&r);
     return kernel_end(&lower.b);

@@ -28,10 +28,13 @@ typedef struct Reduction {
     Member *members;
     int member_count, levels;
     Result *results;
-    LowerHeld *held; /* one a member, as they are finished */
+    LowerHeld *held[MAX_CHAINS]; /* by vector of rows: one a member, as they are finished */
     int held_count;
     int lanes, chains;
-    int active; /* lanes that hold rows, where the innermost dim is kept */
+    int vectors; /* of rows that run side by side, where the innermost dim is kept; each is what a
+                    chain is elsewhere */
+    int vector;  /* whose results are stored */
+    int active;  /* lanes that hold rows, where the innermost dim is kept */
     bool inner_reduced;
     /* Joins the running values of several threads, in the member's registers; NULL: one thread. */
     void (*join)(struct Reduction *r, const Member *member);

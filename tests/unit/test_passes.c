@@ -180,20 +180,25 @@ static Graph *random_affine(Random *random, Arena *arena, bool convolution) {
     return graph;
 }
 
+static Tensor64 *random_inputs(const Graph *graph, Random *random, Arena *arena) {
+    Tensor64 *inputs = ARENA_ARRAY(arena, Tensor64, graph->inputs.count);
+    for (size_t i = 0; i < graph->inputs.count; i++) {
+        inputs[i].type = graph->inputs.items[i].node->type;
+        int64_t count = type_numel(&inputs[i].type);
+        inputs[i].f = ARENA_ARRAY(arena, double, (size_t)count);
+        for (int64_t k = 0; k < count; k++)
+            inputs[i].f[k] = 0.5 + random_unit(random);
+    }
+    return inputs;
+}
+
 Test(passes, folded_scales_agree_within_rounding) {
     int folded = 0;
     for (uint64_t seed = 1; seed <= 200; seed++) {
         Arena arena = {0};
         Random random = {seed};
         Graph *graph = random_affine(&random, &arena, seed % 2);
-        Tensor64 *inputs = ARENA_ARRAY(&arena, Tensor64, graph->inputs.count);
-        for (size_t i = 0; i < graph->inputs.count; i++) {
-            inputs[i].type = graph->inputs.items[i].node->type;
-            int64_t count = type_numel(&inputs[i].type);
-            inputs[i].f = ARENA_ARRAY(&arena, double, (size_t)count);
-            for (int64_t k = 0; k < count; k++)
-                inputs[i].f[k] = 0.5 + random_unit(&random);
-        }
+        Tensor64 *inputs = random_inputs(graph, &random, &arena);
         PassContext context = {.arena = &arena, .verify = true, .inference = true};
         Graph *after = passes_run(graph, 3, NULL, &context);
         check_same(graph, after, inputs, 1e-12, "fold_scale", seed);
@@ -208,6 +213,61 @@ Test(passes, folded_scales_agree_within_rounding) {
         arena_free(&arena);
     }
     cr_assert_geq(folded, 100);
+}
+
+/* Gradients of weights that random numbers of steps share, in random order. */
+static Graph *random_shares(Random *random, Arena *arena) {
+    Graph *graph = graph_new(arena, "shares");
+    int steps = 1 + random_below(random, 9);
+    int64_t rows = 1 + random_below(random, 3), m = 2 + random_below(random, 12), n = 9;
+    Node *a[9], *b[9], *sum = NULL, *bias = NULL;
+    int first = random_below(random, steps);
+    for (int i = 0; i < steps; i++) {
+        Type left = type_make(DT_F64, 2, (const int64_t[]){rows, m});
+        Type right = type_make(DT_F64, 2, (const int64_t[]){rows, n});
+        a[i] = graph_input(graph, "a", left, ROLE_DATA, 2 * i);
+        b[i] = graph_input(graph, "b", right, ROLE_DATA, 2 * i + 1);
+    }
+    Attr axis = attr_int(ATTR_axis, 0);
+    if (steps > 1 && random_below(random, 2))
+        graph_output(graph, "joined", build_op(graph, OP_concat, b, steps, &axis, 1), OUT_RESULT,
+                     -1);
+    for (int i = 0; i < steps; i++) {
+        int at = (first + i) % steps;
+        static const int64_t ZERO[] = {0};
+        Attr dot[] = {attr_ints(ATTR_batch_a, NULL, 0), attr_ints(ATTR_batch_b, NULL, 0),
+                      attr_ints(ATTR_contract_a, ZERO, 1), attr_ints(ATTR_contract_b, ZERO, 1)};
+        Node *share = build_op(graph, OP_dot, (Node *[]){a[at], b[at]}, 2, dot, 4);
+        sum = sum ? build_binary(graph, OP_add, sum, share) : share;
+        bias = bias ? build_binary(graph, OP_add, bias, b[at]) : b[at];
+        if (random_below(random, 16) == 0) graph_output(graph, "tap", sum, OUT_RESULT, -1);
+    }
+    graph_output(graph, "sum", sum, OUT_RESULT, -1);
+    bias = build_reduce(graph, OP_reduce_sum, bias, (const int[]){0}, 1);
+    graph_output(graph, "bias", bias, OUT_RESULT, -1);
+    return graph;
+}
+
+Test(passes, joined_sums_agree_within_rounding) {
+    int joined = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        Arena arena = {0};
+        Random random = {seed};
+        Graph *graph = random_shares(&random, &arena);
+        Tensor64 *inputs = random_inputs(graph, &random, &arena);
+        PassContext context = {.arena = &arena, .verify = true};
+        Graph *after = passes_run(graph, 3, NULL, &context);
+        check_same(graph, after, inputs, 1e-12, "join_sums", seed);
+        check_fusion(after, false, seed);
+        int dots = 0;
+        for (size_t id = 0; id < after->nodes.count; id++)
+            dots += after->nodes.items[id]->op == OP_dot;
+        joined += dots == 1 && graph->inputs.count > 2;
+        graph_free(after);
+        graph_free(graph);
+        arena_free(&arena);
+    }
+    cr_assert_geq(joined, 20);
 }
 
 /* A chain that would overflow the stack of anything recursive. */
