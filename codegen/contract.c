@@ -129,6 +129,19 @@ static int streamed_operand(const Step *step) {
     return loads[vectors] > loads[1 - vectors] ? vectors : 1 - vectors;
 }
 
+/* Loads what stays in registers, fenced off: gcc would put a load of few uses into each of them. */
+static void load_held(Step *step, int held, KVal *address) {
+    enum { FEW = 4 };
+    int total = step->tile->total, count = 0;
+    if (total == 1 || !reads_vectors(step->nest, held)) return;
+    for (int i = 0; i < total; i++)
+        count += step->need[held][i].offset == step->need[held][0].offset;
+    if (count == 1 || count > FEW) return;
+    for (int i = 0; i < total; i++)
+        step_load(step, held, address, step->need[held][i]);
+    k_fence(step->nest->b);
+}
+
 /* One product for each accumulator. The operand with fewer loads stays in registers; elements of
  * the other are loaded just before they are used up, which keeps few of them alive. */
 static void emit_step(Step *step) {
@@ -138,6 +151,7 @@ static void emit_step(Step *step) {
     step->load_count[0] = step->load_count[1] = 0;
     int streamed = streamed_operand(step), held = 1 - streamed;
     bool done[SCHEDULE_MAX_ACCUMULATORS] = {false};
+    load_held(step, held, address[held]);
     for (int first = 0; first < tile->total; first++) {
         if (done[first]) continue;
         StepLoad need = step->need[streamed][first];

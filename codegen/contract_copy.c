@@ -240,6 +240,61 @@ static void pack_block(Nest *nest, int operand, KVal *from, KVal *to, int64_t si
     }
 }
 
+/* Whether rows lie along the last summed dim, at least a vector of it: then squares are turned. */
+static bool packs_squares(const Nest *nest, int operand, int64_t count) {
+    const NestOperand *source = &nest->copy[operand].source;
+    int lanes = nest->s->lanes;
+    return lanes >= 4 && count >= lanes && source->inner[dim_count(nest) - 1] == 1 &&
+           source->inner[nest->s->lane] != 1;
+}
+
+/* A square of the source, turned: `rows` of the lane dim, `steps` of the last summed dim. */
+static void pack_square(Nest *nest, int operand, KVal *from, KVal *to, int rows, int steps) {
+    KBuilder *b = nest->b;
+    const NestCopy *copy = &nest->copy[operand];
+    int lanes = nest->s->lanes;
+    int64_t row = copy->source.inner[nest->s->lane];
+    KVal *value[K_MAX_LANES];
+    for (int l = 0; l < lanes; l++) {
+        KVal *at = k_addi(b, from, l * row);
+        value[l] = l < rows ? k_load_tail(b, copy->source.buf, at, lanes, steps)
+                            : k_number(b, kkind_of(copy->packed->dtype), lanes, 0);
+    }
+    if (rows > 0) lower_transpose(b, value, lanes);
+    for (int l = 0; l < steps; l++)
+        k_store_at(b, copy->packed, to, l * block_size(nest), value[l]);
+}
+
+/* The squares of a block, of which `size` elements exist. */
+static void pack_row_of_squares(Nest *nest, int operand, KVal *from, KVal *to, int64_t size,
+                                int steps) {
+    KBuilder *b = nest->b;
+    int lanes = nest->s->lanes;
+    int64_t row = nest->copy[operand].source.inner[nest->s->lane], whole = size / lanes * lanes;
+    KVal *i = k_for(b, 0, whole, lanes, 0);
+    pack_square(nest, operand, k_add(b, from, k_muli(b, i, row)), k_add(b, to, i), lanes, steps);
+    k_end(b);
+    for (int64_t first = whole; first < block_size(nest); first += lanes) {
+        int64_t rows = first < size ? size - first : 0;
+        pack_square(nest, operand, k_addi(b, from, first * row), k_addi(b, to, first), (int)rows,
+                    steps);
+    }
+}
+
+static void pack_squares(Nest *nest, int operand, KVal *from, KVal *to, int64_t size,
+                         int64_t count) {
+    KBuilder *b = nest->b;
+    int lanes = nest->s->lanes;
+    int64_t whole = count / lanes * lanes, step = block_size(nest);
+    KVal *i = k_for(b, 0, whole, lanes, 0);
+    pack_row_of_squares(nest, operand, k_add(b, from, i), k_add(b, to, k_muli(b, i, step)), size,
+                        lanes);
+    k_end(b);
+    if (whole < count)
+        pack_row_of_squares(nest, operand, k_addi(b, from, whole), k_addi(b, to, whole * step),
+                            size, (int)(count - whole));
+}
+
 static void pack_sums(Nest *nest, int operand, int dim, KVal *from, KVal *to, int64_t size) {
     KBuilder *b = nest->b;
     const NestCopy *copy = &nest->copy[operand];
@@ -253,6 +308,10 @@ static void pack_sums(Nest *nest, int operand, int dim, KVal *from, KVal *to, in
     }
     int64_t count = nest->c->dims[dim].extent;
     if (is_scoped(nest, operand, dim)) count = nest->size[dim];
+    if (dim == dim_count(nest) - 1 && packs_squares(nest, operand, count)) {
+        pack_squares(nest, operand, from, to, size, count);
+        return;
+    }
     KVal *i = k_for(b, 0, count, 1, 0);
     from = k_add(b, from, k_muli(b, i, copy->source.inner[dim]));
     to = k_add(b, to, k_muli(b, i, copy->pack_stride[dim]));
