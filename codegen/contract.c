@@ -492,7 +492,7 @@ static void pack_ahead(const Nest *nest, int operand, LowerContext *context) {
 /* The request, and the best schedule for it. */
 static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue, const Target *target,
                                     const LowerContext *context, Schedule *best) {
-    ScheduleRequest request = {.target = target};
+    ScheduleRequest request = {.target = target, .precision = context->precision};
     for (int operand = 0; operand < 2; operand++)
         request.prepared[operand] = context->known && context->known[c->operand[operand].node->id];
     epilogue_windows(epilogue, c, request.window);

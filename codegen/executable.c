@@ -26,8 +26,9 @@ Executable *executable_new(const Graph *graph, const CodegenOptions *options, Bu
                            .dump = options->dump,
                            .dump_out = options->dump_out};
     executable->graph = passes_run(graph, options->level, options->passes, &context);
-    executable->plan = plan_graph(fuse(executable->graph, &executable->arena), target,
-                                  (PlanOptions){0}, NULL, &executable->arena);
+    executable->plan =
+        plan_graph(fuse(executable->graph, &executable->arena), target,
+                   (PlanOptions){.precision = options->precision}, NULL, &executable->arena);
     size_t size;
     NNC_CHECK(add_size(executable->plan->run.arena_bytes, PLAN_ALIGNMENT, &size),
               "arena too large");

@@ -9,6 +9,7 @@
 #define NNC_CODEGEN_LOWER_H
 
 #include "codegen/kernel.h"
+#include "ir/precision.h"
 #include "passes/flatten.h"
 #include "passes/fuse.h"
 
@@ -18,6 +19,7 @@ typedef struct LowerContext {
     const bool *known;   /* by node id: values that prepare steps can read; NULL: no such steps */
     Arena *values;       /* with `known`: of the values that lowering makes */
     uint32_t next_value; /* id for the next value that is no node of the graph */
+    Precision precision; /* of contractions */
     bool threads;        /* kernels are to be split, where they can be */
     VEC(Kernel *) ahead; /* kernels that lowering adds to the prepare steps: packed operands */
 } LowerContext;

@@ -264,7 +264,8 @@ static void plan(Job *job, Worker *worker) {
     job->uses = uses_new(arena);
     PlanOptions plan_options = {
         .prepare = function->kind == FUNCTION_FORWARD,
-        .split = function->kind == FUNCTION_INIT ? 0 : job->module->options->split};
+        .split = function->kind == FUNCTION_INIT ? 0 : job->module->options->split,
+        .precision = job->module->options->precision};
     function->plans[job->variant] = plan_graph(
         function->fusion, job->module->variants[job->variant], plan_options, &reader, arena);
 }

@@ -65,6 +65,9 @@ void module_print_comment(Emitter *e, const Module *module, bool kernels) {
                options->version ? options->version : "", module->program->source_path,
                options->flags && *options->flags ? " with " : "",
                options->flags ? options->flags : "");
+    if (options->precision != PRECISION_HIGHEST)
+        buf_printf(&line, " Products of float32 values are of the precision class %s.",
+                   precision_name(options->precision));
     emit_comment(e, buf_text(&line));
     buf_free(&line);
     if (!kernels) return;

@@ -7,6 +7,7 @@
 #define NNC_CODEGEN_PLAN_H
 
 #include "codegen/kernel.h"
+#include "ir/precision.h"
 #include "passes/fuse.h"
 
 typedef enum PlaceKind {
@@ -70,6 +71,7 @@ typedef struct PlanReader {
 typedef struct PlanOptions {
     bool prepare;  /* what depends only on params and buffers is computed by the prepare steps */
     int64_t split; /* threads share kernels of so many processor cycles, and meet; 0: no threads */
+    Precision precision;
 } PlanOptions;
 
 /* The fusion of a graph that has been through the passes. OUT_UPDATE outputs may share memory with

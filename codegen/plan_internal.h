@@ -21,6 +21,7 @@ typedef struct Planner {
     const PlanReader *reader;
     Arena *arena;
     int64_t split; /* as in PlanOptions */
+    Precision precision;
     PlanSteps *steps;
     Value *values; /* by node id; values that lowering made come after the graph's */
     size_t value_count;

@@ -261,7 +261,8 @@ void plan_lower(Planner *planner, const Fusion *fusion, const bool *param_only, 
     l.context = (LowerContext){.arena = planner->reader ? planner->reader->scratch : planner->arena,
                                .values = planner->arena,
                                .next_value = (uint32_t)planner->graph->nodes.count,
-                               .threads = planner->split > 0};
+                               .threads = planner->split > 0,
+                               .precision = planner->precision};
     l.known = ARENA_ARRAY(planner->arena, bool, planner->value_count);
     for (size_t id = 0; param_only && id < planner->graph->nodes.count; id++) {
         l.known[id] = param_only[id] && planner->values[id].placed;

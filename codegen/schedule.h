@@ -43,6 +43,7 @@ typedef struct Schedule {
 /* What else bears on the choice. */
 typedef struct ScheduleRequest {
     const Target *target;
+    Precision precision;
     bool prepared[2];                  /* packing this operand costs nothing: done ahead */
     int64_t window[CONTRACT_MAX_DIMS]; /* result dims pooled in registers: tiles hold whole windows;
                                           else 1 */

@@ -157,6 +157,7 @@ int winograd_schedules(const Contraction *c, const ScheduleRequest *request, Sch
                        double *costs) {
     WinogradShape shape;
     int count = 0;
+    if (request->precision == PRECISION_STRICT) return 0;
     if (!winograd_shape(c, request->target, &shape)) return 0;
     int64_t high = request->window[shape.h], wide = request->window[shape.w];
     for (int m = 2; m <= 4; m += 2) {

@@ -158,6 +158,16 @@ APPLY(vector) {
                 value);
 }
 
+APPLY(precision) {
+    Precision precision;
+    if (precision_from_name(value, &precision))
+        parser->options->precision = arena_copy(parser->arena, &precision, 1, sizeof precision);
+    else
+        usage_error(parser,
+                    "unknown precision '%s'; --precision takes strict, highest, high, medium",
+                    value);
+}
+
 APPLY(level) {
     if (strlen(value) != 1 || value[0] < '0' || value[0] > '3')
         usage_error(parser, "unknown optimization level '-O%s'; -O0 to -O3", value);
@@ -265,6 +275,10 @@ static const OptionRow rows[] = {
      "one vector unit: native, none, sse2, avx2, avx512, neon (default for\n"
      "                             C files: baseline, AVX2 and AVX-512, chosen when it starts)",
      apply_vector},
+    {"--precision", VALUE_SEPARATE, "CLASS",
+     "of products of float32 tensors: strict, highest, high, medium (default: the\n"
+     "                             program's torch.set_float32_matmul_precision(), else highest)",
+     apply_precision},
     {"-march", VALUE_SEPARATE, "CPU",
      "the processor for --emit=obj|asm|llvm-ir|exe (default: native)", apply_march},
     {"--train", VALUE_NONE, NULL, "bench: the whole train step, not forward", apply_train},

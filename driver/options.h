@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "ir/precision.h"
 #include "support/arena.h"
 #include "support/buf.h"
 #include "support/source.h"
@@ -38,6 +39,7 @@ typedef struct Options {
     const char *module;            /* --module */
     const char *prefix;            /* --prefix */
     const char *vector;            /* --vector; NULL: not given */
+    const Precision *precision;    /* --precision; NULL: the program's */
     const char *march;             /* -march */
     const char *passes, *dump;
     bool standalone, no_train, debug_info, verbose;

@@ -31,6 +31,7 @@ int run_command(const Options *options, Sources *sources) {
         .step_limit = options->max_steps < 0 ? 0 : options->max_steps,
         .verbose = options->verbose,
         .vector = vector_unit(options),
+        .precision = options->precision,
         .out = stdout,
         .ends = !FREES_AT_END,
         .interrupted = &interrupted,

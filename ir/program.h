@@ -7,6 +7,7 @@
 #define NNC_IR_PROGRAM_H
 
 #include "ir/graph.h"
+#include "ir/precision.h"
 
 /* One tensor of the state dict, the optimizer or the like. */
 typedef struct ProgramEntry {
@@ -55,7 +56,8 @@ typedef struct Program {
     VEC(ProgramField) outputs; /* forward's results */
     VEC(ProgramField) targets; /* the train step's other data: DATA slots after the inputs */
     VEC(ProgramFunction) functions;
-    int64_t batch; /* the largest that was asked for, which inputs and outputs hold; else 0 */
+    int64_t batch;       /* the largest that was asked for, which inputs and outputs hold; else 0 */
+    Precision precision; /* as the program sets it */
     const void *const
         *weights; /* values of params then buffers when known (--weights), else NULL */
     Sources *sources;

@@ -270,6 +270,27 @@ static Value linear_call(Vm *vm, const Value *args, int nargs, const Tuple *kwna
                 : (lazy_unref(ts, node), NULL_VALUE);
 }
 
+/* ---- precision ---- */
+
+static Value precision_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    (void)args;
+    if (!vm_args_simple(vm, "precision", nargs, kwnames, 0, 0)) return NULL_VALUE;
+    const char *name = precision_name(tensor_state(vm)->precision);
+    return str_new(vm, name, strlen(name));
+}
+
+/* What was recorded before is of the old one. */
+static Value set_precision_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Precision precision;
+    if (!vm_args_simple(vm, "set_precision", nargs, kwnames, 1, 1)) return NULL_VALUE;
+    if (!is_str(args[0]) || !precision_from_name(as_str(args[0])->data, &precision))
+        return vm_raise(vm, EXC_ValueError, "no such precision");
+    if (precision != ts->precision && vm->before_effect) vm->before_effect(vm);
+    ts->precision = precision;
+    return vm_failed(vm) ? NULL_VALUE : NONE;
+}
+
 const TensorFunction MATMUL_FUNCTIONS[] = {
     {"matmul", matmul_call, FN_BOTH},
     {"mm", mm_call, FN_BOTH},
@@ -279,5 +300,7 @@ const TensorFunction MATMUL_FUNCTIONS[] = {
     {"addmm", addmm_call, FN_BOTH},
     {"baddbmm", baddbmm_call, FN_BOTH},
     {"linear", linear_call, FN_FUNCTION},
+    {"precision", precision_call, FN_FUNCTION},
+    {"set_precision", set_precision_call, FN_FUNCTION},
     {NULL, NULL, 0},
 };

@@ -20,6 +20,7 @@
  *   check_range(t, low, high, message)         RuntimeError under `nnc run` if an element isn't
  * inside const(t) -> t                               compiling: part of the network, not data
  *   laid(t, *like) -> t                         the channels last if those of `like` are
+ *   precision() -> str; set_precision(name)     of products
  *   counters() -> tuple                         of the running policy, for tests
  * Compiling (under `nnc run` these return their tensor or number)
  *   compiling() -> bool

@@ -36,12 +36,14 @@ struct Script {
     Compilation *compilation; /* that goes on in the background, or NULL */
     size_t compiling;         /* how many graphs it is of */
     const char *vector;
+    const Precision *precision; /* or NULL: the program's */
 };
 
-Script *script_new(TensorState *ts, const char *vector) {
+Script *script_new(TensorState *ts, const char *vector, const Precision *precision) {
     (void)ts;
     Script *script = xcalloc(1, sizeof *script);
     script->vector = vector;
+    script->precision = precision;
     return script;
 }
 
@@ -322,6 +324,8 @@ static Graph *job_graph(const Job *job, Arena *arena) {
 
 static CachedGraph *find_graph(TensorState *ts, Job *job) {
     Script *script = ts->script;
+    Precision precision = script->precision ? *script->precision : ts->precision;
+    key_int(&job->key, precision);
     uint64_t hash = hash_bytes(0, job->key.data, job->key.size);
     CachedGraph **bucket = &script->buckets[hash % BUCKETS];
     for (CachedGraph *g = *bucket; g; g = g->next)
@@ -332,7 +336,8 @@ static CachedGraph *find_graph(TensorState *ts, Job *job) {
     Buf error = {0};
     double start = clock_seconds();
     Graph *graph = job_graph(job, &arena);
-    CodegenOptions options = {.prefix = "run", .vector = script->vector, .level = 2};
+    CodegenOptions options = {
+        .prefix = "run", .vector = script->vector, .precision = precision, .level = 2};
     Executable *executable = executable_new(graph, &options, &error);
     graph_free(graph);
     arena_free(&arena);

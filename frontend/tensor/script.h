@@ -20,7 +20,8 @@ typedef struct ScriptCounters {
     NativeReport native;              /* of the last compilation */
 } ScriptCounters;
 
-Script *script_new(TensorState *ts, const char *vector);
+/* `precision` stands above the program's; or NULL. */
+Script *script_new(TensorState *ts, const char *vector, const Precision *precision);
 void script_free(TensorState *ts);
 ScriptCounters script_counters(const TensorState *ts);
 /* Evaluates everything that storages wait for, and `extra` (may be NULL). False: raised. */

@@ -122,6 +122,7 @@ struct TensorState {
     Trace *trace;
     Generator *generator;
     bool grad_enabled, inference;
+    Precision precision; /* as the program sets it */
     bool script_started; /* a module was called */
     DType default_dtype;
     Class *tensor_class, *parameter_class, *size_class, *dtype_class, *device_class;

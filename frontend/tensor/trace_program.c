@@ -574,6 +574,7 @@ Program *frontend_compile(const FrontendOptions *options, Sources *sources, Aren
     c.program->source_path = vm.script_path;
     c.program->sources = sources;
     bool ok = evaluate(&c) && build(&c);
+    c.program->precision = ts->precision;
     if (!ok && !is_null(vm.raised)) {
         vm_report_raised(&vm);
         if (ts->trace->batch && ts->trace->own_batch >= 0)

@@ -42,6 +42,15 @@ grep -q 'int tiny_start(' team.h || fail "no tiny_start"
 try split 2 tiny.nn --split=0 -o t.c
 says err '--split'
 
+# Precision: the command line's, else the program's.
+try bad_precision 2 tiny.nn --precision=tf32
+says err 'strict, highest, high, medium'
+{ echo 'import torch'; echo 'torch.set_float32_matmul_precision("high")'; cat tiny.nn; } >high.nn
+try precision_of_program 0 high.nn -o high.c
+says high.h 'the precision class high'
+try precision 0 high.nn --precision=strict -o high.c
+says high.h 'the precision class strict'
+
 # Help, version, usage errors.
 try help 0 --help
 says out 'usage:'
