@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codegen/contract_internal.h"
+#include "codegen/slide.h"
 #include "codegen/winograd.h"
 #include "support/checked.h"
 
@@ -528,6 +529,8 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
                  .epilogue = epilogue};
     if (chosen.winograd)
         winograd_emit(&nest);
+    else if (chosen.slide)
+        slide_emit(&nest);
     else
         emit_nest(&nest);
     mark_inplace(&nest);

@@ -7,6 +7,7 @@
 
 #include <float.h>
 
+#include "codegen/slide.h"
 #include "codegen/winograd.h"
 #include "support/checked.h"
 
@@ -427,6 +428,20 @@ static void search_all(Search *search) {
     if (search->count == 0) try_lane(search, -1, CONTRACT_A, false, 1);
 }
 
+/* Schedules of other ways than the nest, and their costs. */
+typedef struct Others {
+    Schedule item[WINOGRAD_SCHEDULES + SLIDE_SCHEDULES];
+    double cost[WINOGRAD_SCHEDULES + SLIDE_SCHEDULES];
+    int count;
+} Others;
+
+static void find_others(const Contraction *c, const ScheduleRequest *request, Others *o) {
+    o->count = winograd_schedules(c, request, o->item, o->cost);
+    for (int i = 0; i < o->count; i++)
+        o->cost[i] /= WINOGRAD_GAIN;
+    o->count += slide_schedules(c, request, o->item + o->count, o->cost + o->count);
+}
+
 bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Schedule *best) {
     Search search = {.c = c, .request = request};
     search_all(&search);
@@ -434,13 +449,13 @@ bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Sched
     choose_chunks(c, request, &search.best);
     choose_order(c, &search.best);
     *best = search.best;
-    Schedule winograd[WINOGRAD_SCHEDULES];
-    double costs[WINOGRAD_SCHEDULES], least = search.best_cost * WINOGRAD_GAIN;
-    int count = winograd_schedules(c, request, winograd, costs);
-    for (int i = 0; i < count; i++) {
-        if (costs[i] >= least) continue;
-        least = costs[i];
-        *best = winograd[i];
+    double least = search.best_cost;
+    Others others;
+    find_others(c, request, &others);
+    for (int i = 0; i < others.count; i++) {
+        if (others.cost[i] >= least) continue;
+        least = others.cost[i];
+        *best = others.item[i];
     }
     return true;
 }
@@ -449,16 +464,16 @@ int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Sc
                         int limit) {
     Search search = {.c = c, .request = request, .out = out, .limit = limit};
     search_all(&search);
-    Schedule winograd[WINOGRAD_SCHEDULES];
-    double costs[WINOGRAD_SCHEDULES];
-    int count = winograd_schedules(c, request, winograd, costs);
-    for (int i = 0; i < count; i++, search.count++)
-        if (search.count < limit) out[search.count] = winograd[i];
+    Others others;
+    find_others(c, request, &others);
+    for (int i = 0; i < others.count; i++, search.count++)
+        if (search.count < limit) out[search.count] = others.item[i];
     return search.count;
 }
 
 void schedule_print(Buf *out, const Contraction *c, const Schedule *s) {
     if (s->winograd) buf_printf(out, "Winograd %dx%d, ", s->winograd, s->winograd);
+    if (s->slide) buf_puts(out, "sliding window, ");
     const char *lane = s->lane < 0 ? "none" : c->dims[s->lane].name;
     buf_printf(out, "lanes %s %dx%d", lane, s->lanes, s->vectors);
     for (int d = 0; d < c->out_count; d++)

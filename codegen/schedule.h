@@ -38,6 +38,8 @@ typedef struct Schedule {
     int winograd;    /* results of a tile along each side (winograd.h); 0: plain sums. Then the lane
                         dim is the last one, counted in tiles; tile[] has the tile rows of a block and
                         the output channels in registers */
+    bool slide;      /* by a sliding window (slide.h): the lane dim is the last one; its tile is a
+                        strip of columns */
 } Schedule;
 
 /* What else bears on the choice. */

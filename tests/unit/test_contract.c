@@ -125,7 +125,8 @@ static void run_kernel(Case *c, const Group *group, const Kernel *kernel, const 
     (void)group;
 }
 
-/* All targets; every `step`-th schedule, all of Winograd's, and the chosen one. */
+/* All targets; every `step`-th schedule, all of Winograd's and of sliding windows, and the
+ * chosen one. */
 static void check(Case *c, int most) {
     Tensor64 values[8], want[8];
     for (size_t i = 0; i < c->graph->inputs.count; i++)
@@ -141,7 +142,7 @@ static void check(Case *c, int most) {
         int count = contract_schedules(group, *target, &context, schedules, 20000);
         int step = count > most ? count / most : 1;
         for (int i = 0; i < count && i < 20000; i++) {
-            if (i % step != 0 && !schedules[i].winograd) continue;
+            if (i % step != 0 && !schedules[i].winograd && !schedules[i].slide) continue;
             Kernel *kernel = contract_lower_with(group, *target, &context, &schedules[i]);
             run_kernel(c, group, kernel, values, want);
         }
@@ -262,6 +263,31 @@ static const ConvCase conv_cases[] = {
     {2, 3, 3, 16, 1, {3, 9}, {3, 3}, {1, 1}, {1, 0}, {1, 1}, {1, 1}},
     {2, 1, 2, 16, 1, {2, 139}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
 };
+
+/* Windows that slide: in strips, over edges, with rows and columns left out. */
+static const ConvCase depthwise_cases[] = {
+    {2, 2, 3, 3, 3, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {2, 1, 2, 2, 2, {9, 75}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    {2, 1, 2, 2, 2, {5, 37}, {5, 5}, {1, 1}, {2, 2}, {2, 2}, {1, 1}},
+    {2, 1, 2, 2, 2, {14, 101}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}},
+    {2, 1, 2, 2, 2, {11, 71}, {5, 5}, {2, 2}, {2, 1}, {1, 2}, {1, 1}},
+    {2, 1, 2, 2, 2, {3, 20}, {4, 3}, {3, 1}, {1, 0}, {2, 2}, {1, 1}},
+    {2, 1, 2, 2, 2, {12, 40}, {3, 4}, {1, 2}, {4, 3}, {0, 4}, {2, 2}},
+    {2, 1, 2, 2, 2, {10, 12}, {7, 7}, {1, 1}, {3, 3}, {3, 3}, {1, 1}},
+    {2, 1, 2, 2, 2, {9, 40}, {1, 3}, {4, 1}, {0, 5}, {0, 0}, {1, 1}},
+    {1, 2, 3, 3, 3, {50}, {4}, {2}, {2}, {1}, {1}},
+};
+
+Test(contract, depthwise) {
+    static const Op ops[] = {OP_conv, OP_conv_dx};
+    for (size_t i = 0; i < 2 * sizeof depthwise_cases / sizeof depthwise_cases[0]; i++) {
+        Case c = case_begin();
+        Graph *graph = case_graph(&c);
+        Node *conv = conv_node(&c, &depthwise_cases[i / 2], ops[i % 2]);
+        graph_output(graph, "y", build_unary(graph, OP_relu, conv), OUT_RESULT, -1);
+        check(&c, 2);
+    }
+}
 
 static void check_conv(Op op) {
     for (size_t i = 0; i < sizeof conv_cases / sizeof conv_cases[0]; i++) {
@@ -400,6 +426,9 @@ Test(contract, compiled, .timeout = 300) {
     static const Op ops[] = {OP_conv, OP_conv_dx, OP_conv_dw};
     for (size_t i = 0; i < 9; i++)
         graph_output(graph, "conv", conv_node(&c, &conv_cases[i % 5], ops[i % 3]), OUT_RESULT, -1);
+    for (size_t i = 1; i < 5; i++)
+        graph_output(graph, "depthwise", conv_node(&c, &depthwise_cases[i], ops[i % 2]), OUT_RESULT,
+                     -1);
     Node *a = input(&c, "a", DT_F32, 2, DIMS(33, 70));
     Node *b = input(&c, "b", DT_F32, 2, DIMS(65, 70));
     Node *column = input(&c, "column", DT_F32, 2, DIMS(1, 70));
