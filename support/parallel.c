@@ -7,41 +7,82 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#ifdef CPU_COUNT
+typedef cpu_set_t Processors;
+#else
+typedef int Processors;
+#endif
+
 typedef struct Pieces {
     atomic_int next, workers;
     int count;
     void (*work)(void *context, int index, int worker);
     void *context;
+    Processors all; /* that this process may run on */
 } Pieces;
 
-static void *take_pieces(void *argument) {
-    Pieces *pieces = argument;
+static void take_pieces(Pieces *pieces) {
     int worker = atomic_fetch_add(&pieces->workers, 1);
     for (;;) {
         int index = atomic_fetch_add(&pieces->next, 1);
-        if (index >= pieces->count) return NULL;
+        if (index >= pieces->count) return;
         pieces->work(pieces->context, index, worker);
     }
 }
 
-/* Those that this process may run on; asking for all of them opens files. */
-static int processors(void) {
 #ifdef CPU_COUNT
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-#endif
+/* Asking for all of a machine's, as sysconf() does, opens files. */
+static int find_processors(Processors *all) {
+    if (sched_getaffinity(0, sizeof *all, all) == 0) return CPU_COUNT(all);
+    CPU_ZERO(all);
     return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+static void *help(void *argument) {
+    Pieces *pieces = argument;
+    (void)sched_setaffinity(0, sizeof pieces->all, &pieces->all);
+    take_pieces(pieces);
+    return NULL;
+}
+
+/* Linux may leave a new thread waiting for its maker's processor until the next tick finds another
+ * one idle, which is milliseconds. So it starts on another one, from where it may go anywhere. */
+static bool start_helper(pthread_t *thread, Pieces *pieces) {
+    Processors others = pieces->all;
+    int here = sched_getcpu();
+    if (here >= 0 && here < CPU_SETSIZE) CPU_CLR((size_t)here, &others);
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) return false;
+    bool good = (CPU_COUNT(&others) == 0 ||
+                 pthread_attr_setaffinity_np(&attributes, sizeof others, &others) == 0) &&
+                pthread_create(thread, &attributes, help, pieces) == 0;
+    pthread_attr_destroy(&attributes);
+    return good;
+}
+#else
+static int find_processors(Processors *all) {
+    *all = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return *all;
+}
+
+static void *help(void *pieces) {
+    take_pieces(pieces);
+    return NULL;
+}
+
+static bool start_helper(pthread_t *thread, Pieces *pieces) {
+    return pthread_create(thread, NULL, help, pieces) == 0;
+}
+#endif
+
 void parallel_for(int count, void (*work)(void *context, int index, int worker), void *context) {
     Pieces pieces = {.count = count, .work = work, .context = context};
-    int wanted = processors();
+    int wanted = find_processors(&pieces.all);
     if (wanted > count) wanted = count;
     if (wanted > PARALLEL_MAX) wanted = PARALLEL_MAX;
     pthread_t threads[PARALLEL_MAX];
     int started = 0;
-    while (started < wanted - 1 &&
-           pthread_create(&threads[started], NULL, take_pieces, &pieces) == 0)
+    while (started < wanted - 1 && start_helper(&threads[started], &pieces))
         started++;
     take_pieces(&pieces);
     for (int i = 0; i < started; i++)
