@@ -296,13 +296,13 @@ void emit_number(Emitter *e, DType dtype, double value) {
                   dtype == DT_F32 ? "INFINITY" : "(double)INFINITY");
         return;
     }
-    Buf text = {0};
+    if (!e->in_line) emit_indent(e);
+    Buf *out = e->out;
+    size_t start = out->size;
     if (dtype == DT_F32)
-        put_float(&text, (float)value);
+        put_float(out, (float)value);
     else
-        buf_put_double(&text, value);
-    if (!strpbrk(buf_text(&text), ".e")) buf_puts(&text, ".0");
-    if (dtype == DT_F32) buf_putc(&text, 'f');
-    put(e, buf_text(&text), text.size);
-    buf_free(&text);
+        buf_put_double(out, value);
+    if (!strpbrk(out->data + start, ".e")) buf_puts(out, ".0");
+    if (dtype == DT_F32) buf_putc(out, 'f');
 }

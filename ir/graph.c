@@ -191,38 +191,60 @@ static Node *find_swapped(NodeTable *table, Op op, Node *const *inputs, int inpu
     return *table_find(table, op, swapped, 2, NULL, 0);
 }
 
-static Node *add(Graph *graph, Op op, Node *const *inputs, int input_count, const Attr *attrs,
-                 int attr_count, Span span) {
-    for (int i = 0; i < input_count; i++)
-        NNC_CHECK(inputs[i] && inputs[i]->id < graph->nodes.count &&
-                      graph->nodes.items[inputs[i]->id] == inputs[i],
-                  "operand %d of %s is not a node of graph %s", i, op_info(op)->name, graph->name);
-    buf_clear(&graph->error);
-    Attr ordered[MAX_OP_ATTRS];
-    if (!order_attrs(graph, op, attrs, attr_count, ordered)) return NULL;
-    NodeTable *table = graph->table;
-    Node **slot = NULL;
-    if (op != OP_input) {
-        if (table->count * 2 > table->mask) table_grow(table);
-        slot = table_find(table, op, inputs, input_count, ordered, attr_count);
-        if (*slot) return *slot;
-        Node *equal = find_swapped(table, op, inputs, input_count);
-        if (equal) return equal;
+/* A node to be: its attributes in storage order. */
+typedef struct NewNode {
+    Op op;
+    Node *const *inputs;
+    int input_count;
+    const Attr *attrs;
+    int attr_count;
+    Span span;
+    const Node *alike; /* has the types that this one will have; NULL: the op's rule tells them */
+} NewNode;
+
+static bool find_types(Graph *graph, const NewNode *wanted, InferContext *context) {
+    const Node *alike = wanted->alike;
+    if (alike) {
+        context->results[0] = alike->type;
+        for (int i = 1; i < op_info(alike->op)->results; i++)
+            context->results[i] = alike->more_types[i - 1];
+        return true;
     }
     const Type *few[8];
     const Type **types = few;
-    if (input_count > 8) types = ARENA_ARRAY(graph->arena, const Type *, (size_t)input_count);
-    for (int i = 0; i < input_count; i++)
-        types[i] = &inputs[i]->type;
-    InferContext context = {.op = op,
-                            .inputs = types,
-                            .input_count = input_count,
+    if (wanted->input_count > 8)
+        types = ARENA_ARRAY(graph->arena, const Type *, (size_t)wanted->input_count);
+    for (int i = 0; i < wanted->input_count; i++)
+        types[i] = &wanted->inputs[i]->type;
+    context->inputs = types;
+    return infer(context);
+}
+
+static Node *add(Graph *graph, const NewNode *wanted) {
+    Node *const *inputs = wanted->inputs;
+    for (int i = 0; i < wanted->input_count; i++)
+        NNC_CHECK(inputs[i] && inputs[i]->id < graph->nodes.count &&
+                      graph->nodes.items[inputs[i]->id] == inputs[i],
+                  "operand %d of %s is not a node of graph %s", i, op_info(wanted->op)->name,
+                  graph->name);
+    NodeTable *table = graph->table;
+    Node **slot = NULL;
+    if (wanted->op != OP_input) {
+        if (table->count * 2 > table->mask) table_grow(table);
+        slot = table_find(table, wanted->op, inputs, wanted->input_count, wanted->attrs,
+                          wanted->attr_count);
+        if (*slot) return *slot;
+        Node *equal = find_swapped(table, wanted->op, inputs, wanted->input_count);
+        if (equal) return equal;
+    }
+    InferContext context = {.op = wanted->op,
+                            .input_count = wanted->input_count,
                             .nodes = inputs,
-                            .attrs = ordered,
-                            .attr_count = attr_count,
+                            .attrs = wanted->attrs,
+                            .attr_count = wanted->attr_count,
                             .error = &graph->error};
-    if (!infer(&context)) return NULL;
-    Node *node = append_node(graph, &context, inputs, span);
+    if (!find_types(graph, wanted, &context)) return NULL;
+    Node *node = append_node(graph, &context, inputs, wanted->span);
     if (slot) {
         *slot = node;
         table->count++;
@@ -230,16 +252,24 @@ static Node *add(Graph *graph, Op op, Node *const *inputs, int input_count, cons
     return node;
 }
 
+static Node *order_and_add(Graph *graph, Op op, Node *const *inputs, int input_count,
+                           const Attr *attrs, int attr_count, Span span) {
+    buf_clear(&graph->error);
+    Attr ordered[MAX_OP_ATTRS];
+    if (!order_attrs(graph, op, attrs, attr_count, ordered)) return NULL;
+    return add(graph, &(NewNode){op, inputs, input_count, ordered, attr_count, span, NULL});
+}
+
 Node *graph_add(Graph *graph, Op op, Node *const *inputs, int input_count, const Attr *attrs,
                 int attr_count, Span span) {
     NNC_CHECK(op != OP_input, "inputs are made by graph_input");
-    return add(graph, op, inputs, input_count, attrs, attr_count, span);
+    return order_and_add(graph, op, inputs, input_count, attrs, attr_count, span);
 }
 
 Node *graph_input(Graph *graph, const char *name, Type type, InputRole role, int slot) {
     Attr attrs[] = {attr_int(ATTR_index, (int64_t)graph->inputs.count),
                     attr_ints(ATTR_shape, type.dim, type.rank), attr_dtype(type.dtype)};
-    Node *node = add(graph, OP_input, NULL, 0, attrs, 3, (Span){0});
+    Node *node = order_and_add(graph, OP_input, NULL, 0, attrs, 3, (Span){0});
     NNC_CHECK(node, "input %s: %s", name, buf_text(&graph->error));
     node->name = arena_strdup(graph->arena, name);
     VEC_PUSH(graph->inputs, (GraphInput){node, node->name, role, slot});
@@ -256,9 +286,27 @@ void graph_output(Graph *graph, const char *name, Node *value, OutputRole role, 
                                            role == OUT_UPDATE ? updates : -1});
 }
 
+/* Whether the same op with these operands has the node's types: its operands' are the same. Where
+ * an operand has several results, its first type doesn't tell. */
+static bool has_types_of(const Node *node, Node *const *inputs) {
+    for (int i = 0; i < node->input_count; i++)
+        if (op_info(inputs[i]->op)->results > 1 ||
+            !type_equal(&inputs[i]->type, &node->inputs[i]->type))
+            return false;
+    return true;
+}
+
 Node *graph_copy_node(Graph *to, const Node *node, Node *const *inputs) {
-    Node *copy = graph_add(to, node->op, inputs, node->input_count, node->attrs, node->attr_count,
-                           node->span);
+    NNC_CHECK(node->op != OP_input, "inputs are made by graph_input");
+    NewNode wanted = {.op = node->op,
+                      .inputs = inputs,
+                      .input_count = node->input_count,
+                      .attrs = node->attrs,
+                      .attr_count = node->attr_count,
+                      .span = node->span,
+                      .alike = has_types_of(node, inputs) ? node : NULL};
+    buf_clear(&to->error);
+    Node *copy = add(to, &wanted);
     NNC_CHECK(copy, "copying %%%u: %s", node->id, buf_text(&to->error));
     if (node->name && !copy->name) copy->name = arena_strdup(to->arena, node->name);
     return copy;

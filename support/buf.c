@@ -37,20 +37,23 @@ void buf_printf(Buf *buf, const char *format, ...) {
     va_end(args);
 }
 
-/* Two digits at a time, from the last; a copy of as many as there can be takes no loop. */
+/* Where the digits end is known before they are made, two at a time from the last. */
 static void put_unsigned(Buf *buf, unsigned long long value) {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                                 "25262728293031323334353637383940414243444546474849"
                                 "50515253545556575859606162636465666768697071727374"
                                 "75767778798081828384858687888990919293949596979899";
     enum { MOST = 20 };
-    char digits[2 * MOST] = {0}, *end = digits + MOST, *at = end;
+    size_t digits = 1;
+    for (unsigned long long next = 10; digits < MOST && value >= next; next *= 10)
+        digits++;
+    buf_reserve(buf, digits);
+    buf->size += digits;
+    char *at = buf->data + buf->size;
+    *at = '\0';
     for (; value >= 10; value /= 100)
         at = memcpy(at - 2, pairs + value % 100 * 2, 2);
-    if (value > 0 || at == end) *--at = (char)('0' + value);
-    buf_reserve(buf, MOST);
-    memcpy(buf->data + buf->size, at, MOST + 1);
-    buf->size += (size_t)(end - at);
+    if (digits % 2) at[-1] = (char)('0' + value);
 }
 
 void buf_put_decimal(Buf *buf, long long value) {
