@@ -521,6 +521,7 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
     KBuilder b = kernel_begin(context->arena, target, group->name, group->span);
     b.group = group;
     b.parts = context->threads;
+    if (context->grid.blocks) k_grid(&b, context->grid.blocks, context->grid.threads);
     Nest nest = {.b = &b,
                  .values = context->values,
                  .c = &c,

@@ -193,7 +193,8 @@ KBuf *k_shared(KBuilder *b, DType dtype, int64_t count, const char *comment) {
 }
 
 void k_grid(KBuilder *b, int64_t blocks, int threads) {
-    NNC_CHECK(blocks > 0 && threads > 0 && threads % K_WARP == 0 && threads <= K_MAX_THREADS,
+    bool whole = threads == 1 || (threads > 0 && threads % K_WARP == 0);
+    NNC_CHECK(blocks > 0 && whole && threads <= K_MAX_THREADS,
               "kernel %s: %lld blocks of %d threads", b->kernel->name, (long long)blocks, threads);
     b->kernel->blocks = blocks;
     b->kernel->threads = threads;

@@ -183,7 +183,8 @@ typedef enum __attribute__((packed)) KStmtKind {
     KSTMT_STORE, /* buf[index + imm + l * stride] = value's lane l, for the first `active` lanes */
     KSTMT_FOR,   /* for (var = lo; var < hi; var += step) body */
     KSTMT_IF,    /* if (value) body else other */
-    KSTMT_FAULT, /* if (value) the kernel ends, reporting a data-dependent fault */
+    KSTMT_FAULT, /* if (value) the kernel (of a GPU: the thread) ends, reporting a data-dependent
+                    fault */
     KSTMT_COMMENT,
     KSTMT_FENCE, /* loads above are not merged with loads below (keeps unrolled taps from spilling)
                   */
@@ -226,7 +227,8 @@ typedef struct Kernel {
     VEC(KBuf *) buffers;
     KBlock *body;
     int value_count;      /* ids are below this */
-    bool faults;          /* holds a KSTMT_FAULT: the C function returns int, 1 on a fault */
+    bool faults;          /* holds a KSTMT_FAULT: the C function returns int, 1 on a fault; of a
+                             GPU it is given where to store a 1 */
     bool divides;         /* its faults are integer divisions by zero */
     bool split;           /* K_PARALLEL loops run a thread's part of their iterations */
     bool calls;           /* calls libm */
@@ -303,7 +305,7 @@ KBuf *k_local(KBuilder *b, DType dtype, int64_t count, const char *comment);
 KBuf *k_table(KBuilder *b, DType dtype, int64_t count, const void *elements); /* copied */
 KBuf *k_shared(KBuilder *b, DType dtype, int64_t count, const char *comment);
 
-/* GPU kernels: said before all else, then asked for. */
+/* GPU kernels: said before all else, then asked for. A block has whole warps, or one thread. */
 enum { K_WARP = 32, K_MAX_THREADS = 1024 };
 void k_grid(KBuilder *b, int64_t blocks, int threads);
 KVal *k_block(KBuilder *b);

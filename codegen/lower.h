@@ -13,6 +13,13 @@
 #include "passes/flatten.h"
 #include "passes/fuse.h"
 
+/* A GPU's threads, which share the loops over independent points (K_PARALLEL). All of them run
+ * whatever else there is. */
+typedef struct LowerGrid {
+    int64_t blocks; /* 0: none */
+    int threads;    /* of a block */
+} LowerGrid;
+
 typedef struct LowerContext {
     Arena *arena; /* kernels and all that they point to, but for values */
     /* Work done ahead of the run, by prepare steps, whose values are kept. */
@@ -21,6 +28,7 @@ typedef struct LowerContext {
     uint32_t next_value; /* id for the next value that is no node of the graph */
     Precision precision; /* of contractions */
     bool threads;        /* kernels are to be split, where they can be */
+    LowerGrid grid;      /* of the next kernel */
     VEC(Kernel *) ahead; /* kernels that lowering adds to the prepare steps: packed operands */
 } LowerContext;
 
@@ -67,6 +75,8 @@ KVal *lower_op(KBuilder *b, const Node *node, KVal *const *operands);
 /* Stores into the buffer of `output` through the map from the point's index space to it. */
 void lower_store_map(KBuilder *b, const Node *output, const IndexMap *map, const LowerPoint *point,
                      KVal *value);
+/* The coordinates of element `flat` of a row-major space: each within its extent. */
+void lower_split(KBuilder *b, KVal *flat, int rank, const int64_t *extent, KVal **index);
 /* Lanes that suit the target for everything the flat computes; 1 when it must run in scalars. */
 int lower_lanes(const Target *target, const Flat *flat);
 /* A number of the dtype. */

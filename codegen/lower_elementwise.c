@@ -9,10 +9,9 @@ void elementwise_point(Lower *lower, const LowerPoint *point, void *data) {
         lower_store_map(&lower->b, lower->group->outputs[i], &e->maps[i], point, e->roots[i]);
 }
 
-/* An input that is only ever read at the element being written may share its memory with an
- * output, when all have one element type (C lets no float be stored over a live int). */
-static void mark_inplace(Lower *lower, const Flat *flat, const IndexMap *identity) {
+void elementwise_mark_inplace(Lower *lower, const Elementwise *e) {
     const Group *group = lower->group;
+    const Flat *flat = e->flat;
     for (size_t i = 0; i < lower->b.kernel->buffers.count; i++) {
         KBuf *buf = lower->b.kernel->buffers.items[i];
         if (buf->role != KBUF_IN) continue;
@@ -22,7 +21,7 @@ static void mark_inplace(Lower *lower, const Flat *flat, const IndexMap *identit
         for (int v = 0; v < flat->count; v++) {
             const FlatValue *value = &flat->values[v];
             if (value->node == buf->node && value->kind != FLAT_OP &&
-                !index_map_equal(&value->map, identity))
+                !index_map_equal(&value->map, &e->maps[0]))
                 buf->inplace = false;
         }
     }
@@ -51,6 +50,6 @@ Kernel *lower_elementwise(const Group *group, const Target *target, LowerContext
     elementwise_begin(&lower, &e);
     int lanes = lower_lanes(target, e.flat);
     lower_loops(&lower, e.space.rank, e.space.dim, lanes, K_PARALLEL, elementwise_point, &e);
-    mark_inplace(&lower, e.flat, &e.maps[0]);
+    elementwise_mark_inplace(&lower, &e);
     return kernel_end(&lower.b);
 }

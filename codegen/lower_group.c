@@ -1,6 +1,6 @@
 /* lower_group: picks the lowering of a group; the parts that anchors of GROUP_OTHER share. */
+#include "codegen/gpu/gpu.h"
 #include "codegen/lower_internal.h"
-
 #include "support/checked.h"
 
 Lower lower_begin(const Group *group, const Target *target, LowerContext *context) {
@@ -10,6 +10,7 @@ Lower lower_begin(const Group *group, const Target *target, LowerContext *contex
                    .arena = context->arena};
     lower.b.group = group;
     lower.b.parts = context->threads;
+    if (context->grid.blocks) k_grid(&lower.b, context->grid.blocks, context->grid.threads);
     return lower;
 }
 
@@ -78,7 +79,7 @@ static Kernel *lower_other(const Group *group, const Target *target, LowerContex
     }
 }
 
-Kernel *lower_group(const Group *group, const Target *target, LowerContext *context) {
+Kernel *lower_for_cpu(const Group *group, const Target *target, LowerContext *context) {
     switch (group->kind) {
     case GROUP_ELEMENTWISE:
         return lower_elementwise(group, target, context);
@@ -92,4 +93,9 @@ Kernel *lower_group(const Group *group, const Target *target, LowerContext *cont
         return lower_other(group, target, context);
     }
     NNC_BUG("a group of no kind");
+}
+
+Kernel *lower_group(const Group *group, const Target *target, LowerContext *context) {
+    if (target == target_gpu()) return gpu_lower_group(group, context);
+    return lower_for_cpu(group, target, context);
 }

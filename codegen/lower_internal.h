@@ -32,7 +32,7 @@ typedef struct Lower {
 Lower lower_begin(const Group *group, const Target *target, LowerContext *context);
 
 /* Loops over a space, the innermost dim in vectors: body is called for the points of full vectors
- * and once more, with fewer active lanes, for a tail. */
+ * and once more, with fewer active lanes, for a tail. Threads of a GPU share K_PARALLEL ones. */
 typedef void (*SpaceBody)(Lower *lower, const LowerPoint *point, void *data);
 void lower_loops(Lower *lower, int rank, const int64_t *dim, int lanes, uint32_t flags,
                  SpaceBody body, void *data);
@@ -50,6 +50,9 @@ typedef struct Elementwise {
 void elementwise_begin(Lower *lower, Elementwise *e);
 /* A SpaceBody: computes and stores the outputs at the point; data is the Elementwise. */
 void elementwise_point(Lower *lower, const LowerPoint *point, void *data);
+/* An input that is only ever read at the element being written may share its memory with an
+ * output, when all have one element type (C lets no float be stored over a live int). */
+void elementwise_mark_inplace(Lower *lower, const Elementwise *e);
 
 /* The epilogue of an anchor that is computed element by element over its own space: its elementwise
  * members are applied and every output is stored. */
@@ -66,6 +69,8 @@ KVal *lower_operand_at(Lower *lower, const Flat *operand, const LowerPoint *poin
 /* An index from data, checked against [0, size): a fault ends the kernel. Scalar. */
 KVal *lower_checked_index(KBuilder *b, KVal *index, int64_t size);
 
+/* The lowering for processors; with a grid, a GPU's threads share its loops. */
+Kernel *lower_for_cpu(const Group *group, const Target *target, LowerContext *context);
 Kernel *lower_elementwise(const Group *group, const Target *target, LowerContext *context);
 Kernel *lower_reduction(const Group *group, const Target *target, LowerContext *context);
 Kernel *lower_window(const Group *group, const Target *target, LowerContext *context);

@@ -98,11 +98,38 @@ void lower_span(Lower *lower, int rank, KVal **index, int64_t lo, int64_t hi, in
     }
 }
 
+void lower_split(KBuilder *b, KVal *flat, int rank, const int64_t *extent, KVal **index) {
+    for (int d = rank - 1; d > 0; d--) {
+        index[d] = k_remi(b, flat, extent[d]);
+        flat = k_divi(b, flat, extent[d]);
+    }
+    if (rank > 0) index[0] = flat;
+}
+
+/* Of all threads of a grid the t-th has the points t, t + threads... */
+static void share_points(Lower *lower, int rank, const int64_t *dim, SpaceBody body, void *data) {
+    KBuilder *b = &lower->b;
+    KVal *index[MAX_RANK] = {NULL};
+    int64_t count = 1, threads = b->kernel->blocks * b->kernel->threads;
+    for (int d = 0; d < rank; d++)
+        count *= dim[d];
+    if (count == 0) return;
+    KVal *first = k_add(b, k_muli(b, k_block(b), b->kernel->threads), k_thread(b));
+    lower_split(b, k_for_values(b, first, k_index(b, count), threads, 0), rank, dim, index);
+    LowerPoint point = lower_point(rank, index, rank > 0 ? rank - 1 : 0, 1, 1);
+    body(lower, &point, data);
+    k_end(b);
+}
+
 void lower_loops(Lower *lower, int rank, const int64_t *dim, int lanes, uint32_t flags,
                  SpaceBody body, void *data) {
     KBuilder *b = &lower->b;
     KVal *index[MAX_RANK] = {NULL};
     int last = rank - 1;
+    if (b->kernel->blocks && (flags & K_PARALLEL)) {
+        share_points(lower, rank, dim, body, data);
+        return;
+    }
     if (rank == 0) {
         LowerPoint point = lower_point(0, index, 0, 1, 1);
         body(lower, &point, data);

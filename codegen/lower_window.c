@@ -180,6 +180,10 @@ static void pool_rows(Lower *lower, Window *w, int lanes) {
     KVal *index[MAX_RANK] = {NULL};
     int last = result->rank - 1;
     int64_t first, past;
+    if (b->kernel->blocks) {
+        lower_loops(lower, result->rank, result->dim, 1, K_PARALLEL, pool_point, w);
+        return;
+    }
     inside_span(w, result, &first, &past);
     int part = kernel_part_level(result->dim, last);
     for (int d = 0; d < last; d++)

@@ -268,6 +268,20 @@ static void print_if(Printer *p, const KStmt *s) {
     emit_line(p->e, "}");
 }
 
+/* A GPU's thread leaves a note. */
+static void print_fault(Printer *p, const KStmt *s) {
+    emit_literal(p->e, "if (");
+    print_value(p, s->value, PREC_ANY);
+    if (p->kernel->blocks) {
+        emit_line(p->e, ") {");
+        emit_line(p->e, "*fault = 1;");
+        emit_line(p->e, "return;");
+        emit_line(p->e, "}");
+    } else {
+        emit_text(p->e, ") return 1;\n");
+    }
+}
+
 static void print_block(Printer *p, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
         switch (s->kind) {
@@ -290,9 +304,7 @@ static void print_block(Printer *p, const KBlock *block) {
             print_if(p, s);
             break;
         case KSTMT_FAULT:
-            emit_literal(p->e, "if (");
-            print_value(p, s->value, PREC_ANY);
-            emit_text(p->e, ") return 1;\n");
+            print_fault(p, s);
             break;
         case KSTMT_COMMENT:
             emit_comment(p->e, s->text);
@@ -374,6 +386,7 @@ static void print_parameters(Emitter *e, const Kernel *kernel) {
         first = false;
     }
     if (kernel->split) emit_literal(e, ", NnPart part");
+    if (kernel->blocks && kernel->faults) emit_literal(e, ", int *fault");
     if (first) emit_literal(e, "void");
 }
 
@@ -426,7 +439,7 @@ const KernelText *print_kernel_text(const Kernel *kernel, const Sources *sources
         }
     print_arrays(&p);
     print_block(&p, kernel->body);
-    if (kernel->faults) emit_line(&e, "return 0;");
+    if (kernel->faults && !kernel->blocks) emit_line(&e, "return 0;");
     text->heading = arena_strndup(arena, buf_text(scratch), scratch->size);
     text->body = text->heading + text->heading_size;
     text->body_size = scratch->size - text->heading_size;

@@ -83,7 +83,7 @@ static void set_digits(Tiling *t, const Digits *digits, KVal *flat) {
         extent[i] = digits->items[i].extent;
         t->at[digits->items[i].dim] = NULL;
     }
-    gpu_split(b, flat, digits->count, extent, value);
+    lower_split(b, flat, digits->count, extent, value);
     for (int i = 0; i < digits->count; i++) {
         const Digit *digit = &digits->items[i];
         KVal *part = k_muli(b, value[i], digit->unit), **at = &t->at[digit->dim];
@@ -322,7 +322,7 @@ static void find_places(Tiling *t) {
     }
     k_grid(b, t->batch.extent * tiles[0] * tiles[1], t->s->threads);
     KVal *block[3];
-    gpu_split(b, k_block(b), 3, (int64_t[]){t->batch.extent, tiles[0], tiles[1]}, block);
+    lower_split(b, k_block(b), 3, (int64_t[]){t->batch.extent, tiles[0], tiles[1]}, block);
     set_digits(t, &t->batch, block[0]);
     int fast = fast_side(t);
     t->thread[fast] = k_remi(b, k_thread(b), t->s->across[fast]);

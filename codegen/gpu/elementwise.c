@@ -18,11 +18,12 @@ Kernel *gpu_elementwise(const Group *group, LowerContext *context, const GpuSche
         at = k_assume(b, at, 0, count - 1);
     }
     KVal *index[MAX_RANK];
-    gpu_split(b, at, e.space.rank, e.space.dim, index);
+    lower_split(b, at, e.space.rank, e.space.dim, index);
     LowerPoint point = lower_point(e.space.rank, index, e.space.rank - 1, 1, 1);
     elementwise_point(&lower, &point, &e);
     if (guarded) k_end(b);
     k_end(b);
+    elementwise_mark_inplace(&lower, &e);
     return kernel_end(b);
 }
 

@@ -10,15 +10,19 @@
  *   contraction   a block has a tile of the result, rows of operand A by columns of operand B, each
  *                 thread `registers` of them; `depth` summed elements of both operands at a time
  *                 are copied to shared memory (padding and strides are settled there)
+ *   window, other a thread has a point of the result; where data says what is written, each thread
+ *                 owns elements of the result and makes those of the writes that are to them, in
+ *                 order; a block sorts a row
  *
- * Sums have one order for a schedule, so results are the same on every run. */
+ * What has no such lowering, or might end by a fault where threads meet, is one thread's: the CPU's
+ * kernel in scalars. Sums have one order for a schedule, so results are the same on every run. */
 #ifndef NNC_CODEGEN_GPU_GPU_H
 #define NNC_CODEGEN_GPU_GPU_H
 
 #include "codegen/lower.h"
 
 typedef struct GpuSchedule {
-    int threads;      /* of a block: whole warps */
+    int threads;      /* of a block: whole warps, or 1: the CPU's kernel */
     int elements;     /* elementwise: of a thread */
     int team;         /* reductions: threads that share a row, a power of two */
     int across[2];    /* contractions: threads along the rows and the columns of a block's tile */
@@ -28,12 +32,13 @@ typedef struct GpuSchedule {
 
 enum { GPU_MAX_SCHEDULES = 8 };
 
-/* The schedules that suit the group, the best by the model first; how many there are. 0: groups of
- * this kind have no lowering for GPUs yet. */
+/* The schedules that suit the group, the best by the model first; how many there are: one or more.
+ */
 int gpu_schedules(const Group *group, LowerContext *context, GpuSchedule out[GPU_MAX_SCHEDULES]);
-/* The kernel under one of them. NULL where it would have to report a fault (an integer division by
- * zero), which kernels for GPUs can't yet. */
+/* The kernel under one of them. */
 Kernel *gpu_lower(const Group *group, LowerContext *context, const GpuSchedule *schedule);
+/* The kernel under the best of them. */
+Kernel *gpu_lower_group(const Group *group, LowerContext *context);
 /* "256 threads, 4 elements each". */
 void gpu_schedule_print(Buf *out, const Group *group, const GpuSchedule *schedule);
 

@@ -123,7 +123,7 @@ static void place(Team *team, bool reduced, KVal *flat) {
         extent[rank] = r->space.dim[d];
         dims[rank++] = d;
     }
-    gpu_split(&r->lower->b, flat, rank, extent, index);
+    lower_split(&r->lower->b, flat, rank, extent, index);
     for (int i = 0; i < rank; i++)
         r->index[dims[i]] = index[i];
 }

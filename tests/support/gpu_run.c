@@ -9,6 +9,7 @@
 
 #include "codegen/c/print_internal.h"
 #include "codegen/cuda/cuda.h"
+#include "codegen/plan.h"
 #include "support/checked.h"
 #include "support/file.h"
 
@@ -77,14 +78,9 @@ bool gpu_runs_add(GpuRuns *runs, Graph *graph, const Tensor64 *inputs, bool all_
         VEC_PUSH(runs->groups, group);
         GpuSchedule schedules[GPU_MAX_SCHEDULES];
         int count = gpu_schedules(group, &context, schedules);
-        bool lowered = false;
-        for (int i = 0; i < (all_schedules || count == 0 ? count : 1); i++) {
-            Kernel *kernel = gpu_lower(group, &context, &schedules[i]);
-            if (!kernel) continue;
-            lowered = true;
-            add_run(runs, kernel, &values, arena);
-        }
-        (lowered ? runs->lowered : runs->skipped)[group->kind]++;
+        for (int i = 0; i < (all_schedules ? count : 1); i++)
+            add_run(runs, gpu_lower(group, &context, &schedules[i]), &values, arena);
+        runs->lowered[group->kind]++;
     }
     return true;
 }
@@ -115,21 +111,23 @@ void gpu_runs_print(const GpuRuns *runs, Buf *out, Arena *arena) {
 
 /* int run_N(void *const *p, int backward): the kernel on those buffers, all threads of it. */
 static void print_runner(Emitter *e, const Kernel *kernel, size_t number) {
+    emit_line(e, "static int fault_%zu;", number);
     emit_line(e, "static void call_%zu(void *const *p) {", number);
     emit_text(e, "%s_%zu(", kernel->name, number);
     const char *comma = "";
     for (size_t i = 0; i < kernel->buffers.count; i++) {
         const KBuf *buf = kernel->buffers.items[i];
-        if (buf->role != KBUF_IN && buf->role != KBUF_OUT) continue;
+        if (!kbuf_is_parameter(buf)) continue;
         emit_text(e, "%sp[%zu]", comma, i);
         comma = ", ";
     }
+    if (kernel->faults) emit_text(e, "%s&fault_%zu", comma, number);
     emit_line(e, ");");
     emit_line(e, "}");
     emit_line(e, "int run_%zu(void *const *p, int backward);", number);
     emit_line(e, "int run_%zu(void *const *p, int backward) {", number);
-    emit_line(e, "return device_run(call_%zu, p, %lld, %d, %d, backward);", number,
-              (long long)kernel->blocks, kernel->threads, kernel->meets);
+    emit_line(e, "return device_run(call_%zu, p, %lld, %d, %d, backward) || fault_%zu;", number,
+              (long long)kernel->blocks, kernel->threads, kernel->meets, number);
     emit_line(e, "}");
 }
 
@@ -188,7 +186,7 @@ static void check_run(const GpuRun *run, int (*function)(void *const *, int), Ar
                       Buf *message) {
     void **forward = new_buffers(run), **backward = new_buffers(run);
     if (function(forward, 0) || function(backward, 1))
-        buf_printf(message, "threads do not meet at the same places");
+        buf_printf(message, "threads do not meet at the same places, or fault");
     for (size_t i = 0; i < run->kernel->buffers.count && message->size == 0; i++) {
         const KBuf *buf = run->kernel->buffers.items[i];
         if (buf->role != KBUF_OUT) continue;
@@ -256,7 +254,7 @@ typedef struct Nvrtc {
     int (*destroy)(void **program);
 } Nvrtc;
 
-bool nvrtc_check(const Buf *source, const char *arch, Buf *message) {
+bool nvrtc_check(const Buf *source, const char *arch, bool strict, Buf *message) {
     void *library = dlopen(NNC_NVRTC, RTLD_NOW);
     if (!library) return false;
     Nvrtc nvrtc;
@@ -276,7 +274,8 @@ bool nvrtc_check(const Buf *source, const char *arch, Buf *message) {
         buf_puts(message, "nvrtcCreateProgram failed");
         return true;
     }
-    bool ok = nvrtc.compile(program, (int)(sizeof options / sizeof *options), options) == 0;
+    int count = (int)(sizeof options / sizeof *options) - (strict ? 0 : 2);
+    bool ok = nvrtc.compile(program, count, options) == 0;
     nvrtc.log_size(program, &size);
     char *log = xcalloc(size + 1, 1);
     nvrtc.log(program, log);
@@ -287,8 +286,8 @@ bool nvrtc_check(const Buf *source, const char *arch, Buf *message) {
     return true;
 }
 #else
-bool nvrtc_check(const Buf *source, const char *arch, Buf *message) {
-    (void)source, (void)arch, (void)message;
+bool nvrtc_check(const Buf *source, const char *arch, bool strict, Buf *message) {
+    (void)source, (void)arch, (void)strict, (void)message;
     return false;
 }
 #endif

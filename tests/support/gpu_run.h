@@ -15,7 +15,7 @@ typedef struct GpuRun {
 typedef struct GpuRuns {
     VEC(GpuRun) items;
     VEC(const Group *) groups; /* those that were lowered: others of the same key would be alike */
-    int lowered[GROUP_OTHER + 1], skipped[GROUP_OTHER + 1]; /* groups, by kind */
+    int lowered[GROUP_OTHER + 1]; /* groups, by kind */
 } GpuRuns;
 
 /* Fuses a graph that has been through the passes, and lowers its groups, under the chosen schedule
@@ -29,8 +29,8 @@ void gpu_runs_print(const GpuRuns *runs, Buf *out, Arena *arena);
 /* Compiles them for the CPU, runs them in both orders and compares; an empty message when all is
  * well. */
 void gpu_runs_check(const GpuRuns *runs, Arena *arena, Buf *message);
-/* Compiles CUDA text by NVRTC ("sm_80"): errors and warnings come as a message, also those of
- * arrays and registers that don't fit into registers. False when there is no NVRTC. */
-bool nvrtc_check(const Buf *source, const char *arch, Buf *message);
+/* Compiles CUDA text by NVRTC ("sm_80"): errors and warnings come as a message, if `strict` also
+ * those of arrays and registers that don't fit into registers. False when there is no NVRTC. */
+bool nvrtc_check(const Buf *source, const char *arch, bool strict, Buf *message);
 
 #endif
