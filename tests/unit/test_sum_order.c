@@ -77,3 +77,44 @@ Test(sum_order, is_the_documented_one) {
         }
     }
 }
+
+/* Along columns: one chain an element, in row-major order, however many run side by side; and what
+ * is computed from a column's own sum stays in its column. */
+static void check_columns(int rows, int columns, const char *target) {
+    static float x[16 * 400], y[16 * 400];
+    Arena arena = {0};
+    Buf error = {0};
+    uint32_t state = 1;
+    for (int i = 0; i < rows * columns; i++) {
+        state = state * 1664525 + 1013904223;
+        x[i] = (float)(state >> 8) / 65536 - 100;
+    }
+    Graph *graph = graph_new(&arena, "columns");
+    Type type = type_make(DT_F32, 2, (const int64_t[]){rows, columns});
+    Node *input = graph_input(graph, "x", type, ROLE_DATA, 0);
+    Node *sum = build_reduce(graph, OP_reduce_sum, input, (const int[]){0}, 1);
+    Node *wide = build_broadcast(graph, sum, 2, type.dim);
+    graph_output(graph, "y", build_binary(graph, OP_sub, input, wide), OUT_RESULT, -1);
+    CodegenOptions options = {.vector = target};
+    Executable *executable = executable_new(graph, &options, &error);
+    cr_assert_not_null(executable, "%s", buf_text(&error));
+    void *outputs[] = {y};
+    cr_assert(executable_run(executable, (const void *const[]){x}, outputs, &error));
+    for (int c = 0; c < columns; c++) {
+        float expected = 0;
+        for (int r = 0; r < rows; r++)
+            expected += x[r * columns + c];
+        for (int r = 0; r < rows; r++)
+            cr_assert_eq(y[r * columns + c], x[r * columns + c] - expected, "%s: column %d of %d",
+                         target, c, columns);
+    }
+    executable_free(executable);
+    graph_free(graph);
+    arena_free(&arena);
+}
+
+Test(sum_order, columns_are_apart) {
+    for (int t = 0; target_all()[t]; t++)
+        for (int columns = 1; columns <= 400; columns += columns < 140 ? 1 : 37)
+            check_columns(1 + columns % 9, columns, target_all()[t]->name);
+}
