@@ -7,6 +7,7 @@
 Graph *pass_decompose(const Graph *graph, PassContext *context);
 Graph *pass_simplify(const Graph *graph, PassContext *context);
 Graph *pass_join_sums(const Graph *graph, PassContext *context);
+Graph *pass_cut_rows(const Graph *graph, PassContext *context);
 Graph *pass_fold_scale(const Graph *graph, PassContext *context);
 Graph *pass_sink_masks(const Graph *graph, PassContext *context);
 Graph *pass_one_hot(const Graph *graph, PassContext *context);

@@ -270,6 +270,112 @@ Test(passes, joined_sums_agree_within_rounding) {
     cr_assert_geq(joined, 20);
 }
 
+/* softmax(q kT / 2 + mask) v and, at option, how large the rows' sums are, or the weights. */
+typedef struct Attention {
+    int rank;
+    int64_t batch, rows, columns;
+    bool diagonal, mask, gradients, sums, weights, cut;
+} Attention;
+
+static Node *dot(Graph *graph, Node *a, Node *b, int batch, int contract_a, int contract_b) {
+    static const int64_t AXES[] = {0, 1, 2, 3};
+    Attr attrs[] = {attr_ints(ATTR_batch_a, AXES, batch), attr_ints(ATTR_batch_b, AXES, batch),
+                    attr_ints(ATTR_contract_a, &AXES[contract_a], 1),
+                    attr_ints(ATTR_contract_b, &AXES[contract_b], 1)};
+    return build_op(graph, OP_dot, (Node *[]){a, b}, 2, attrs, 4);
+}
+
+static Node *positions(Graph *graph, const Type *shape, int from_last) {
+    Attr attrs[] = {attr_int(ATTR_axis, 2 - from_last),
+                    attr_ints(ATTR_shape, &shape->dim[shape->rank - 2], 2), attr_dtype(DT_I64)};
+    return build_op(graph, OP_iota, NULL, 0, attrs, 3);
+}
+
+static Graph *build_attention(const Attention *a, Arena *arena) {
+    Graph *graph = graph_new(arena, "attention");
+    int rank = a->rank, batch = rank - 2, row = rank - 2, column = rank - 1;
+    int64_t q_dims[4] = {0}, k_dims[4], v_dims[4], dims[4];
+    q_dims[0] = a->batch;
+    q_dims[batch - (batch > 0)] = a->batch;
+    if (batch > 1) q_dims[0] = 2;
+    memcpy(k_dims, q_dims, sizeof q_dims);
+    memcpy(v_dims, q_dims, sizeof q_dims);
+    memcpy(dims, q_dims, sizeof q_dims);
+    q_dims[row] = dims[row] = a->rows;
+    k_dims[column] = v_dims[row] = dims[column] = a->columns;
+    q_dims[column] = k_dims[row] = v_dims[column] = 2;
+    Node *q = graph_input(graph, "q", type_make(DT_F64, rank, q_dims), ROLE_DATA, 0);
+    Node *k = graph_input(graph, "k", type_make(DT_F64, rank, k_dims), ROLE_DATA, 1);
+    Node *v = graph_input(graph, "v", type_make(DT_F64, rank, v_dims), ROLE_DATA, 2);
+    Node *x = dot(graph, q, k, batch, column, row);
+    x = build_binary(graph, OP_mul, x, build_full(graph, x->type, 0.5));
+    if (a->mask) {
+        Type type = type_make(DT_F64, 2, &dims[row]);
+        Node *mask = graph_input(graph, "mask", type, ROLE_DATA, 3);
+        x = build_binary(graph, OP_add, x, build_broadcast(graph, mask, rank, dims));
+    }
+    if (a->diagonal) {
+        Node *before = build_binary(graph, OP_le, positions(graph, &x->type, 1),
+                                    positions(graph, &x->type, 2));
+        Node *low = build_full(graph, x->type, -INFINITY);
+        x = build_where(graph, build_broadcast(graph, before, rank, dims), x, low);
+    }
+    int64_t wide[4];
+    memcpy(wide, dims, sizeof dims);
+    wide[column] = 1;
+    Node *max = build_reduce(graph, OP_reduce_max, x, &column, 1);
+    max = build_broadcast(graph, build_reshape(graph, max, rank, wide), rank, dims);
+    Node *e = build_unary(graph, OP_exp, build_binary(graph, OP_sub, x, max));
+    Node *sum = build_reduce(graph, OP_reduce_sum, e, &column, 1);
+    Node *sums = build_broadcast(graph, build_reshape(graph, sum, rank, wide), rank, dims);
+    Node *weights = build_binary(graph, OP_div, e, sums);
+    graph_output(graph, "y", dot(graph, weights, v, batch, column, row), OUT_RESULT, -1);
+    if (a->sums) graph_output(graph, "sums", build_unary(graph, OP_log, sum), OUT_RESULT, -1);
+    if (a->weights) graph_output(graph, "weights", weights, OUT_RESULT, -1);
+    if (a->gradients) add_gradients(graph, arena);
+    return graph;
+}
+
+/* Elements of the largest value that is computed. */
+static int64_t largest_value(const Graph *graph, Arena *arena) {
+    Fusion *fusion = fuse(graph, arena);
+    int64_t largest = 0;
+    for (int g = 0; g < fusion->group_count; g++)
+        for (int i = 0; i < fusion->groups[g]->output_count; i++) {
+            int64_t count = type_numel(&fusion->groups[g]->outputs[i]->type);
+            if (count > largest) largest = count;
+        }
+    return largest;
+}
+
+static void check_attention(const Attention *a, uint64_t number) {
+    Arena arena = {0};
+    Random random = {number};
+    Graph *graph = build_attention(a, &arena);
+    Tensor64 *inputs = random_inputs(graph, &random, &arena);
+    PassContext context = {.arena = &arena, .verify = true};
+    Graph *after = passes_run(graph, 3, NULL, &context);
+    check_same(graph, after, inputs, 1e-9, "cut_rows", number);
+    check_fusion(after, false, number);
+    int64_t square = 2 * a->batch * a->rows * a->columns / (a->rank == 4 ? 1 : 2);
+    cr_expect_eq(largest_value(after, &arena) * 4 < square, a->cut, "attention %d", (int)number);
+    graph_free(after);
+    graph_free(graph);
+    arena_free(&arena);
+}
+
+Test(passes, attention_by_rows, .timeout = 120) {
+    static const Attention cases[] = {
+        {4, 2, 520, 530, .diagonal = true, .gradients = true, .cut = true},
+        {3, 5, 470, 450, .sums = true, .gradients = true, .cut = true},
+        {3, 1, 1000, 1050, .mask = true, .diagonal = true, .sums = true, .cut = true},
+        {2, 1, 1100, 1000, .diagonal = true, .cut = true},
+        {2, 1, 1030, 1030, .weights = true, .cut = false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_attention(&cases[i], i + 1);
+}
+
 /* A chain that would overflow the stack of anything recursive. */
 Test(passes, long_chains, .timeout = 120) {
     Arena arena = {0};
