@@ -302,10 +302,30 @@ static void emit_chunked(Nest *nest, int level) {
     nest->phase = NEST_WHOLE;
 }
 
+/* Whole blocks, then the smaller last one. */
+static void emit_blocks(Nest *nest, int level) {
+    KBuilder *b = nest->b;
+    int64_t block = nest->s->block, extent = nest->c->dims[schedule_blocked(nest->s)].extent;
+    int64_t whole = extent / block * block;
+    for (int piece = 0; piece < 2; piece++) {
+        int64_t lo = piece == 0 ? 0 : whole, hi = piece == 0 ? whole : extent;
+        if (lo == hi) continue;
+        nest->block_size = hi - lo < block ? hi - lo : block;
+        nest->block_at = k_for(b, lo, hi, nest->block_size, 0);
+        emit_results(nest, level);
+        k_end(b);
+        nest->block_at = NULL;
+    }
+}
+
 /* Whole tiles of each result dim, then the smaller last one. */
 static void emit_results(Nest *nest, int level) {
     KBuilder *b = nest->b;
     bool chunks = nest->s->chunk_dims > 0;
+    if (nest->s->block > 0 && level == nest->c->outer_count && !nest->block_at) {
+        emit_blocks(nest, level);
+        return;
+    }
     if (chunks && level == nest->s->chunk_level && nest->phase == NEST_WHOLE) {
         emit_chunked(nest, level);
         return;
@@ -315,13 +335,16 @@ static void emit_results(Nest *nest, int level) {
         return;
     }
     int d = nest->s->order[level];
-    int64_t extent = nest->c->dims[d].extent, tile = nest->s->tile[d];
-    int64_t whole = extent / tile * tile;
+    bool blocked = d == schedule_blocked(nest->s);
+    int64_t extent = blocked ? nest->block_size : nest->c->dims[d].extent;
+    int64_t tile = nest->s->tile[d], whole = extent / tile * tile;
     for (int piece = 0; piece < 2; piece++) {
         int64_t lo = piece == 0 ? 0 : whole, hi = piece == 0 ? whole : extent;
         if (lo == hi) continue;
         nest->size[d] = piece == 0 ? tile : extent - whole;
-        nest->at[d] = k_for(b, lo, hi, nest->size[d], level == nest->part ? K_PARALLEL : 0);
+        KVal *at = k_for(b, lo, hi, nest->size[d], level == nest->part ? K_PARALLEL : 0);
+        nest->at[d] = blocked ? k_add(b, nest->block_at, at) : at;
+        if (blocked) nest->within[d] = at;
         if (level == 0 && nest->scoped[d]) contract_copy(nest, true);
         emit_results(nest, level + 1);
         k_end(b);
@@ -379,7 +402,8 @@ static void bind_totals(Nest *nest) {
         int d = s->order[i];
         if (vector && d == s->lane) continue;
         nest->total_stride[d] = count;
-        NNC_CHECK(mul_i64(count, nest->c->dims[d].extent, &count), "totals too large");
+        int64_t extent = d == schedule_blocked(s) ? s->block : nest->c->dims[d].extent;
+        NNC_CHECK(mul_i64(count, extent, &count), "totals too large");
     }
     count = (count + lanes - 1) / lanes * lanes;
     nest->totals = k_scratch(nest->b, nest->c->anchor->type.dtype, count, "totals of chunks");
@@ -420,7 +444,8 @@ static int choose_part(const Nest *nest) {
     for (int level = 0; level < nest->c->out_count; level++) {
         int d = nest->s->order[level];
         int64_t tile = nest->s->tile[d];
-        trips[level] = (nest->c->dims[d].extent + tile - 1) / tile;
+        int64_t extent = d == schedule_blocked(nest->s) ? nest->s->block : nest->c->dims[d].extent;
+        trips[level] = (extent + tile - 1) / tile;
     }
     return kernel_part_level(trips, nest->c->out_count);
 }

@@ -283,12 +283,14 @@ static void finish_rows(Nest *nest, const Tile *tile, KVal *at, int dim) {
         finish_rows(nest, tile, at, dim + 1);
         return;
     }
-    KVal *start = nest->at[dim];
+    KVal *start = nest->at[dim], *within = nest->within[dim];
     KVal *i = k_for(b, 0, tile->count[dim], 1, 0);
     nest->at[dim] = k_add(b, start, i);
+    if (within) nest->within[dim] = k_add(b, within, i);
     finish_rows(nest, tile, k_add(b, at, k_muli(b, i, stride)), dim + 1);
     k_end(b);
     nest->at[dim] = start;
+    nest->within[dim] = within;
 }
 
 /* A square of finished vectors, from `at` on in the totals or the tile's sums, turned: lane l of

@@ -61,6 +61,8 @@ typedef struct Nest {
     KVal *within[CONTRACT_MAX_DIMS]; /* the same in the totals, where these hold a part; or NULL */
     int64_t size[CONTRACT_MAX_DIMS]; /* elements in this tile or chunk */
     bool scoped[CONTRACT_MAX_DIMS];  /* dims fixed before operands are copied */
+    KVal *block_at;                  /* start of the block; NULL: outside of blocks */
+    int64_t block_size;              /* elements in this block */
     KBuf *finished; /* a tile's accumulators on their way to the epilogue, or NULL */
     KBuf *turned;   /* a square of them whose rows became columns, or NULL */
     KBuf *totals;

@@ -155,7 +155,8 @@ typedef struct Nests {
     double stores;  /* of all results */
     double packing; /* an operand without padding */
     double vector_load;
-    double wait; /* for a vector, whatever else is done meanwhile */
+    double wait;    /* for a vector, whatever else is done meanwhile */
+    double lagging; /* the same for a step, by the other operand */
     int64_t most_rows;
 } Nests;
 
@@ -169,6 +170,7 @@ static Nests nests_of(const Contraction *c, const ScheduleRequest *request, cons
                    .packing = packs ? COST_PACK * operand_elements(c, s->vector_operand) : 0,
                    .vector_load = vector_load_cost(c, s),
                    .wait = !s->pack && collides(c, s->vector_operand) ? COST_COLLISION : 0,
+                   .lagging = collides(c, 1 - s->vector_operand) ? COST_COLLISION : 0,
                    .most_rows = most_rows(c, s)};
 }
 
@@ -184,7 +186,7 @@ static double tile_cost(const Nests *nests, TileCounts tile) {
     double step = products > loads ? products : loads;
     if (step < COST_LATENCY) step = COST_LATENCY;
     step += 0.1 * loads + COST_STEP / s->unroll;
-    step += (double)tile.loads[s->vector_operand] * nests->wait;
+    step += (double)tile.loads[s->vector_operand] * nests->wait + nests->lagging;
     int64_t rows = tile.loads[1 - s->vector_operand];
     if (rows > nests->most_rows) step += (double)rows;
     double fold = summed && s->lanes > 1 ? COST_FOLD * products : 0;
@@ -293,6 +295,21 @@ static void choose_chunks(const Contraction *c, const ScheduleRequest *request, 
     }
 }
 
+int schedule_blocked(const Schedule *s) {
+    return s->block > 0 ? s->order[s->chunk_level] : -1;
+}
+
+/* Where a chunk of all rows is far larger than the cache that is a core's own, every panel would
+ * fetch it from afar: rows go in blocks of which a chunk stays there. */
+static void choose_block(const Contraction *c, const ScheduleRequest *request, Schedule *s) {
+    s->block = 0;
+    if (s->chunk_dims != 1 || s->chunk_level == 0 || s->chunk_level >= c->out_count) return;
+    int d = s->order[s->chunk_level];
+    int64_t rows = c->dims[d].extent, bytes = 4 * s->chunk, l2 = (int64_t)request->target->l2;
+    if (rows * bytes <= 4 * l2) return;
+    s->block = l2 * 3 / 8 / bytes / s->tile[d] * s->tile[d];
+}
+
 static void choose_unroll(const Contraction *c, Schedule *s) {
     int64_t products = 1;
     for (int d = 0; d < c->out_count; d++)
@@ -340,6 +357,7 @@ static bool consider(Search *search, const Nests *nests, Schedule *s, TileCounts
     if (search->out) {
         choose_chunks(c, search->request, s);
         choose_order(c, s);
+        choose_block(c, search->request, s);
         if (search->count < search->limit) search->out[search->count] = *s;
         search->count++;
         return true;
@@ -448,6 +466,7 @@ bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Sched
     if (search.count == 0) return false;
     choose_chunks(c, request, &search.best);
     choose_order(c, &search.best);
+    choose_block(c, request, &search.best);
     *best = search.best;
     double least = search.best_cost;
     Others others;
@@ -484,4 +503,6 @@ void schedule_print(Buf *out, const Contraction *c, const Schedule *s) {
     if (s->chunk_dims > 0)
         buf_printf(out, ", chunk %s %lld", c->dims[c->out_count + s->chunk_dims - 1].name,
                    (long long)s->chunk);
+    if (s->block > 0)
+        buf_printf(out, ", block %s %lld", c->dims[schedule_blocked(s)].name, (long long)s->block);
 }

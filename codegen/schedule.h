@@ -4,7 +4,8 @@
  *
  *   chunks of the leading summed dims      (chunk_dims > 0: partial results are added up in memory)
  *     result dims in `order`, by tiles     (`outer` ones first, then the lane dim, then the rest;
- *                                           the first chunk_level of them outside of the chunks)
+ *                                           the first chunk_level of them outside of the chunks;
+ *                                           around the lane dim, blocks of the one behind it)
  *       summed dims in row-major order     (the innermost `unroll` steps written out)
  *         one multiply-add for each accumulator of the tile
  *
@@ -35,6 +36,8 @@ typedef struct Schedule {
     int64_t chunk;
     int chunk_level; /* dims of order[] that stand outside of the chunks: none, or up to the lane
                         dim */
+    int64_t block;   /* > 0: elements of the dim order[chunk_level] that meet all panels of the lane
+                        dim before the next ones do */
     int winograd;    /* results of a tile along each side (winograd.h); 0: plain sums. Then the lane
                         dim is the last one, counted in tiles; tile[] has the tile rows of a block and
                         the output channels in registers */
@@ -64,6 +67,8 @@ int64_t schedule_stride(const Contraction *c, int operand, int dim);
 /* The dim that finished tiles are turned along: where vectors would be stored element by element,
  * squares of them are turned so that lanes run along the result's last axis. -1: none. */
 int schedule_turns(const Contraction *c, const Schedule *s);
+/* The dim that is cut into blocks; -1: none. */
+int schedule_blocked(const Schedule *s);
 /* Whether the lane dim is summed. */
 bool schedule_sums_lanes(const Contraction *c, const Schedule *s);
 

@@ -125,9 +125,15 @@ static void run_kernel(Case *c, const Group *group, const Kernel *kernel, const 
     (void)group;
 }
 
+/* Cuts the rows into blocks of two tiles, as it is done for large products only. */
+static void cut_into_blocks(Schedule *schedule) {
+    if (schedule->chunk_dims == 0 || schedule->chunk_level == 0) return;
+    schedule->block = 2 * schedule->tile[schedule->order[schedule->chunk_level]];
+}
+
 /* All targets; every `step`-th schedule, all of Winograd's and of sliding windows, and the
  * chosen one. */
-static void check(Case *c, int most) {
+static void check_schedules(Case *c, int most, bool blocks) {
     Tensor64 values[8], want[8];
     for (size_t i = 0; i < c->graph->inputs.count; i++)
         values[i] = random_tensor(c, c->graph->inputs.items[i].node->type);
@@ -143,12 +149,17 @@ static void check(Case *c, int most) {
         int step = count > most ? count / most : 1;
         for (int i = 0; i < count && i < 20000; i++) {
             if (i % step != 0 && !schedules[i].winograd && !schedules[i].slide) continue;
+            if (blocks) cut_into_blocks(&schedules[i]);
             Kernel *kernel = contract_lower_with(group, *target, &context, &schedules[i]);
             run_kernel(c, group, kernel, values, want);
         }
     }
     graph_free(c->graph);
     arena_free(&c->arena);
+}
+
+static void check(Case *c, int most) {
+    check_schedules(c, most, false);
 }
 
 static Node *dot(Case *c, Node *a, Node *b, const int64_t *batch, int batch_count, int64_t sum_a,
@@ -192,6 +203,18 @@ Test(contract, dot_long_sum) {
     check_dot(DT_F32, 2, 3, 9001, false, true, 10);
     check_dot(DT_F32, 37, 33, 700, false, true, 12); /* panels are summed chunk by chunk */
     check_dot(DT_F32, 3, 18, 4500, false, false, 10);
+}
+
+Test(contract, dot_in_blocks) {
+    for (int transposed = 0; transposed < 2; transposed++) {
+        Case c = case_begin();
+        Graph *graph = case_graph(&c);
+        Node *a = input(&c, "a", DT_F32, 3, transposed ? DIMS(2, 650, 67) : DIMS(2, 67, 650));
+        Node *b = input(&c, "b", DT_F32, 3, transposed ? DIMS(2, 35, 650) : DIMS(2, 650, 35));
+        Node *y = dot(&c, a, b, DIMS(0), 1, transposed ? 1 : 2, transposed ? 2 : 1);
+        graph_output(graph, "y", build_unary(graph, OP_relu, y), OUT_RESULT, -1);
+        check_schedules(&c, 8, true);
+    }
 }
 
 Test(contract, dot_empty) {
