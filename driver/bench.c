@@ -1,5 +1,5 @@
-/* `nnc bench FILE`: compiles the network into a program that times itself, in a temporary
- * directory, and runs it. */
+/* `nnc bench FILE`: compiles the network into a program that times itself, and runs it from a
+ * temporary directory, or keeps it. */
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -29,17 +29,22 @@ static int run_program(Sources *sources, char *path, bool json) {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? EXIT_OK : EXIT_INPUT;
 }
 
-int bench_command(const Options *options, Sources *sources, Arena *arena) {
-    const char *base = getenv("TMPDIR");
-    char *directory = arena_printf(arena, "%s/nnc-XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(directory)) return fail(sources, "make", directory, errno);
-    char *path = arena_printf(arena, "%s/bench", directory);
+static int compile_bench(const Options *options, const char *path, Sources *sources, Arena *arena) {
     Options compile = *options;
     compile.output = path;
     compile.emit[EMIT_C] = false;
     compile.emit[EMIT_EXE] = true;
     compile.no_train = !options->train;
-    int status = compile_command(&compile, sources, arena);
+    return compile_command(&compile, sources, arena);
+}
+
+int bench_command(const Options *options, Sources *sources, Arena *arena) {
+    if (options->output) return compile_bench(options, options->output, sources, arena);
+    const char *base = getenv("TMPDIR");
+    char *directory = arena_printf(arena, "%s/nnc-XXXXXX", base && *base ? base : "/tmp");
+    if (!mkdtemp(directory)) return fail(sources, "make", directory, errno);
+    char *path = arena_printf(arena, "%s/bench", directory);
+    int status = compile_bench(options, path, sources, arena);
     if (status == EXIT_OK) status = run_program(sources, path, options->json);
     (void)unlink(path);
     (void)rmdir(directory);

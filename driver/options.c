@@ -318,7 +318,7 @@ static void print_help(void) {
          "  nnc lenet.nn -o lenet.c\n"
          "  nnc lenet.nn --weights lenet.safetensors --emit=exe -o lenet\n"
          "  nnc lenet.nn --emit=ir -o -\n"
-         "  nnc bench lenet.nn --train\n"
+         "  nnc bench lenet.nn --train           (-o PROGRAM keeps the program that times)\n"
          "\n"
          "options:");
     for (int i = 0; i < ROW_COUNT; i++) {
@@ -448,9 +448,10 @@ static void check_bench(Parser *parser) {
     bool bench = options->command == COMMAND_BENCH;
     if (!bench && (options->train || options->json))
         usage_error(parser, "%s goes with nnc bench", options->train ? "--train" : "--json");
-    if (bench && (options->output || options->emit_count))
-        usage_error(parser, "nnc bench writes no file: leave %s out",
-                    options->output ? "-o" : "--emit");
+    if (bench && options->emit_count)
+        usage_error(parser, "nnc bench makes a program: leave --emit out");
+    if (bench && options->output && options->json)
+        usage_error(parser, "with -o nnc bench only makes the program: give --json to that");
 }
 
 ParseResult options_parse(Options *options, Arena *arena, int argc, char **argv) {

@@ -13,7 +13,7 @@
 
 enum { MOST_CLASSES = 1 << 16, FEWEST_SAMPLES = 7, PEAK_STEPS = 100000, PEAK_CHAINS = 12 };
 
-static const double sample_seconds = 0.01, all_seconds = 2.0;
+static const double sample_seconds = 0.01, usual_seconds = 2.0;
 
 static double bench_now(void) {
     struct timespec t;
@@ -156,7 +156,7 @@ static void bench_sample_steps(NnBench *bench, int sample, int calls) {
         bench->samples[i * NN_BENCH_SAMPLES + sample] = bench->seconds[i] / calls;
 }
 
-static BenchResult bench_measure(NnBench *bench) {
+static BenchResult bench_measure(NnBench *bench, double all_seconds) {
     BenchResult result = {0};
     double whole[NN_BENCH_SAMPLES], once = bench_calls(bench, 3), start = bench_now();
     int calls = once < sample_seconds ? (int)(sample_seconds / (once + 1e-9)) + 1 : 1, count = 0;
@@ -223,14 +223,33 @@ static void bench_print_table(const NnBench *bench, const BenchResult *result) {
     }
 }
 
+/* Words of the command line: false with a message if they aren't known. */
+static bool bench_words(const NnBench *bench, int argc, char **argv, bool *json, double *seconds) {
+    for (int i = 1; i < argc; i++) {
+        char *end = argv[i];
+        bool limit = strncmp(argv[i], "--seconds=", 10) == 0;
+        if (limit) *seconds = strtod(argv[i] + 10, &end);
+        if (strcmp(argv[i], "--json") == 0) {
+            *json = true;
+        } else if (!limit || *end || !(*seconds > 0)) {
+            fprintf(stderr, "%s: unknown option '%s'; there are --json and --seconds=S\n",
+                    bench->name, argv[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 NN_API int nn_bench(NnBench *bench, int argc, char **argv) {
-    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    bool json = false;
+    double seconds = usual_seconds;
+    if (!bench_words(bench, argc, argv, &json, &seconds)) return 2;
     if (!bench_find_data(bench)) {
         fprintf(stderr, "%s: no random data suits %s: every index that was tried is out of range\n",
                 bench->name, bench->function);
         return 1;
     }
-    BenchResult result = bench_measure(bench);
+    BenchResult result = bench_measure(bench, seconds);
     if (json)
         bench_print_json(bench, &result);
     else

@@ -24,11 +24,11 @@ CASES = [  # file, options, whether the train step is what is measured
     (ROOT / "samples/lenet.nn", ["--input", "x=f32[1,1,32,32]"], False),
     (ROOT / "samples/lenet.nn", ["--input", "x=f32[128,1,32,32]"], False),
     (ROOT / "samples/lenet.nn", [], True),
-    (ROOT / "bench/networks/residual.nn", ["--input", "x=f32[1,3,45,45]"], False),
-    (ROOT / "bench/networks/residual.nn", ["--input", "x=f32[32,3,45,45]"], False),
-    (ROOT / "bench/networks/autoencoder.nn", ["--input", "input=f32[32,777]"], False),
-    (ROOT / "bench/large/matmul.nn", [], False),
-    (ROOT / "bench/large/conv3x3.nn", [], False),
+    (ROOT / "tests/emitted/forward/residual.nn", ["--input", "x=f32[1,3,45,45]"], False),
+    (ROOT / "tests/emitted/forward/residual.nn", ["--input", "x=f32[32,3,45,45]"], False),
+    (ROOT / "tests/emitted/forward/autoencoder.nn", ["--input", "input=f32[32,777]"], False),
+    (ROOT / "bench/cpu/matmul.nn", [], False),
+    (ROOT / "bench/cpu/conv3x3.nn", [], False),
 ]
 
 

@@ -306,8 +306,12 @@ assert all(k["median_ms"] >= 0 for k in d["kernels"]) and 0.3 < total / d["media
 PY
 try bench_no_train 1 bench tiny.nn --train
 says err 'no train step'
-try bench_output 2 bench tiny.nn -o tiny.c
-says err 'nnc bench writes no file'
+try bench_keep 0 bench words.nn -o timer
+silent out
+./timer --seconds=0.1 --json | grep -q '"median_ms"' || fail 'the kept program prints no JSON'
+./timer --minutes=1 2>/dev/null && fail 'the kept program takes any option'
+try bench_emit 2 bench tiny.nn --emit=c
+says err 'nnc bench makes a program'
 try bench_flag 2 tiny.nn --json
 says err '--json goes with nnc bench'
 rmdir timing || fail 'files are left in the temporary directory'

@@ -13,7 +13,7 @@
 
 /* The samples and the networks that other tests and measurements compile. What is no program of its
  * own is left out: a text that another test completes, and what wants data that isn't here. */
-static const char *const patterns[] = {"samples/*.nn", "bench/networks/*.nn",
+static const char *const patterns[] = {"samples/*.nn", "tests/emitted/forward/*.nn",
                                        "tests/emitted/interface/*.nn", "tests/emitted/losses/*.nn"};
 
 enum { MAX_INPUTS = 16 };

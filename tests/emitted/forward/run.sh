@@ -1,5 +1,5 @@
 #!/bin/sh
-# The networks of bench/networks, run and compiled to C in several ways, against what PyTorch printed
+# The networks of this folder, run and compiled to C in several ways, against what PyTorch printed
 # (NAME.out). Usage: run.sh NNC
 . "$(dirname "$0")/../start.sh"
 
@@ -14,12 +14,12 @@ same() {
 for expected in *.out; do
     name=${expected%.out}
     type=$(echo "$name" | sed 's/^./\U&/')
-    "$nnc" run "../../../bench/networks/$name.nn" >"$work/out" || fail "$name: nnc run failed"
+    "$nnc" run "$name.nn" >"$work/out" || fail "$name: nnc run failed"
     same "$name" "nnc run"
     for options in "-O0 --vector=none" "--vector=sse2" "--vector=avx2" "--vector=native"; do
         case $options in *avx2) grep -q avx2 /proc/cpuinfo || continue ;; esac
         # shellcheck disable=SC2086
-        "$nnc" "../../../bench/networks/$name.nn" $options --no-train -o "$work/$name.c" ||
+        "$nnc" "$name.nn" $options --no-train -o "$work/$name.c" ||
             { fail "$name: nnc $options failed"; continue; }
         gcc -std=c11 $strict -O1 -I"$work" "-DHEADER=\"$name.h\"" \
             "-DNET(x)=${name}_##x" "-DTYPE(x)=$type##x" "$work/$name.c" check.c -o "$work/$name" -lm ||

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares what several nncs make of the samples: milliseconds of forward, and of kernels with some schedule.
 
-    python3 bench/large/compare.py [--rounds N] [--schedule WORD] [-o OUTPUT.txt] NAME=NNC... [--samples SAMPLE...]
+    python3 bench/cpu/compare.py [--rounds N] [--schedule WORD] [-o OUTPUT.txt] NAME=NNC... [--samples SAMPLE...]
 
 Each NNC runs `bench --json` on each sample in turn, round by round; the least time counts. The last column of an
 NNC is the sum over those kernels, by number, that have WORD in the schedule that the last NNC gives them.
@@ -10,9 +10,7 @@ import argparse
 import json
 import pathlib
 import subprocess
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "networks"))
 from bench import processor
 
 SAMPLES = pathlib.Path(__file__).resolve().parent.parent.parent / "samples"
