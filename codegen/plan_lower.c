@@ -20,7 +20,7 @@ typedef struct Lowered {
     int ahead_count;
 } Lowered;
 
-/* A kernel that packs ahead, with its body as text. */
+/* A kernel that packs ahead, with its body as text; empty where no other one can be equal. */
 typedef struct Pack {
     const Kernel *kernel;
     Buf body;
@@ -33,7 +33,8 @@ typedef struct Lowering {
     Lists *lists;
     VEC(Lowered) lowered;
     VEC(Pack) packs;
-    bool *known; /* by value id: prepare steps can read it */
+    bool *known;             /* by value id: prepare steps can read it */
+    const uint32_t *readers; /* by value id: groups that read it */
 } Lowering;
 
 /* Whether everything that the group reads is known when the prepare steps run. */
@@ -80,6 +81,16 @@ static const Lowered *find_lowered(const Lowering *l, const Lowered *entry) {
         if (same) return other;
     }
     return NULL;
+}
+
+/* Whether another group may pack the same. Constants are nobody's inputs. */
+static bool may_repeat(const Lowering *l, const Kernel *pack) {
+    for (size_t i = 0; i < pack->buffers.count; i++) {
+        const KBuf *buf = pack->buffers.items[i];
+        if (buf->role == KBUF_IN && buf->node->op != OP_const && l->readers[buf->node->id] < 2)
+            return false;
+    }
+    return true;
 }
 
 static KBuf *result_of(const Kernel *pack) {
@@ -204,7 +215,7 @@ static void read_from(const Kernel *kernel, const Node *old, const Node *node) {
 static void add_packs(Lowering *l, Lowered *entry, const Kernel *kernel, Kernel **ahead,
                       Buf *bodies, int count) {
     for (int i = 0; i < count; i++) {
-        const Kernel *same = find_pack(l, ahead[i], &bodies[i]);
+        const Kernel *same = bodies[i].size ? find_pack(l, ahead[i], &bodies[i]) : NULL;
         if (same) {
             read_from(kernel, result_of(ahead[i])->node, result_of(same)->node);
             buf_free(&bodies[i]);
@@ -226,7 +237,7 @@ static Kernel *lower_anew(Lowering *l, Lowered *entry) {
     NNC_CHECK(count <= PLAN_MAX_AHEAD, "%s packs %d values", kernel->name, count);
     Buf bodies[PLAN_MAX_AHEAD] = {0};
     for (int i = 0; i < count; i++) {
-        kernel_dump_body(&bodies[i], ahead[i]);
+        if (may_repeat(l, ahead[i])) kernel_dump_body(&bodies[i], ahead[i]);
         mark_outputs(l->lists->prepared, ahead[i]);
     }
     read_kernels(planner, ahead, count, &kernel, group_is_prepared(l, entry->group, kernel));
@@ -243,6 +254,14 @@ static Kernel *lower_once(Lowering *l, const Group *group) {
     if (!lowered) return lower_anew(l, &entry);
     buf_free(&entry.key);
     return lower_alike(l, lowered, group);
+}
+
+static const uint32_t *count_readers(const Fusion *fusion, size_t value_count, Arena *arena) {
+    uint32_t *readers = ARENA_ARRAY(arena, uint32_t, value_count);
+    for (int g = 0; g < fusion->group_count; g++)
+        for (int i = 0; i < fusion->groups[g]->input_count; i++)
+            readers[fusion->groups[g]->inputs[i]->id]++;
+    return readers;
 }
 
 static void lowering_free(Lowering *l) {
@@ -263,6 +282,7 @@ void plan_lower(Planner *planner, const Fusion *fusion, const bool *param_only, 
                                .next_value = (uint32_t)planner->graph->nodes.count,
                                .threads = planner->split > 0,
                                .precision = planner->precision};
+    l.readers = count_readers(fusion, planner->value_count, planner->arena);
     l.known = ARENA_ARRAY(planner->arena, bool, planner->value_count);
     for (size_t id = 0; param_only && id < planner->graph->nodes.count; id++) {
         l.known[id] = param_only[id] && planner->values[id].placed;
