@@ -89,6 +89,7 @@ static void set_codegen_options(Compile *compile) {
         .dispatch = !options->vector && !options->march && options->emit[EMIT_C],
         .level = options->level,
         .split = options->split,
+        .threads = options->threads,
         .precision = options->precision ? *options->precision : compile->program->precision,
         .standalone = options->standalone || options->emit[EMIT_EXE],
         .embed_weights = options->weights != NULL,

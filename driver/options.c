@@ -20,6 +20,7 @@
 typedef enum ValueKind {
     VALUE_NONE,
     VALUE_SEPARATE, /* --name=value or --name value */
+    VALUE_OPTIONAL, /* --name or --name=value */
     VALUE_JOINED    /* -Ovalue only */
 } ValueKind;
 
@@ -183,8 +184,15 @@ APPLY(max_steps) {
 }
 
 APPLY(threads) {
-    (void)value;
-    if (parser->options->split == 0) parser->options->split = CODEGEN_SPLIT;
+    enum { MOST = 1024 };
+    Options *options = parser->options;
+    if (options->split == 0) options->split = CODEGEN_SPLIT;
+    if (!value) return;
+    char *end = NULL;
+    long threads = strtol(value, &end, 10);
+    if (end == value || *end || threads < 1 || threads > MOST)
+        usage_error(parser, "--threads takes a number from 1 to %d, not '%s'", MOST, value);
+    options->threads = (int)threads;
 }
 
 APPLY(split) {
@@ -266,8 +274,8 @@ static const OptionRow rows[] = {
      apply_prefix},
     {"--standalone", VALUE_NONE, NULL, "copy the runtime that is used into the C file",
      apply_standalone},
-    {"--threads", VALUE_NONE, NULL, "functions can run on several threads: PREFIX_start()",
-     apply_threads},
+    {"--threads", VALUE_OPTIONAL, "[=N]",
+     "functions can run on several threads: PREFIX_start(); bench: on N", apply_threads},
     {"--split", VALUE_SEPARATE, "CYCLES",
      "--threads, which share what takes that many processor cycles (default: 12000)", apply_split},
     {"--no-train", VALUE_NONE, NULL, "leave the training functions out", apply_no_train},
@@ -384,7 +392,8 @@ static const OptionRow *find_row(const char *word, const char **value) {
         size_t length = strlen(rows[i].name);
         if (strncmp(word, rows[i].name, length) != 0) continue;
         if (word[length] == 0) return &rows[i];
-        if (rows[i].kind == VALUE_SEPARATE && word[length] == '=') {
+        if ((rows[i].kind == VALUE_SEPARATE || rows[i].kind == VALUE_OPTIONAL) &&
+            word[length] == '=') {
             *value = word + length + 1;
             return &rows[i];
         }
@@ -452,6 +461,13 @@ static void check_bench(Parser *parser) {
         usage_error(parser, "nnc bench makes a program: leave --emit out");
     if (bench && options->output && options->json)
         usage_error(parser, "with -o nnc bench only makes the program: give --json to that");
+    if (!bench && options->threads)
+        usage_error(parser,
+                    "--threads=%d goes with nnc bench; who calls a file's functions gives "
+                    "them threads: --threads",
+                    options->threads);
+    if (bench && options->split && !options->threads)
+        usage_error(parser, "nnc bench needs to know how many: --threads=N");
 }
 
 ParseResult options_parse(Options *options, Arena *arena, int argc, char **argv) {

@@ -45,6 +45,7 @@ typedef struct Options {
     bool standalone, no_train, debug_info, verbose;
     bool train, json;           /* bench: --train, --json */
     long long split;            /* --threads, --split; 0: neither */
+    int threads;                /* --threads=N; 0: not said */
     int level;                  /* -O */
     bool depfile;               /* -MD */
     const char *depfile_path;   /* -MF */

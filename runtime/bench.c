@@ -181,10 +181,10 @@ static BenchResult bench_measure(NnBench *bench, double all_seconds) {
 
 static void bench_print_json(const NnBench *bench, const BenchResult *result) {
     printf("{\"name\": \"%s\", \"function\": \"%s\", \"batch\": %lld, \"target\": \"%s\", "
-           "\"threads\": 1,\n"
+           "\"threads\": %d,\n"
            " \"median_ms\": %.6f, \"min_ms\": %.6f, \"gflops\": %.3f, \"peak_gflops\": %.3f, "
            "\"calls\": %d,\n \"kernels\": [",
-           bench->name, bench->function, (long long)bench->batch, bench->target,
+           bench->name, bench->function, (long long)bench->batch, bench->target, bench->threads,
            result->median * 1e3, result->least * 1e3, result->flops / result->median * 1e-9,
            result->peak * 1e-9, result->calls);
     for (int i = 0; i < bench->step_count; i++) {
@@ -200,13 +200,15 @@ static void bench_print_json(const NnBench *bench, const BenchResult *result) {
 }
 
 static void bench_print_table(const NnBench *bench, const BenchResult *result) {
-    double rate = result->flops / result->median;
+    double rate = result->flops / result->median, peak = result->peak * bench->threads;
+    char threads[32] = "one thread";
+    if (bench->threads > 1) snprintf(threads, sizeof threads, "%d threads", bench->threads);
     printf("%s, %s", bench->name, bench->function);
     if (bench->batch) printf(", batch %lld", (long long)bench->batch);
-    printf(", %s, one thread: median %.4g ms, minimum %.4g ms of %d calls\n", bench->target,
+    printf(", %s, %s: median %.4g ms, minimum %.4g ms of %d calls\n", bench->target, threads,
            result->median * 1e3, result->least * 1e3, result->calls);
     printf("%.4g MFLOP, %.1f GFLOP/s: %.0f %% of the measured peak of %.1f\n\n",
-           result->flops * 1e-6, rate * 1e-9, 100 * rate / result->peak, result->peak * 1e-9);
+           result->flops * 1e-6, rate * 1e-9, 100 * rate / peak, peak * 1e-9);
     printf("%-32s %5s %10s %10s %6s %8s %5s %7s  %s\n", "kernel", "times", "MFLOP", "us", "share",
            "GFLOP/s", "peak", "GB/s", "schedule");
     double sum = 1e-12;
@@ -218,7 +220,7 @@ static void bench_print_table(const NnBench *bench, const BenchResult *result) {
         double flops = step->flops * step->times;
         printf("%-32s %5d %10.3f %10.2f %5.1f%% %8.1f %4.0f%% %7.1f  %s\n", step->name, step->times,
                flops * 1e-6, seconds * 1e6, 100 * seconds / sum, flops / seconds * 1e-9,
-               100 * flops / seconds / result->peak, step->bytes * step->times / seconds * 1e-9,
+               100 * flops / seconds / peak, step->bytes * step->times / seconds * 1e-9,
                step->detail ? step->detail : "");
     }
 }

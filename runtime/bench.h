@@ -36,6 +36,7 @@ typedef struct NnBench {
     int step_count;
     double *seconds; /* of each step: of the sample that is being taken */
     double *samples; /* NN_BENCH_SAMPLES for each step */
+    int threads;     /* that share the steps; the first one's ticks count */
     bool ticking;
     double last; /* when the clock was read */
 } NnBench;

@@ -58,11 +58,19 @@ static void print_fill(Emitter *e, const ModuleStruct *structure, const char *va
         emit_text(e, "    {%s_tensors, %d, &%s},\n", variable, structure->count, variable);
 }
 
+/* Beside the thread that calls. */
+static int workers_of(const Module *module) {
+    int threads = module->options->threads;
+    return module_has_threads(module) && threads > 1 ? threads - 1 : 0;
+}
+
 /* What is filled with random elements: data, and weights that have no first values. */
 static void print_data(Emitter *e, const Module *module, bool train) {
     const ModuleStruct *in = train ? &module->train_in : &module->in;
     bool weights = module_has_params(module) && !module_first(module, FUNCTION_INIT);
     emit_line(e, "static %sContext context;", module->type_prefix);
+    if (workers_of(module))
+        emit_line(e, "static %sWorker workers[%d];", module->type_prefix, workers_of(module));
     print_struct(e, in, "in");
     module_print_tensors(e, in, "in_tensors");
     module_print_tensors(e, &module->target, "target_tensors");
@@ -142,14 +150,20 @@ static void print_main(Emitter *e, Module *module, const ModuleFunction *functio
     print_text(e, module->variants[0]->name);
     emit_text(e,
               ", %lld, start, prepare, run, fills, sizeof fills / sizeof *fills, steps, %d, "
-              "seconds, samples, 0, 0};\n",
+              "seconds, samples, 1, 0, 0};\n",
               (long long)batch_of(function, train ? &module->train_in : &module->in), rows);
     emit_text(e, "\nvoid nn_tick(int step);\nvoid nn_tick(int step) {\n    nn_bench_tick(&bench, "
                  "step);\n}\n");
     print_start(e, module, train);
     print_run(e, module, function);
-    emit_text(e,
-              "\nint main(int argc, char **argv) {\n    return nn_bench(&bench, argc, argv);\n}\n");
+    emit_line(e, "\nint main(int argc, char **argv) {");
+    if (workers_of(module))
+        emit_line(e, "bench.threads += %s_start(&context, workers, %d);", module->prefix,
+                  workers_of(module));
+    emit_line(e, "int status = nn_bench(&bench, argc, argv);");
+    if (workers_of(module)) emit_line(e, "%s_stop(&context);", module->prefix);
+    emit_line(e, "return status;");
+    emit_line(e, "}");
 }
 
 bool codegen_bench(const Program *program, const CodegenOptions *options, bool train, Buf *source,

@@ -215,7 +215,10 @@ static void print_step(Emitter *e, Scope *scope, int s, const char *fault) {
         print_call(e, scope, s, fault);
     else
         print_copy(e, scope, s);
-    if (scope->places->ticks) emit_line(e, "nn_tick(%d);", scope->printed);
+    if (scope->places->ticks)
+        emit_line(e, "%snn_tick(%d);",
+                  scope->places->threads && !scope->alone ? "if (part.index == 0) " : "",
+                  scope->printed);
     scope->printed++;
 }
 

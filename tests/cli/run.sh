@@ -304,6 +304,20 @@ assert len(d["kernels"]) > 5 and any(k["times"] > 1 for k in d["kernels"])
 total = sum(k["median_ms"] for k in d["kernels"])
 assert all(k["median_ms"] >= 0 for k in d["kernels"]) and 0.3 < total / d["median_ms"] < 10
 PY
+try bench_threads 0 bench words.nn --train --threads=2 --split=1 --json
+python3 - out <<'PY' || fail 'the JSON of two threads is wrong'
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["threads"] == 2 and d["median_ms"] > 0 and len(d["kernels"]) > 5
+total = sum(k["median_ms"] for k in d["kernels"])
+assert 0.3 < total / d["median_ms"] < 10
+PY
+try bench_of_threads 2 bench tiny.nn --threads
+says err '--threads=N'
+try bench_no_threads 2 bench tiny.nn --threads=0
+says err 'a number from 1 to'
+try threads_of_file 2 tiny.nn --threads=2 -o tiny.c
+says err 'goes with nnc bench'
 try bench_no_train 1 bench tiny.nn --train
 says err 'no train step'
 try bench_keep 0 bench words.nn -o timer
