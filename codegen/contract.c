@@ -494,9 +494,10 @@ static void mark_inplace(const Nest *nest) {
 }
 
 /* The kernel of the prepare steps that packs an operand for the nest. */
-static void pack_ahead(const Nest *nest, int operand, LowerContext *context) {
+static void pack_ahead(const Nest *nest, int operand, int phase, LowerContext *context) {
     const Kernel *kernel = nest->b->kernel;
     const char *name = arena_printf(context->arena, "%s_pack", kernel->name);
+    if (phase > 0) name = arena_printf(context->arena, "%s_%d", name, phase);
     KBuilder b = kernel_begin(context->arena, nest->request->target, name, kernel->span);
     b.group = nest->b->group;
     Nest packing = *nest;
@@ -530,29 +531,34 @@ static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue, co
     return request;
 }
 
-static Contraction describe(const Group *group, const Epilogue *epilogue) {
-    Contraction c = contract_describe(group);
-    if (!group->pool) contract_merge(&c, epilogue->first);
-    return c;
+/* A phase of the contraction of a group (contract_phase()). False when it has no results. */
+static bool describe(const Group *group, const Epilogue *epilogue, int phase, Contraction *c) {
+    *c = contract_describe(group);
+    if (group->pool) return true;
+    if (contract_phases(c) > 1 && !contract_phase(c, phase)) return false;
+    contract_merge(c, epilogue->first);
+    return true;
 }
 
-Kernel *contract_lower_with(const Group *group, const Target *target, LowerContext *context,
-                            const Schedule *schedule) {
-    Epilogue epilogue = epilogue_make(context, group);
-    Contraction c = describe(group, &epilogue);
+/* What the phases of a kernel have in common. */
+typedef struct Lowering {
+    KBuilder b;
+    LowerContext *context;
+    const Target *target;
+    Epilogue epilogue;
+    Buf text; /* the schedule of the first phase */
+} Lowering;
+
+static void lower_phase(Lowering *l, int phase, Contraction *c, const Schedule *schedule) {
     Schedule chosen;
-    ScheduleRequest request = make_request(&c, &epilogue, target, context, &chosen);
-    if (schedule) chosen = *schedule;
-    KBuilder b = kernel_begin(context->arena, target, group->name, group->span);
-    b.group = group;
-    b.parts = context->threads;
-    if (context->grid.blocks) k_grid(&b, context->grid.blocks, context->grid.threads);
-    Nest nest = {.b = &b,
-                 .values = context->values,
-                 .c = &c,
+    ScheduleRequest request = make_request(c, &l->epilogue, l->target, l->context, &chosen);
+    if (schedule && l->text.size == 0) chosen = *schedule;
+    Nest nest = {.b = &l->b,
+                 .values = l->context->values,
+                 .c = c,
                  .s = &chosen,
                  .request = &request,
-                 .epilogue = epilogue};
+                 .epilogue = l->epilogue};
     if (chosen.winograd)
         winograd_emit(&nest);
     else if (chosen.slide)
@@ -561,21 +567,38 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
         emit_nest(&nest);
     mark_inplace(&nest);
     for (int operand = 0; operand < 2; operand++)
-        if (nest.copy[operand].ahead) pack_ahead(&nest, operand, context);
-    Buf text = {0};
-    schedule_print(&text, &c, &chosen);
-    b.kernel->schedule = arena_strdup(context->arena, buf_text(&text));
-    buf_free(&text);
-    b.kernel->flops = 2 * contract_products(&c) +
-                      lower_flat_flops(epilogue.first) * (double)type_numel(&group->anchor->type);
-    return kernel_end(&b);
+        if (nest.copy[operand].ahead) pack_ahead(&nest, operand, phase, l->context);
+    l->b.kernel->flops += 2 * contract_products(c);
+    if (l->text.size == 0) schedule_print(&l->text, c, &chosen);
+}
+
+Kernel *contract_lower_with(const Group *group, const Target *target, LowerContext *context,
+                            const Schedule *schedule) {
+    Lowering l = {.b = kernel_begin(context->arena, target, group->name, group->span),
+                  .context = context,
+                  .target = target,
+                  .epilogue = epilogue_make(context, group)};
+    l.b.group = group;
+    l.b.parts = context->threads;
+    if (context->grid.blocks) k_grid(&l.b, context->grid.blocks, context->grid.threads);
+    Contraction whole = contract_describe(group), c;
+    int phases = group->pool ? 1 : contract_phases(&whole);
+    for (int phase = 0; phase < phases; phase++)
+        if (describe(group, &l.epilogue, phase, &c)) lower_phase(&l, phase, &c, schedule);
+    if (phases > 1) buf_printf(&l.text, ", in %d phases", phases);
+    Kernel *kernel = l.b.kernel;
+    kernel->schedule = arena_strdup(context->arena, buf_text(&l.text));
+    buf_free(&l.text);
+    kernel->flops += lower_flat_flops(l.epilogue.first) * (double)type_numel(&group->anchor->type);
+    return kernel_end(&l.b);
 }
 
 int contract_schedules(const Group *group, const Target *target, LowerContext *context,
                        Schedule *out, int limit) {
     Epilogue epilogue = epilogue_make(context, group);
-    Contraction c = describe(group, &epilogue);
+    Contraction c;
     Schedule best;
+    if (!describe(group, &epilogue, 0, &c)) return 0;
     ScheduleRequest request = make_request(&c, &epilogue, target, context, &best);
     return schedule_candidates(&c, &request, out, limit);
 }

@@ -9,8 +9,9 @@
  *
  * Each dim moves along at most one axis of each operand, by `coef` elements; a convolution's
  * spatial coordinate is the sum of two dims and a base. Where coordinates leave the operand
- * (padding) or fall between its elements (conv_dx with a stride), the operand is first copied into
- * scratch with zeros around and between, so that the nest itself has no guards.
+ * (padding), the operand is first copied into scratch with zeros around, so that the nest itself
+ * has no guards. Where they fall between its elements (conv_dx with a stride), results are computed
+ * in phases that have none of that, or, with large strides, zeros are copied between, too.
  *
  * contract_describe() builds this view, schedule.h chooses how to run it, contract.c emits it. */
 #ifndef NNC_CODEGEN_CONTRACT_H
@@ -42,6 +43,7 @@ typedef struct Contraction {
     int out_count, sum_count;
     int outer_count; /* leading result dims that stay outside whatever the schedule: batch, n, g */
     ContractOperand operand[2];
+    int64_t out_base[MAX_RANK]; /* index in the result where all dims are 0 */
 } Contraction;
 
 Contraction contract_describe(const Group *group);
@@ -51,6 +53,10 @@ Contraction contract_describe(const Group *group);
 void contract_merge(Contraction *c, const Flat *epilogue);
 /* The same among the dims from `first` on, for who is done with the operands. */
 void contract_merge_results(Contraction *c, const Flat *epilogue, int first);
+/* How many phases a contraction is computed in: 1, it is whole. */
+int contract_phases(const Contraction *c);
+/* Leaves one phase of a contraction of several. False when it has no results. */
+bool contract_phase(Contraction *c, int phase);
 /* Products in the whole contraction. */
 double contract_products(const Contraction *c);
 /* The lowest and highest coordinate that is read along an axis of an operand. */

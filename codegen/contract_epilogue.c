@@ -65,17 +65,22 @@ static LowerPoint point_at(const Nest *nest, const int64_t *offsets, const int64
     KBuilder *b = nest->b;
     KVal *index[MAX_RANK];
     int rank = nest->c->anchor->type.rank, vector_dim = rank - 1;
+    int64_t step = 1;
     for (int axis = 0; axis < rank; axis++)
-        index[axis] = k_index(b, 0);
+        index[axis] = k_index(b, nest->c->out_base[axis]);
     for (int d = 0; d < nest->c->out_count; d++) {
         const ContractDim *dim = &nest->c->dims[d];
         int axis = dim->axis[CONTRACT_OUT];
         int64_t w = window ? window[d] : 1;
         KVal *at = k_addi(b, k_divi(b, nest->at[d], w), offsets[d] / w);
         index[axis] = k_add(b, index[axis], k_muli(b, at, dim->coef[CONTRACT_OUT]));
-        if (d == nest->s->lane) vector_dim = axis;
+        if (d != nest->s->lane) continue;
+        vector_dim = axis;
+        step = dim->coef[CONTRACT_OUT];
     }
-    return lower_point(rank, index, vector_dim, lanes, active);
+    LowerPoint point = lower_point(rank, index, vector_dim, lanes, active);
+    point.step = step;
+    return point;
 }
 
 /* Lanes of a finished value: sums over lanes are scalars. */

@@ -430,7 +430,6 @@ static void search_all(Search *search) {
     for (int d = c->outer_count; d < c->out_count; d++) {
         for (int operand = 0; operand < 2; operand++) {
             if (c->dims[d].axis[operand] < 0 || c->dims[d].axis[1 - operand] >= 0) continue;
-            if (c->dims[d].coef[CONTRACT_OUT] != 1) continue;
             int64_t window = search->request->window[d];
             if (window > 2 && lanes > 1) continue;
             int64_t stride = schedule_stride(c, operand, d);

@@ -324,17 +324,25 @@ static KVal *plane_address(const Slide *s, int operand) {
     return address;
 }
 
+/* From tap to tap of the weights. */
+static int64_t weight_stride(const Contraction *c, const SlideAxis *a) {
+    if (a->window < 0) return 0;
+    const ContractDim *dim = &c->dims[a->window];
+    return c->operand[CONTRACT_B].map.stride[dim->axis[CONTRACT_B]] * dim->coef[CONTRACT_B];
+}
+
 static void load_weights(Slide *s) {
     const Contraction *c = s->nest->c;
     const ContractOperand *w = &c->operand[CONTRACT_B];
     KBuf *buf = k_input(s->b, w->node);
     KVal *from = plane_address(s, CONTRACT_B);
-    int rank = c->anchor->type.rank;
+    int64_t row = weight_stride(c, &s->shape.row), column = weight_stride(c, &s->shape.column);
+    int64_t first = 0;
+    for (int axis = 0; axis < w->map.rank; axis++)
+        first += w->base[axis] * w->map.stride[axis];
     for (int64_t kh = 0; kh < s->shape.row.taps; kh++)
         for (int64_t kw = 0; kw < s->shape.column.taps; kw++) {
-            int64_t at = kw * w->map.stride[rank - 1];
-            if (rank == 4) at += kh * w->map.stride[2];
-            KVal *weight = k_load_at(s->b, buf, from, at, 1);
+            KVal *weight = k_load_at(s->b, buf, from, first + kh * row + kw * column, 1);
             s->weight[kh * s->shape.column.taps + kw] = k_splat(s->b, weight, s->shape.lanes);
         }
 }

@@ -32,7 +32,9 @@ static bool find_axis(const Contraction *c, int axis, int *result, int *window, 
         *(d < c->out_count ? result : window) = d;
     }
     if (*result < 0 || *window < 0 || a->spread[axis] != 1) return false;
-    if (c->dims[*result].coef[CONTRACT_A] != 1 || !is_window(c, *window, flipped)) return false;
+    if (c->dims[*result].coef[CONTRACT_A] != 1 || c->dims[*result].coef[CONTRACT_OUT] != 1 ||
+        !is_window(c, *window, flipped))
+        return false;
     *first = a->base[axis] - (*flipped ? WINOGRAD_WINDOW - 1 : 0);
     return true;
 }
