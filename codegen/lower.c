@@ -53,13 +53,21 @@ KVal *lower_load_even(KBuilder *b, KBuf *buf, KVal *address, int lanes, int acti
     return k_even(b, low, k_load_tail(b, buf, k_addi(b, address, lanes), lanes, reach - lanes));
 }
 
-KVal *lower_load(KBuilder *b, const Node *node, const IndexMap *map, const LowerPoint *point) {
-    KBuf *buf = k_input(b, node);
+static KVal *load_from(KBuilder *b, KBuf *buf, const IndexMap *map, const LowerPoint *point) {
     KVal *address = lower_address(b, map, point->index);
     int64_t stride = lane_stride(map, point);
     if (stride == 0) return k_load(b, buf, address, 1);
     if (stride == 2) return lower_load_even(b, buf, address, point->lanes, point->active);
     return k_load_strided(b, buf, address, stride, point->lanes, point->active);
+}
+
+KVal *lower_load(KBuilder *b, const Node *node, const IndexMap *map, const LowerPoint *point) {
+    return load_from(b, k_input(b, node), map, point);
+}
+
+KVal *lower_load_back(KBuilder *b, const Node *output, const IndexMap *map,
+                      const LowerPoint *point) {
+    return load_from(b, k_output(b, output), map, point);
 }
 
 void lower_store_map(KBuilder *b, const Node *output, const IndexMap *map, const LowerPoint *point,

@@ -77,6 +77,9 @@ void lower_store_map(KBuilder *b, const Node *output, const IndexMap *map, const
                      KVal *value);
 /* The coordinates of element `flat` of a row-major space: each within its extent. */
 void lower_split(KBuilder *b, KVal *flat, int rank, const int64_t *extent, KVal **index);
+/* What was stored there. */
+KVal *lower_load_back(KBuilder *b, const Node *output, const IndexMap *map,
+                      const LowerPoint *point);
 /* Lanes that suit the target for everything the flat computes; 1 when it must run in scalars. */
 int lower_lanes(const Target *target, const Flat *flat);
 /* A number of the dtype. */

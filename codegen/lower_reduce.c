@@ -99,11 +99,27 @@ static void accumulate_arg(Reduction *r, Member *member, KVal *value, KVal *posi
     k_set(b, member->where[0], k_select(b, better, position, member->where[0]));
 }
 
+/* The one result over the full space; NULL: none, or several. */
+static Result *full_result(const Reduction *r) {
+    Result *found = NULL;
+    for (int i = 0; i < r->lower->group->output_count; i++) {
+        if (!r->results[i].full) continue;
+        if (found != NULL) return NULL;
+        found = &r->results[i];
+    }
+    return found;
+}
+
 static void accumulate(Reduction *r, Member *member, const LowerPoint *point, int chain) {
     KBuilder *b = &r->lower->b;
-    KVal *value;
+    KVal *roots[2], *value;
     const LowerHeld *held = r->held[r->inner_reduced ? 0 : chain];
-    lower_values(b, member->flat, point, held, r->held_count, &value);
+    lower_values(b, member->flat, point, held, r->held_count, roots);
+    value = roots[0];
+    if (member->keeps) {
+        const Result *result = full_result(r);
+        lower_store_map(b, result->node, &r->space.maps[result->map], point, roots[1]);
+    }
     if (reduction_is_arg(member->node->op)) {
         /* The axis is the only reduced dim, so its counter is the position. */
         KVal *position = k_index(b, 0);
@@ -303,9 +319,14 @@ void reduction_store(Reduction *r, bool full, const LowerPoint *point) {
     for (int i = 0; i < r->lower->group->output_count; i++) {
         const Result *result = &r->results[i];
         if (result->full != full) continue;
+        const IndexMap *map = &r->space.maps[result->map];
+        LowerHeld *held = r->held[r->vector];
+        int count = r->held_count;
+        if (full && r->kept)
+            held[count++] = (LowerHeld){r->kept, lower_load_back(b, result->node, map, point)};
         KVal *value;
-        lower_values(b, result->flat, point, r->held[r->vector], r->held_count, &value);
-        lower_store_map(b, result->node, &r->space.maps[result->map], point, value);
+        lower_values(b, result->flat, point, held, count, &value);
+        lower_store_map(b, result->node, map, point, value);
     }
 }
 
@@ -534,7 +555,53 @@ static void choose_cut(Reduction *r) {
     }
 }
 
-void reduction_begin(Lower *lower, Reduction *r) {
+/* A costly value at its own place in the flat; NULL: none. */
+static const Node *costly_value(const Reduction *r, const Flat *flat, DType dtype) {
+    enum { COSTLY = 8 };
+    for (int v = 0; v < flat->count; v++) {
+        const FlatValue *value = &flat->values[v];
+        const Node *node = value->node;
+        if (value->kind != FLAT_OP || op_info(node->op)->cost < COSTLY) continue;
+        IndexMap own = index_map_identity(&node->type);
+        if (node->type.dtype == dtype && is_full(&r->space, &node->type) &&
+            index_map_equal(&value->map, &own))
+            return node;
+    }
+    return NULL;
+}
+
+static bool computes(const Flat *flat, const Node *node) {
+    for (int v = 0; v < flat->count; v++)
+        if (flat->values[v].kind == FLAT_OP && flat->values[v].node == node) return true;
+    return false;
+}
+
+/* Softmax's powers are added up, then divided: the last reduction stores what it computes where the
+ * quotients go, so that nothing is computed twice. */
+static void keep_costly(Reduction *r) {
+    const Lower *lower = r->lower;
+    Result *result = full_result(r);
+    if (result == NULL) return;
+    for (int m = 0; m < r->member_count && !r->kept; m++) {
+        Member *member = &r->members[m];
+        const Node *kept = costly_value(r, member->flat, result->node->type.dtype);
+        if (member->level != r->levels - 1 || kept == NULL || !computes(result->flat, kept))
+            continue;
+        const Node **held = ARENA_ARRAY(r->lower->arena, const Node *, (size_t)r->member_count + 1);
+        for (int i = 0; i < r->member_count; i++)
+            held[i] = r->members[i].node;
+        held[r->member_count] = kept;
+        const Node *roots[] = {member->node->inputs[0], kept};
+        member->flat = lower_flatten(lower->context, lower->group, roots, 2, held, m);
+        member->keeps = true;
+        const Node *root = result->node;
+        result->flat =
+            lower_flatten(lower->context, lower->group, &root, 1, held, r->member_count + 1);
+        r->kept = kept;
+    }
+}
+
+void reduction_begin(Lower *lower, Reduction *r, bool keep) {
     Arena *arena = lower->arena;
     const Group *group = lower->group;
     const Node *anchor = group->anchor;
@@ -553,6 +620,7 @@ void reduction_begin(Lower *lower, Reduction *r) {
     r->space.map_count = group->output_count;
     find_members(r);
     find_results(r);
+    if (keep) keep_costly(r);
     int flats = r->member_count + group->output_count;
     r->space.flats = ARENA_ARRAY(arena, Flat *, (size_t)flats);
     double flops = 0;
@@ -565,7 +633,7 @@ void reduction_begin(Lower *lower, Reduction *r) {
         if (r->results[i].full) flops += lower_flat_flops(r->results[i].flat);
     }
     for (int v = 0; v < MAX_CHAINS; v++)
-        r->held[v] = ARENA_ARRAY(arena, LowerHeld, (size_t)r->member_count);
+        r->held[v] = ARENA_ARRAY(arena, LowerHeld, (size_t)r->member_count + 1);
     lower->b.kernel->flops = flops * (double)space_numel(&r->space);
     space_collapse(&r->space);
     r->inner_reduced = r->space.reduced[r->space.rank - 1];
@@ -574,7 +642,7 @@ void reduction_begin(Lower *lower, Reduction *r) {
 Kernel *lower_reduction(const Group *group, const Target *target, LowerContext *context) {
     Lower lower = lower_begin(group, target, context);
     Reduction r;
-    reduction_begin(&lower, &r);
+    reduction_begin(&lower, &r, true);
     choose_lanes(&r, target);
     choose_vectors(&r);
     choose_cut(&r);

@@ -13,6 +13,7 @@ typedef struct Member {
     int level;                                 /* which pass */
     KVal *acc[MAX_CHAINS], *where[MAX_CHAINS]; /* running values; positions for argmax, argmin */
     KVal *total[MAX_CHAINS];                   /* what partial sums are added to */
+    bool keeps;                                /* root 1 of the flat is the value kept */
 } Member;
 
 typedef struct Result {
@@ -34,7 +35,9 @@ typedef struct Reduction {
     int vectors; /* of rows that run side by side, where the innermost dim is kept; each is what a
                     chain is elsewhere */
     int vector;  /* whose results are stored */
-    int active;  /* lanes that hold rows, where the innermost dim is kept */
+    const Node *kept; /* over the full space, and costly: computed for a reduction, and kept where
+                         the result goes that is computed of it; or NULL */
+    int active;       /* lanes that hold rows, where the innermost dim is kept */
     bool inner_reduced;
     /* Joins the running values of several threads, in the member's registers; NULL: one thread. */
     void (*join)(struct Reduction *r, const Member *member);
@@ -44,8 +47,9 @@ typedef struct Reduction {
     int64_t axis_size; /* argmax: the size of the axis */
 } Reduction;
 
-/* The reductions, what depends on them, and the space; one lane and one chain. */
-void reduction_begin(Lower *lower, Reduction *r);
+/* The reductions, what depends on them, and the space; one lane and one chain. `keep`: elements of
+ * results may hold other values before they are stored. */
+void reduction_begin(Lower *lower, Reduction *r, bool keep);
 /* Fresh running values for the members of that pass. */
 void reduction_start(Reduction *r, int level);
 /* Adds the element at the point. */

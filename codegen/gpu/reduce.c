@@ -192,7 +192,7 @@ static void count_rows(Team *team) {
 Kernel *gpu_reduction(const Group *group, LowerContext *context, const GpuSchedule *s) {
     Lower lower = lower_begin(group, target_gpu(), context);
     Team team = {.s = s};
-    reduction_begin(&lower, &team.r);
+    reduction_begin(&lower, &team.r, false);
     team.r.join = join;
     count_rows(&team);
     find_threads(&team);
@@ -209,7 +209,7 @@ Kernel *gpu_reduction(const Group *group, LowerContext *context, const GpuSchedu
 int gpu_reduction_schedules(const Group *group, LowerContext *context, GpuSchedule *out) {
     Lower lower = lower_begin(group, target_gpu(), context);
     Team team = {0};
-    reduction_begin(&lower, &team.r);
+    reduction_begin(&lower, &team.r, false);
     count_rows(&team);
     /* Two elements a thread at least; of kept inner dims, whole warps of neighbouring rows. */
     bool inner = team.r.inner_reduced;
