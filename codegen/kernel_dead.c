@@ -1,25 +1,29 @@
 /* Removal of what nothing reads: values, empty loops, buffers. */
 #include "codegen/kernel_internal.h"
 
-static void count_operands(uint32_t *uses, const KVal *value, uint32_t change) {
-    const KVal *operands[] = {value->a, value->b, value->c};
-    for (int i = 0; i < 3; i++)
-        if (operands[i] && operands[i]->id >= 0) uses[operands[i]->id] += change;
+#include <string.h>
+
+static void count_use(uint32_t *uses, const KVal *value) {
+    if (value && value->id >= 0) uses[value->id]++;
 }
 
-static void count_use(uint32_t *uses, const KVal *value, uint32_t change) {
-    if (value && value->id >= 0) uses[value->id] += change;
+/* Whether that was the last use. */
+static bool give_back(uint32_t *uses, const KVal *value) {
+    return value && value->id >= 0 && --uses[value->id] == 0;
 }
 
 static void count_block(uint32_t *uses, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
-        if (s->kind == KSTMT_LET)
-            count_operands(uses, s->value, 1);
-        else
-            count_use(uses, s->value, 1);
-        count_use(uses, s->index, 1);
-        count_use(uses, s->lo, 1);
-        count_use(uses, s->hi, 1);
+        if (s->kind == KSTMT_LET) {
+            count_use(uses, s->value->a);
+            count_use(uses, s->value->b);
+            count_use(uses, s->value->c);
+        } else {
+            count_use(uses, s->value);
+        }
+        count_use(uses, s->index);
+        count_use(uses, s->lo);
+        count_use(uses, s->hi);
         if (s->body) count_block(uses, s->body);
         if (s->other) count_block(uses, s->other);
     }
@@ -33,34 +37,37 @@ static bool is_empty(const KBlock *block) {
     return !s;
 }
 
-/* Unlinks dead statements; uses of their operands are given back. */
+/* Whether nothing needs the statement; then uses of its operands are given back, and *last says
+ * whether one of them was used no more. */
+static bool is_dead(uint32_t *uses, const KStmt *s, bool *last) {
+    const KVal *operands[3] = {s->value, s->lo, s->hi};
+    if (s->kind == KSTMT_LET) {
+        if (uses[s->value->id] > 0) return false;
+        const KVal *of_value[3] = {s->value->a, s->value->b, s->value->c};
+        memcpy(operands, of_value, sizeof operands);
+    } else if (s->kind == KSTMT_SET) {
+        if (uses[s->var->id] > 0) return false;
+    } else if (s->kind == KSTMT_FOR || s->kind == KSTMT_IF) {
+        if (!is_empty(s->body) || !is_empty(s->other)) return false;
+    } else {
+        return false;
+    }
+    for (int i = 0; i < 3; i++)
+        if (give_back(uses, operands[i])) *last = true;
+    return true;
+}
+
+/* Unlinks dead statements. Whether others, before them, may be dead now. */
 static bool sweep_block(uint32_t *uses, KBlock *block) {
-    bool changed = false;
+    bool again = false;
     KStmt *last = NULL, *s = block->first;
     block->first = NULL;
     for (KStmt *next; s; s = next) {
         next = s->next;
         s->next = NULL;
-        bool dead = false;
-        if (s->body && sweep_block(uses, s->body)) changed = true;
-        if (s->other && sweep_block(uses, s->other)) changed = true;
-        if (s->kind == KSTMT_LET && uses[s->value->id] == 0) {
-            dead = true;
-            count_operands(uses, s->value, (uint32_t)-1);
-        } else if (s->kind == KSTMT_SET && uses[s->var->id] == 0) {
-            dead = true;
-            count_use(uses, s->value, (uint32_t)-1);
-        } else if ((s->kind == KSTMT_FOR || s->kind == KSTMT_IF) && is_empty(s->body) &&
-                   is_empty(s->other)) {
-            dead = true;
-            count_use(uses, s->value, (uint32_t)-1);
-            count_use(uses, s->lo, (uint32_t)-1);
-            count_use(uses, s->hi, (uint32_t)-1);
-        }
-        if (dead) {
-            changed = true;
-            continue;
-        }
+        if (s->body && sweep_block(uses, s->body)) again = true;
+        if (s->other && sweep_block(uses, s->other)) again = true;
+        if (is_dead(uses, s, &again)) continue;
         if (last)
             last->next = s;
         else
@@ -68,7 +75,7 @@ static bool sweep_block(uint32_t *uses, KBlock *block) {
         last = s;
     }
     block->last = last;
-    return changed;
+    return again;
 }
 
 void kernel_drop_dead(Kernel *kernel, Arena *arena) {
