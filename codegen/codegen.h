@@ -22,7 +22,7 @@ typedef struct CodegenOptions {
     int level;           /* -O0..3: 0 = no passes and no fusion */
     int64_t split;       /* functions may run on several threads, which share kernels of so many
                             processor cycles; 0: no threads */
-    int threads;         /* of a program that times itself; 0: one */
+    int threads;         /* of programs; 0: one */
     Precision precision; /* of products of float32 values */
     bool standalone;     /* the runtime pieces used are copied into the file */
     bool ticks;          /* after each kernel of a function nn_tick(its number) is called */

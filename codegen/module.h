@@ -93,6 +93,10 @@ void module_print_prototype(Emitter *e, const Module *module, const ModuleFuncti
                             bool named, const char *end);
 /* A constant table of NnTensor: the struct's fields, by offset. */
 void module_print_tensors(Emitter *e, const ModuleStruct *structure, const char *table);
+/* Of a program on several threads: memory for the workers, and the end of main(): what the
+ * expression `work` returns is the status. `started` comes before how many workers there are. */
+void module_print_workers(Emitter *e, const Module *module);
+void module_print_team(Emitter *e, const Module *module, const char *work, const char *started);
 void module_print_header(Emitter *e, const Module *module);
 void module_print_source(Emitter *e, Module *module);
 /* What made the file and what it needs, as its first comment; with the list of kernels or not. */

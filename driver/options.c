@@ -275,7 +275,7 @@ static const OptionRow rows[] = {
     {"--standalone", VALUE_NONE, NULL, "copy the runtime that is used into the C file",
      apply_standalone},
     {"--threads", VALUE_OPTIONAL, "[=N]",
-     "functions can run on several threads: PREFIX_start(); bench: on N", apply_threads},
+     "functions can run on several threads: PREFIX_start(); bench, exe: on N", apply_threads},
     {"--split", VALUE_SEPARATE, "CYCLES",
      "--threads, which share what takes that many processor cycles (default: 12000)", apply_split},
     {"--no-train", VALUE_NONE, NULL, "leave the training functions out", apply_no_train},
@@ -451,23 +451,23 @@ static void parse_words(Parser *parser) {
     }
 }
 
-/* What only makes sense for `nnc bench`, and what doesn't. */
-static void check_bench(Parser *parser) {
+/* What only makes sense for programs, `nnc bench`'s above all, and what doesn't. */
+static void check_program(Parser *parser) {
     const Options *options = parser->options;
-    bool bench = options->command == COMMAND_BENCH;
+    bool bench = options->command == COMMAND_BENCH, exe = bench || options->emit[EMIT_EXE];
     if (!bench && (options->train || options->json))
         usage_error(parser, "%s goes with nnc bench", options->train ? "--train" : "--json");
     if (bench && options->emit_count)
         usage_error(parser, "nnc bench makes a program: leave --emit out");
     if (bench && options->output && options->json)
         usage_error(parser, "with -o nnc bench only makes the program: give --json to that");
-    if (!bench && options->threads)
+    if (!exe && options->threads)
         usage_error(parser,
-                    "--threads=%d goes with nnc bench; who calls a file's functions gives "
-                    "them threads: --threads",
+                    "--threads=%d goes with nnc bench and --emit=exe; who calls a file's functions "
+                    "gives them threads: --threads",
                     options->threads);
-    if (bench && options->split && !options->threads)
-        usage_error(parser, "nnc bench needs to know how many: --threads=N");
+    if (exe && options->split && !options->threads)
+        usage_error(parser, "a program needs to know how many: --threads=N");
 }
 
 ParseResult options_parse(Options *options, Arena *arena, int argc, char **argv) {
@@ -482,7 +482,7 @@ ParseResult options_parse(Options *options, Arena *arena, int argc, char **argv)
     if (parser.result == PARSE_OK) parse_words(&parser);
     if (parser.result == PARSE_OK && !options->input)
         usage_error(&parser, "no input file; see nnc --help");
-    if (parser.result == PARSE_OK) check_bench(&parser);
+    if (parser.result == PARSE_OK) check_program(&parser);
     if (options->emit_count == 0) {
         options->emit[EMIT_C] = true;
         options->emit_count = 1;

@@ -58,19 +58,12 @@ static void print_fill(Emitter *e, const ModuleStruct *structure, const char *va
         emit_text(e, "    {%s_tensors, %d, &%s},\n", variable, structure->count, variable);
 }
 
-/* Beside the thread that calls. */
-static int workers_of(const Module *module) {
-    int threads = module->options->threads;
-    return module_has_threads(module) && threads > 1 ? threads - 1 : 0;
-}
-
 /* What is filled with random elements: data, and weights that have no first values. */
 static void print_data(Emitter *e, const Module *module, bool train) {
     const ModuleStruct *in = train ? &module->train_in : &module->in;
     bool weights = module_has_params(module) && !module_first(module, FUNCTION_INIT);
     emit_line(e, "static %sContext context;", module->type_prefix);
-    if (workers_of(module))
-        emit_line(e, "static %sWorker workers[%d];", module->type_prefix, workers_of(module));
+    module_print_workers(e, module);
     print_struct(e, in, "in");
     module_print_tensors(e, in, "in_tensors");
     module_print_tensors(e, &module->target, "target_tensors");
@@ -157,12 +150,7 @@ static void print_main(Emitter *e, Module *module, const ModuleFunction *functio
     print_start(e, module, train);
     print_run(e, module, function);
     emit_line(e, "\nint main(int argc, char **argv) {");
-    if (workers_of(module))
-        emit_line(e, "bench.threads += %s_start(&context, workers, %d);", module->prefix,
-                  workers_of(module));
-    emit_line(e, "int status = nn_bench(&bench, argc, argv);");
-    if (workers_of(module)) emit_line(e, "%s_stop(&context);", module->prefix);
-    emit_line(e, "return status;");
+    module_print_team(e, module, "nn_bench(&bench, argc, argv)", "bench.threads += ");
     emit_line(e, "}");
 }
 

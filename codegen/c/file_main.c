@@ -25,9 +25,33 @@ void module_print_tensors(Emitter *e, const ModuleStruct *structure, const char 
     emit_line(e, "};");
 }
 
+/* Beside the thread that runs the program. */
+static int count_workers(const Module *module) {
+    int threads = module->options->threads;
+    return module_has_threads(module) && threads > 1 ? threads - 1 : 0;
+}
+
+void module_print_workers(Emitter *e, const Module *module) {
+    int count = count_workers(module);
+    if (count) emit_line(e, "static %sWorker workers[%d];", module->type_prefix, count);
+}
+
+void module_print_team(Emitter *e, const Module *module, const char *work, const char *started) {
+    int count = count_workers(module);
+    if (count == 0) {
+        emit_line(e, "return %s;", work);
+        return;
+    }
+    emit_line(e, "%s%s_start(&context, workers, %d);", started, module->prefix, count);
+    emit_line(e, "int status = %s;", work);
+    emit_line(e, "%s_stop(&context);", module->prefix);
+    emit_line(e, "return status;");
+}
+
 static void print_variables(Emitter *e, const Module *module) {
     emit_newline(e);
     emit_line(e, "static %sContext context;", module->type_prefix);
+    module_print_workers(e, module);
     if (module->in.count) emit_line(e, "static %s in;", module->in.type_name);
     if (module->out.count) emit_line(e, "static %s out;", module->out.type_name);
     if (module_has_params(module)) emit_line(e, "static %s params;", module->params.type_name);
@@ -67,7 +91,7 @@ static void print_main(Emitter *e, const Module *module) {
     emit_text(e, ", inputs, outputs, %d, %d, %s, %s, forward, %s};\n", module->in.count,
               module->out.count, module->in.count ? "&in" : "NULL",
               module->out.count ? "&out" : "NULL", module_has_params(module) ? "load" : "NULL");
-    emit_line(e, "return nn_command(&network, argc, argv);");
+    module_print_team(e, module, "nn_command(&network, argc, argv)", "");
     emit_line(e, "}");
 }
 
