@@ -18,6 +18,7 @@ typedef struct CodegenOptions {
     const char *prefix;  /* of every public symbol: "lenet" */
     const char *header;  /* name that the source includes: "lenet.h"; NULL: PREFIX.h */
     const char *vector;  /* "none", "sse2", "avx2", "avx512", "neon"; NULL: "native" */
+    bool cuda;           /* the source is CUDA C++ for GPUs */
     bool dispatch;       /* emit baseline, v3 and v4 kernels and choose at init (x86-64) */
     int level;           /* -O0..3: 0 = no passes and no fusion */
     int64_t split;       /* functions may run on several threads, which share kernels of so many

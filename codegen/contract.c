@@ -465,34 +465,6 @@ static void emit_nest(Nest *nest) {
     epilogue_end(nest);
 }
 
-/* Whether the value is read by the epilogue alone, and only at the element that it is about to
- * write. What was packed ahead is an operand too, which other tiles read again. */
-static bool reads_in_place(const Nest *nest, const KBuf *buf) {
-    const Epilogue *e = &nest->epilogue;
-    bool found = false;
-    IndexMap identity = index_map_identity(&nest->c->anchor->type);
-    for (int operand = 0; operand < 2; operand++)
-        if (buf->node == nest->c->operand[operand].node) return false;
-    for (int i = 0; i < e->group->output_count; i++)
-        if (e->group->outputs[i]->type.dtype != buf->dtype) return false;
-    for (int v = 0; v < e->first->count; v++) {
-        const FlatValue *value = &e->first->values[v];
-        bool reads = value->node == buf->node && value->kind != FLAT_OP;
-        if (reads && !index_map_equal(&value->map, &identity)) return false;
-        found = found || reads;
-    }
-    return found;
-}
-
-/* Inputs of the epilogue that may share memory with outputs: a weight that is updated. */
-static void mark_inplace(const Nest *nest) {
-    if (nest->epilogue.group->pool) return;
-    for (size_t i = 0; i < nest->b->kernel->buffers.count; i++) {
-        KBuf *buf = nest->b->kernel->buffers.items[i];
-        if (buf->role == KBUF_IN) buf->inplace = reads_in_place(nest, buf);
-    }
-}
-
 /* The kernel of the prepare steps that packs an operand for the nest. */
 static void pack_ahead(const Nest *nest, int operand, int phase, LowerContext *context) {
     const Kernel *kernel = nest->b->kernel;
@@ -565,7 +537,7 @@ static void lower_phase(Lowering *l, int phase, Contraction *c, const Schedule *
         slide_emit(&nest);
     else
         emit_nest(&nest);
-    mark_inplace(&nest);
+    contract_mark_inplace(nest.b, nest.c, &nest.epilogue);
     for (int operand = 0; operand < 2; operand++)
         if (nest.copy[operand].ahead) pack_ahead(&nest, operand, phase, l->context);
     l->b.kernel->flops += 2 * contract_products(c);

@@ -453,3 +453,29 @@ void epilogue_end(Nest *nest) {
     for (int axis = 0; axis < pooled->rank; axis++)
         k_end(b);
 }
+
+/* Whether the value is read by the epilogue alone, and only at the element that it is about to
+ * write. What was packed ahead is an operand too, which other tiles read again. */
+static bool reads_in_place(const Contraction *c, const Epilogue *e, const KBuf *buf) {
+    bool found = false;
+    IndexMap identity = index_map_identity(&c->anchor->type);
+    for (int operand = 0; operand < 2; operand++)
+        if (buf->node == c->operand[operand].node) return false;
+    for (int i = 0; i < e->group->output_count; i++)
+        if (e->group->outputs[i]->type.dtype != buf->dtype) return false;
+    for (int v = 0; v < e->first->count; v++) {
+        const FlatValue *value = &e->first->values[v];
+        bool reads = value->node == buf->node && value->kind != FLAT_OP;
+        if (reads && !index_map_equal(&value->map, &identity)) return false;
+        found = found || reads;
+    }
+    return found;
+}
+
+void contract_mark_inplace(KBuilder *b, const Contraction *c, const Epilogue *e) {
+    if (e->group->pool) return;
+    for (size_t i = 0; i < b->kernel->buffers.count; i++) {
+        KBuf *buf = b->kernel->buffers.items[i];
+        if (buf->role == KBUF_IN) buf->inplace = reads_in_place(c, e, buf);
+    }
+}

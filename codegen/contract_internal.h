@@ -100,5 +100,7 @@ void epilogue_begin(Nest *nest);
 void epilogue_tile(Nest *nest, Tile *tile);
 /* Pools from memory what was too large for registers. */
 void epilogue_end(Nest *nest);
+/* Inputs of the epilogue that may share memory with outputs: a weight that is updated. */
+void contract_mark_inplace(KBuilder *b, const Contraction *c, const Epilogue *e);
 
 #endif

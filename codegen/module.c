@@ -172,7 +172,7 @@ static bool choose_variants(Module *module, Buf *error) {
     module->variant_count = options->dispatch ? MODULE_MAX_VARIANTS : 1;
     for (int i = 0; i < module->variant_count; i++) {
         const char *name = options->dispatch ? dispatched[i] : options->vector;
-        module->variants[i] = target_find(name);
+        module->variants[i] = options->cuda ? target_gpu() : target_find(name);
         if (module->variants[i]) continue;
         buf_printf(error, "unknown vector unit '%s'", name);
         return false;
@@ -262,12 +262,16 @@ static void plan(Job *job, Worker *worker) {
     Reading reading = {job, worker};
     PlanReader reader = {print_at_once, &reading, &worker->arena};
     job->uses = uses_new(arena);
-    PlanOptions plan_options = {
-        .prepare = function->kind == FUNCTION_FORWARD,
-        .split = function->kind == FUNCTION_INIT ? 0 : job->module->options->split,
-        .precision = job->module->options->precision};
-    function->plans[job->variant] = plan_graph(
-        function->fusion, job->module->variants[job->variant], plan_options, &reader, arena);
+    const CodegenOptions *options = job->module->options;
+    /* Weights are drawn on the CPU; what a GPU's kernels would prepare can't be run here. */
+    bool host = function->kind == FUNCTION_INIT && options->cuda;
+    const Target *target = host ? target_find("none") : job->module->variants[job->variant];
+    PlanOptions plan_options = {.prepare = function->kind == FUNCTION_FORWARD &&
+                                           !(options->cuda && options->embed_weights),
+                                .split = function->kind == FUNCTION_INIT ? 0 : options->split,
+                                .precision = options->precision};
+    function->plans[job->variant] =
+        plan_graph(function->fusion, target, plan_options, &reader, arena);
 }
 
 /* The first job that nobody has taken and that need not wait for a draft; else the first one. */
@@ -484,7 +488,10 @@ bool codegen_c(const Program *program, const CodegenOptions *options, Buf *sourc
     bool good = module_init(&module, program, options, &arena, error);
     if (good) {
         Emitter source_emitter = {.out = source}, header_emitter = {.out = header};
-        module_print_source(&source_emitter, &module);
+        if (options->cuda)
+            module_print_cuda(&source_emitter, &module);
+        else
+            module_print_source(&source_emitter, &module);
         module_print_header(&header_emitter, &module);
         if (report) module_report(&module, report);
     }

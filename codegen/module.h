@@ -99,6 +99,14 @@ void module_print_workers(Emitter *e, const Module *module);
 void module_print_team(Emitter *e, const Module *module, const char *work, const char *started);
 void module_print_header(Emitter *e, const Module *module);
 void module_print_source(Emitter *e, Module *module);
+/* The source as CUDA C++ (codegen/cuda/file.c). */
+void module_print_cuda(Emitter *e, Module *module);
+/* What the two sources share: functions for the caller's memory alone (first values, weight files),
+ * and where a function's values are. */
+void module_print_host_functions(Emitter *e, Module *module);
+FilePlaces module_places(Module *module, const ModuleFunction *function, int variant);
+/* Whether the text has the word (our own names only are looked for). */
+bool module_has_word(const char *text, const char *word);
 /* What made the file and what it needs, as its first comment; with the list of kernels or not. */
 void module_print_comment(Emitter *e, const Module *module, bool kernels);
 /* The identifier in capitals, other than those of the `count` fields before. */

@@ -25,7 +25,7 @@ static const char *weight_constant(Module *module, const GraphInput *input) {
     size_t number = (size_t)input->slot;
     if (input->role == ROLE_BUFFER) number += module->program->params.count;
     return arena_printf(
-        module->arena, "constant_%zu",
+        module->arena, "%sconstant_%zu", module->options->cuda ? "memory->" : "",
         file_add_constant(&module->parts, &input->node->type, module->program->weights[number]));
 }
 
@@ -60,7 +60,8 @@ static const char *input_expression(Module *module, FunctionKind kind, const Gra
     case ROLE_STATE:
         return field_expression(module, "train->states.", &module->states.fields[slot], written);
     case ROLE_HYPER:
-        return arena_printf(module->arena, "&hyper_%d", slot);
+        return arena_printf(module->arena, "&%shyper_%d", module->options->cuda ? "memory->" : "",
+                            slot);
     case ROLE_KEY:
         return "train->key";
     }

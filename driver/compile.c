@@ -46,10 +46,21 @@ static const char *output_path(const Compile *compile, EmitKind kind) {
                         path_stem(compile->arena, base), suffixes[kind]);
 }
 
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), size = strlen(end);
+    return length > size && strcmp(text + length - size, end) == 0;
+}
+
+/* Whether the source is to be CUDA's: it is called so. */
+static bool is_cuda(const Compile *compile) {
+    return compile->options->emit[EMIT_C] && ends_with(output_path(compile, EMIT_C), ".cu");
+}
+
 /* "out/lenet.c" -> "out/lenet.h". */
 static const char *header_path(const Compile *compile, const char *source_path) {
     size_t length = strlen(source_path);
-    if (length > 2 && strcmp(source_path + length - 2, ".c") == 0) length -= 2;
+    if (ends_with(source_path, ".c")) length -= 2;
+    if (ends_with(source_path, ".cu")) length -= 3;
     return arena_printf(compile->arena, "%.*s.h", (int)length, source_path);
 }
 
@@ -85,8 +96,10 @@ static void set_codegen_options(Compile *compile) {
         .header = named ? base_name(header_path(compile, path))
                         : arena_printf(compile->arena, "%s.h", compile->prefix),
         .vector = vector_unit(options),
+        .cuda = is_cuda(compile),
         // A C file travels: it holds kernels for several machines unless one was named.
-        .dispatch = !options->vector && !options->march && options->emit[EMIT_C],
+        .dispatch =
+            !options->vector && !options->march && options->emit[EMIT_C] && !is_cuda(compile),
         .level = options->level,
         .split = options->split,
         .threads = options->threads,
@@ -107,6 +120,10 @@ static bool need_c(Compile *compile) {
     set_codegen_options(compile);
     const Options *options = compile->options;
     Buf error = {0};
+    if (compile->codegen.cuda && (options->split || options->standalone)) {
+        buf_printf(&error, "a .cu file has no %s", options->split ? "--threads" : "--standalone");
+        return fail(compile, &error);
+    }
     bool told = options->verbose || options->emit[EMIT_KERNELS];
     bool good = codegen_c(compile->program, &compile->codegen, &compile->source, &compile->header,
                           told ? &compile->report : NULL, &error) ||

@@ -257,7 +257,8 @@ APPLY(print_passes) {
 }
 
 static const OptionRow rows[] = {
-    {"-o", VALUE_SEPARATE, "FILE", "write the output to FILE ('-': standard output)", apply_output},
+    {"-o", VALUE_SEPARATE, "FILE",
+     "write the output to FILE ('-': standard output); FILE.cu: as CUDA C++", apply_output},
     {"--emit", VALUE_SEPARATE, "KIND[,KIND]",
      "what to write: c (default), ir, json, dot, obj, asm, llvm-ir, exe, kernels", apply_emit},
     {"--weights", VALUE_SEPARATE, "FILE", "take the parameters from a safetensors file",

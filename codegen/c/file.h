@@ -62,6 +62,8 @@ typedef struct FilePlaces {
     const void *prepared_bytes; /* when `prepared` is NULL: the block itself */
     bool ticks;                 /* after each step, nn_tick(its number among those written down) */
     const char *constants;      /* const void *const *, or NULL: constants are arrays of the file */
+    bool cplusplus;             /* C++, not C */
+    bool launches;              /* CUDA: kernels run on `stream`, constants are in `memory` */
     bool threads;               /* there are `team` and `part`, and steps meet */
     FileParts *parts;
 } FilePlaces;

@@ -4,6 +4,9 @@
 #include "codegen/c/print.h"
 #include "codegen/module.h"
 
+/* The last parameter of what runs on a GPU: a cudaStream_t, without CUDA's headers. */
+#define STREAM ", struct CUstream_st *stream"
+
 static void print_field(Emitter *e, const ModuleField *field) {
     emit_text(e, "%s ", c_type_name(field->type.dtype));
     emit_ident(e, field->ident);
@@ -60,7 +63,23 @@ static void print_worker_struct(Emitter *e, const Module *module) {
     emit_line(e, "} %sWorker;", module->type_prefix);
 }
 
+static void print_device_context(Emitter *e, const Module *module) {
+    emit_newline(e);
+    emit_comment(e, "What runs on a device. Set by open; the device's memory is the context's.");
+    emit_line(e, "typedef struct %sContext {", module->type_prefix);
+    emit_line(e, "struct %sMemory *memory;", module->type_prefix);
+    if (module_has_params(module))
+        emit_line(e, "const %s *params; /* set by %s_prepare */", module->params.type_name,
+                  module->prefix);
+    emit_line(e, "int status; /* CUDA's first error, or 0 */");
+    emit_line(e, "} %sContext;", module->type_prefix);
+}
+
 static void print_context_struct(Emitter *e, const Module *module) {
+    if (module->options->cuda) {
+        print_device_context(e, module);
+        return;
+    }
     emit_newline(e);
     bool threads = module_has_threads(module);
     emit_comment(e, threads ? "Working memory. Any place will do; all bytes are zero at first."
@@ -157,7 +176,7 @@ static void print_prototype(Emitter *e, const Module *module, const ModuleFuncti
         emit_text(e, ", const %s *grad", module->out.type_name);
     }
     if (kind == FUNCTION_TRAIN_STEP) print_train_parameters(e, module, named);
-    emit_text(e, ")");
+    emit_text(e, "%s)", module->options->cuda ? STREAM : "");
 }
 
 void module_print_prototype(Emitter *e, const Module *module, const ModuleFunction *function,
@@ -177,8 +196,36 @@ static void print_function(Emitter *e, const Module *module, FunctionKind kind,
     emit_comment(e, comment);
     for (int i = 0; i < module->function_count; i++) {
         const ModuleFunction *function = &module->functions[i];
-        if (function->kind == kind) module_print_prototype(e, module, function, true, ";");
+        if (function->kind != kind) continue;
+        module_print_prototype(e, module, function, true, ";");
+        if (!module->options->cuda || kind == FUNCTION_INIT) continue;
+        ModuleFunction device = *function;
+        device.name = arena_printf(module->arena, "%s_device", function->name);
+        module_print_prototype(e, module, &device, true, ";");
     }
+}
+
+static void print_device_functions(Emitter *e, const Module *module) {
+    const char *prefix = module->prefix, *type = module->type_prefix;
+    if (!module->options->cuda) return;
+    emit_newline(e);
+    emit_comment(e, "Takes the memory that all of the network needs from the current device. 0, or "
+                    "2 with a message in error[error_size] (error may be NULL): there is no "
+                    "device, none that the kernels were compiled for, or too little memory.");
+    emit_line(e, "int %s_open(%sContext *ctx, char *error, size_t error_size);", prefix, type);
+    emit_comment(e, "Gives it back.");
+    emit_line(e, "void %s_close(%sContext *ctx);", prefix, type);
+    emit_newline(e);
+    emit_comment(e, "Functions with a stream put their work there. Weights (the structs Params and "
+                    "Train) are in the device's memory for all of them: cudaMalloc() it and copy "
+                    "what init, load or train_init wrote. Arguments and results are in "
+                    "the caller's memory, and the function waits for the results; those called "
+                    "_device take and give them in the device's memory, allocate nothing, wait for "
+                    "nothing, and return 0 or 2. Then wait says how it went: 0, 1 when an index in "
+                    "the arguments was out of range (what was computed is undefined then), or 2 "
+                    "after an error of CUDA's, which the context keeps.");
+    emit_line(e, "int %s_wait(%sContext *ctx%s);", prefix, type, STREAM);
+    emit_line(e, "const char *%s_error(const %sContext *ctx);", prefix, type);
 }
 
 static void print_start(Emitter *e, const Module *module) {
@@ -217,7 +264,9 @@ static void print_weight_functions(Emitter *e, const Module *module) {
     emit_newline(e);
     emit_comment(e, "Makes the weights ready for forward. To be called before it, and again after "
                     "the weights changed; both structs must stay where they are.");
-    emit_line(e, "void %s_prepare(%sContext *ctx, const %sParams *params);", prefix, type, type);
+    bool cuda = module->options->cuda;
+    emit_line(e, "%s %s_prepare(%sContext *ctx, const %sParams *params%s);", cuda ? "int" : "void",
+              prefix, type, type, cuda ? STREAM : "");
 }
 
 static void print_train_functions(Emitter *e, const Module *module) {
@@ -232,7 +281,11 @@ static void print_train_functions(Emitter *e, const Module *module) {
             e, module, FUNCTION_BACKWARD,
             "Adds the gradients of the weights, in train mode, to train->grads, given those of the "
             "results. 0, or 1 when an index in the arguments is out of range.");
-        emit_line(e, "void %s_zero_grad(%sTrain *train);", prefix, type);
+        if (module->options->cuda)
+            emit_line(e, "int %s_zero_grad(%sContext *ctx, %sTrain *train%s);", prefix, type, type,
+                      STREAM);
+        else
+            emit_line(e, "void %s_zero_grad(%sTrain *train);", prefix, type);
     }
     print_function(e, module, FUNCTION_TRAIN_STEP,
                    "Forward, loss, backward and update in one call. 0, or 1 when an index in the "
@@ -267,6 +320,7 @@ void module_print_header(Emitter *e, const Module *module) {
     print_worker_struct(e, module);
     print_context_struct(e, module);
     print_start(e, module);
+    print_device_functions(e, module);
     print_weight_functions(e, module);
     const ModuleFunction *forward = module_first(module, FUNCTION_FORWARD);
     print_function(e, module, FUNCTION_FORWARD,

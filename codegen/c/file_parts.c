@@ -40,6 +40,7 @@ bool file_kernels_equal(const Kernel *a, const Kernel *b) {
         const KBuf *x = a->buffers.items[i], *y = b->buffers.items[i];
         if (x->role != y->role || x->dtype != y->dtype) return false;
     }
+    if (a->blocks != b->blocks || a->threads != b->threads) return false;
     return same_aliases(a, b) && memcmp(a->text->body, b->text->body, a->text->body_size) == 0;
 }
 

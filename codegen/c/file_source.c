@@ -7,8 +7,7 @@
 #include "codegen/runtime_text.h"
 #include "support/checked.h"
 
-/* Whether the text has the word (our own names only are looked for). */
-static bool has_word(const char *text, const char *word) {
+bool module_has_word(const char *text, const char *word) {
     size_t size = strlen(word);
     for (const char *at = text; (at = strstr(at, word)) != NULL; at += size) {
         bool starts = at == text || !strchr("abcdefghijklmnopqrstuvwxyz0123456789_>.", at[-1]);
@@ -21,7 +20,7 @@ static bool has_word(const char *text, const char *word) {
 /* "(void)name;" for each parameter that the body doesn't use. */
 static void print_unused(Emitter *e, const Buf *body, const char *const *names, int count) {
     for (int i = 0; i < count; i++) {
-        if (has_word(buf_text(body), names[i])) continue;
+        if (module_has_word(buf_text(body), names[i])) continue;
         emit_text(e, "(void)");
         emit_ident(e, names[i]);
         emit_text(e, ";\n");
@@ -106,11 +105,15 @@ static Signature variant_signature(const Module *module, const ModuleFunction *f
     return signature;
 }
 
-static FilePlaces function_places(Module *module, const ModuleFunction *function, int variant) {
+FilePlaces module_places(Module *module, const ModuleFunction *function, int variant) {
+    bool launches = module->options->cuda && function->kind != FUNCTION_INIT;
+    const char *prepared = launches ? "memory->prepared" : "prepared";
     return (FilePlaces){.inputs = module_inputs(module, function, variant),
                         .outputs = module_outputs(module, function),
-                        .arena = "arena",
-                        .prepared = module->options->embed_weights ? NULL : "prepared",
+                        .arena = launches ? "memory->arena" : "arena",
+                        .prepared = module->options->embed_weights ? NULL : prepared,
+                        .cplusplus = module->options->cuda,
+                        .launches = launches,
                         .prepared_bytes = function->prepared[variant],
                         .parts = &module->parts};
 }
@@ -129,7 +132,7 @@ static void print_guard(Emitter *e, const Module *module, int variant, bool begi
 static void print_variant(Emitter *e, Module *module, const ModuleFunction *function, int variant) {
     Buf body = {0};
     Emitter inner = {.out = &body, .indent = 1};
-    FilePlaces places = function_places(module, function, variant);
+    FilePlaces places = module_places(module, function, variant);
     places.ticks = module->options->ticks;
     places.threads = is_split(module, function);
     file_print_steps(&inner, &function->plans[variant]->run, &places, "return 1;");
@@ -164,7 +167,7 @@ static void print_prepare_variant(Emitter *e, Module *module, int variant) {
     for (int i = 0; i < module->function_count; i++) {
         const ModuleFunction *function = &module->functions[i];
         if (function->kind != FUNCTION_FORWARD) continue;
-        FilePlaces places = function_places(module, function, variant);
+        FilePlaces places = module_places(module, function, variant);
         file_print_steps(&inner, &function->plans[variant]->prepare, &places, "return 1;");
     }
     emit_newline(e);
@@ -351,7 +354,7 @@ static void print_init(Emitter *e, Module *module) {
     if (!init || !module_has_params(module)) return;
     Buf body = {0};
     Emitter inner = {.out = &body, .indent = 1};
-    FilePlaces places = function_places(module, init, 0);
+    FilePlaces places = module_places(module, init, 0);
     const Plan *plan = init->plans[0];
     static const char *const names[] = {"params", "seed"};
     emit_newline(e);
@@ -393,7 +396,7 @@ static void print_train_init(Emitter *e, const Module *module) {
     for (int i = 0; i < module->states.count; i++)
         print_fill(e, module, i);
     emit_line(e, "}");
-    if (!module_first(module, FUNCTION_BACKWARD)) return;
+    if (!module_first(module, FUNCTION_BACKWARD) || module->options->cuda) return;
     emit_newline(e);
     emit_line(e, "void %s_zero_grad(%sTrain *train) {", module->prefix, module->type_prefix);
     emit_line(e, module->grads.count ? "memset(&train->grads, 0, sizeof train->grads);"
@@ -409,8 +412,11 @@ static void print_files(Emitter *e, const Module *module) {
     if (standalone) {
         runtime_print(e, "safetensors");
     } else {
+        bool cuda = module->options->cuda;
         emit_line(e, "#ifdef NN_FILES");
+        if (cuda) emit_text(e, "extern \"C\" {\n");
         emit_line(e, "#include \"runtime/safetensors.h\"");
+        if (cuda) emit_text(e, "}\n");
     }
     emit_newline(e);
     module_print_tensors(e, &module->params, "tensors");
@@ -448,6 +454,12 @@ static void print_context_memory(Emitter *e, const Module *module) {
     emit_line(e, "}");
 }
 
+void module_print_host_functions(Emitter *e, Module *module) {
+    print_init(e, module);
+    print_train_init(e, module);
+    print_files(e, module);
+}
+
 static void print_functions(Emitter *e, Module *module) {
     const ModuleFunction *forward = module_first(module, FUNCTION_FORWARD);
     for (int f = 0; f < module->function_count; f++) {
@@ -463,14 +475,12 @@ static void print_functions(Emitter *e, Module *module) {
         print_isa(e, module);
         print_context_memory(e, module);
     }
-    print_init(e, module);
     print_prepare(e, module);
     for (int i = 0; i < module->function_count; i++)
         if (module->functions[i].kind != FUNCTION_INIT)
             print_public(e, module, &module->functions[i]);
     print_workers(e, module);
-    print_train_init(e, module);
-    print_files(e, module);
+    module_print_host_functions(e, module);
 }
 
 void module_print_source(Emitter *e, Module *module) {

@@ -82,7 +82,9 @@ static const char *offset_expression(Scope *scope, int step, int argument) {
 static const char *constant_expression(const FilePlaces *places, const Node *node,
                                        const void *bytes) {
     size_t number = file_add_constant(places->parts, &node->type, bytes);
-    if (!places->constants) return arena_printf(places->parts->arena, "constant_%zu", number);
+    if (!places->constants)
+        return arena_printf(places->parts->arena, "%sconstant_%zu",
+                            places->launches ? "memory->" : "", number);
     return arena_printf(places->parts->arena, "(const %s *)%s[%zu]", c_type_name(node->type.dtype),
                         places->constants, number);
 }
@@ -109,6 +111,17 @@ static const char *place_base(const FilePlaces *places, const Place *place, bool
     NNC_BUG("a place of kind %d", (int)place->kind);
 }
 
+/* What a pointer into working memory points to: C converts it, C++ doesn't. */
+static const char *pointed_type(const Scope *scope, int step, int argument) {
+    const Kernel *kernel = scope->steps->items[step].kernel;
+    if (!scope->places->cplusplus || !kernel) return "void";
+    for (size_t i = 0; i < kernel->buffers.count; i++) {
+        const KBuf *buf = kernel->buffers.items[i];
+        if (kbuf_is_parameter(buf) && argument-- == 0) return c_type_name(buf->dtype);
+    }
+    NNC_BUG("%s has no such parameter", kernel->name);
+}
+
 static const char *place_expression(Scope *scope, int step, int argument) {
     Arena *arena = scope->places->parts->arena;
     bool void_pointer;
@@ -117,7 +130,8 @@ static const char *place_expression(Scope *scope, int step, int argument) {
     const char *offset = offset_expression(scope, step, argument);
     if (offset) base = arena_printf(arena, "%s + %s", base, offset);
     if (!void_pointer) return base;
-    return arena_printf(arena, offset ? "(void *)(%s)" : "(void *)%s", base);
+    const char *type = pointed_type(scope, step, argument);
+    return arena_printf(arena, offset ? "(%s *)(%s)" : "(%s *)%s", type, base);
 }
 
 /* A copy of a value to where it is. */
@@ -130,8 +144,16 @@ static bool is_nothing(Scope *scope, int s) {
 
 static void print_copy(Emitter *e, Scope *scope, int s) {
     if (is_nothing(scope, s)) return;
-    emit_line(e, "memmove(%s, %s, %zu);", place_expression(scope, s, 1),
-              place_expression(scope, s, 0), scope->steps->items[s].arguments[0].bytes);
+    const char *to = place_expression(scope, s, 1), *from = place_expression(scope, s, 0);
+    size_t bytes = scope->steps->items[s].arguments[0].bytes;
+    if (scope->places->launches)
+        file_print_wrapped(
+            e, arena_printf(scope->places->parts->arena,
+                            "nn_note(ctx, cudaMemcpyAsync(%s, %s, %zu, cudaMemcpyDeviceToDevice, "
+                            "stream));",
+                            to, from, bytes));
+    else
+        emit_line(e, "memmove(%s, %s, %zu);", to, from, bytes);
 }
 
 static size_t round_up(size_t bytes) {
@@ -190,6 +212,15 @@ static void print_call(Emitter *e, Scope *scope, int s, const char *fault) {
     const PlanStep *step = &scope->steps->items[s];
     const Kernel *kernel = file_add_kernel(scope->places->parts, step->kernel);
     Buf call = {0};
+    if (scope->places->launches) {
+        buf_printf(&call, "LAUNCH(%s, %lld, %d)(", kernel->name, (long long)kernel->blocks,
+                   kernel->threads);
+        put_arguments(&call, scope, s);
+        buf_puts(&call, kernel->faults ? ", &memory->fault);" : ");");
+        file_print_wrapped(e, buf_text(&call));
+        buf_free(&call);
+        return;
+    }
     bool threads = scope->places->threads;
     const char *alone = threads && !kernel->split ? "part.index == 0 && " : "";
     if (kernel->faults) buf_printf(&call, "if (%s", alone);

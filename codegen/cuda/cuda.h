@@ -7,8 +7,9 @@
  *
  * What a thread does is plain C on scalars and arrays, printed by codegen/c. The rest is a small
  * vocabulary: KERNEL, __shared__, blockIdx, threadIdx, barrier() and peer_f32() (and of the other
- * kinds). print_cuda_prelude() gives it its meaning on a device; tests/support/device_cpu.h gives
- * it one on a CPU, so that kernels can be run without a GPU. */
+ * kinds), and in files LAUNCH. The preludes give it its meaning on a device;
+ * tests/support/device_cpu.h gives it one on a CPU, so that kernels and whole files can be run
+ * without a GPU. */
 #ifndef NNC_CODEGEN_CUDA_CUDA_H
 #define NNC_CODEGEN_CUDA_CUDA_H
 
@@ -19,5 +20,7 @@
 void print_cuda_kernel(Emitter *e, const Kernel *kernel, const char *suffix);
 /* What stands before the kernels: needs no header, so that NVRTC takes it alone. */
 void print_cuda_prelude(Emitter *e, const Uses *uses);
+/* The same for a file with a host part, after its headers. */
+void print_cuda_file_prelude(Emitter *e, const Uses *uses);
 
 #endif

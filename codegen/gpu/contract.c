@@ -352,6 +352,7 @@ Kernel *gpu_contraction(const Group *group, LowerContext *context, const GpuSche
     if (t.sums.extent > s->depth) k_barrier(t.b); /* before the next part overwrites this one */
     k_end(t.b);
     finish(&t);
+    contract_mark_inplace(&builder, &t.c, &t.epilogue);
     builder.kernel->flops = 2 * contract_products(&t.c);
     return kernel_end(&builder);
 }

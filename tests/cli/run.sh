@@ -99,6 +99,16 @@ there tiny.c
 try prefix 0 tiny.nn --prefix=other -o other.c
 says other.h 'other_forward'
 grep -q 'tiny_forward' other.h && fail 'the header has the old name'
+# CUDA: the name says it.
+try cuda 0 tiny.nn -o tiny.cu
+there tiny.cu tiny.h
+grep -q 'tiny_forward_device' tiny.h || fail "no function for the device's memory"
+for option in --threads --standalone; do
+    try "cuda$option" 1 tiny.nn $option -o parallel.cu
+    says err "a .cu file has no $option"
+    absent parallel.cu parallel.h
+done
+
 try standalone 0 tiny.nn --standalone -o alone.c
 grep -q '#include "runtime/' alone.c && fail 'includes the runtime'
 try batch 0 tiny.nn --batch=7 -o batch.c

@@ -29,7 +29,8 @@ import time
 TEST_SECONDS = 300
 # What to build and which tests to run for a word of "fails" that is no unit test's name.
 GROUPS = {"lang": ("nnc_lang", "^lang_"), "script": ("nnc", "^script_[^m]"),
-          "cli": ("nnc", "^cli$"), "errors": ("nnc", "^errors$")}
+          "cli": ("nnc", "^cli$"), "errors": ("nnc", "^errors$"),
+          "cuda_file": ("nnc", "^cuda_file$")}
 
 
 def group(word):

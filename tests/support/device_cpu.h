@@ -36,6 +36,7 @@ static DeviceFiber device_fibers[DEVICE_MAX_THREADS], device_main;
 static void (*device_kernel)(void *const *);
 static void *const *device_arguments;
 static char device_exchange[DEVICE_MAX_THREADS][8];
+static int device_alone; /* no thread of the block may meet others */
 
 static void device_switch(DeviceFiber *from, DeviceFiber *to) {
 #if defined(__SANITIZE_ADDRESS__)
@@ -61,6 +62,7 @@ static void device_entry(void) {
 }
 
 static void device_meet(int place) {
+    if (device_alone) abort();
     DeviceFiber *fiber = &device_fibers[threadIdx.x];
     fiber->place = place;
     device_switch(fiber, &device_main);
@@ -92,7 +94,7 @@ __attribute__((destructor)) static void device_free(void) {
 
 /* Not inlined: a compiler takes getcontext() for a function that returns twice. */
 __attribute__((noinline)) static void device_start(DeviceFiber *fiber) {
-    if (!fiber->stack) fiber->stack = malloc(DEVICE_STACK);
+    if (!fiber->stack) fiber->stack = (char *)malloc(DEVICE_STACK);
     fiber->size = DEVICE_STACK;
     getcontext(&fiber->context);
     fiber->context.uc_stack.ss_sp = fiber->stack;
@@ -100,14 +102,28 @@ __attribute__((noinline)) static void device_start(DeviceFiber *fiber) {
     makecontext(&fiber->context, device_entry, 0);
 }
 
+/* Of a block whose first thread has met nobody none does: the others need no fibers. */
+static int device_run_rest(int threads, int backward) {
+    device_alone = 1;
+    for (int i = 1; i < threads; i++) {
+        threadIdx.x = (unsigned)(backward ? threads - 1 - i : i);
+        device_kernel(device_arguments);
+    }
+    device_alone = 0;
+    return 0;
+}
+
 /* Each thread on a fiber of its own, in turns. 1 when they don't meet at the same places. */
-static int device_run_block(int threads, int backward) {
+static int device_run_block(int threads, int meets, int backward) {
     for (int t = 0; t < threads; t++)
         device_start(&device_fibers[t]);
     do {
         for (int i = 0; i < threads; i++) {
             threadIdx.x = (unsigned)(backward ? threads - 1 - i : i);
             device_switch(&device_main, &device_fibers[threadIdx.x]);
+            if (meets < 0 && !device_fibers[threadIdx.x].place)
+                return device_run_rest(threads, backward);
+            meets = 1;
         }
         for (int t = 1; t < threads; t++)
             if (device_fibers[t].place != device_fibers[0].place) return 1;
@@ -115,7 +131,7 @@ static int device_run_block(int threads, int backward) {
     return 0;
 }
 
-/* `meets`: threads do, and need fibers. */
+/* `meets`: threads do, and need fibers; below 0: it is not known. */
 static int device_run(void (*kernel)(void *const *), void *const *arguments, unsigned blocks,
                       int threads, int meets, int backward) {
     device_kernel = kernel;
@@ -124,7 +140,7 @@ static int device_run(void (*kernel)(void *const *), void *const *arguments, uns
         blockIdx.x = backward ? blocks - 1 - i : i;
         size_t shared = (size_t)(__stop_device_shared - __start_device_shared);
         if (shared) memset(__start_device_shared, 0xff, shared);
-        if (meets && device_run_block(threads, backward)) return 1;
+        if (meets && device_run_block(threads, meets, backward)) return 1;
         for (int t = 0; t < threads && !meets; t++) {
             threadIdx.x = (unsigned)t;
             kernel(arguments);
