@@ -2,8 +2,10 @@
  * over dense samples of their domains, with and without fused multiply-add. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "codegen/jit/jit.h"
 #include "codegen/math.h"
 #include "tests/support/kernel_run.h"
 
@@ -12,17 +14,21 @@ enum { COUNT = 1 << 14 };
 typedef KVal *Build(KBuilder *b, KVal *x);
 
 /* y[i] = f(x[i]) in vectors. */
-static void run(const Target *target, Build *build, const float *x, float *y) {
-    Arena arena = {0};
+static Kernel *make(const Target *target, Build *build, Arena *arena) {
     int64_t dim = COUNT;
-    KBuilder b = kernel_begin(&arena, target, "f", (Span){0});
+    KBuilder b = kernel_begin(arena, target, "f", (Span){0});
     KBuf *in = k_scratch(&b, DT_F32, dim, NULL), *out = k_scratch(&b, DT_F32, dim, NULL);
     int lanes = target_lanes(target, DT_F32);
     KVal *i = k_for(&b, 0, dim, lanes, 0);
     k_store(&b, out, i, build(&b, k_load(&b, in, i, lanes)));
     k_end(&b);
+    return kernel_end(&b);
+}
+
+static void run(const Target *target, Build *build, const float *x, float *y) {
+    Arena arena = {0};
     void *buffers[] = {(void *)(uintptr_t)x, y};
-    cr_assert(kernel_run_both(kernel_end(&b), buffers, &arena));
+    cr_assert(kernel_run_both(make(target, build, &arena), buffers, &arena));
     arena_free(&arena);
 }
 
@@ -98,6 +104,59 @@ static double digamma_by_recurrence(double x) {
 
 Test(kernel_math, digamma) {
     check("digamma", math_digamma, digamma_by_recurrence, 0.05, 40, 1);
+}
+
+/* Every float, or each NNC_FLOAT_STRIDE-th: the errors that codegen/math.h states, on a target with
+ * fused multiply-add. */
+static void check_floats(const char *name, Build *build, double (*reference)(double),
+                         double bound) {
+    static float x[COUNT], y[COUNT];
+    const char *text = getenv("NNC_FLOAT_STRIDE");
+    uint64_t stride = text ? strtoull(text, NULL, 10) : 20011, bits = 0;
+    double worst = 0;
+    float at = 0;
+    Arena arena = {0};
+    KProgram *program = kernel_decode(make(target_find("avx2"), build, &arena), &arena);
+    JitCode *code = jit_translate(&program, 1, 0);
+    while (bits < UINT64_C(1) << 32) {
+        int count = 0;
+        for (; count < COUNT && bits < UINT64_C(1) << 32; count++, bits += stride) {
+            uint32_t word = (uint32_t)bits;
+            memcpy(&x[count], &word, sizeof word);
+        }
+        cr_assert(kernel_run(program, (void *[]){x, y}));
+        for (int i = 0; i < count; i++) {
+            double error = ulps(y[i], reference((double)x[i]));
+            if (error > worst) worst = error, at = x[i];
+        }
+    }
+    jit_free(code);
+    arena_free(&arena);
+    cr_expect(worst <= bound, "%s: %.3f ulp at %.9g", name, worst, (double)at);
+}
+
+Test(kernel_math, floats_exp, .timeout = 3000) {
+    check_floats("exp", math_exp, exp, 1.5);
+}
+
+Test(kernel_math, floats_expm1, .timeout = 3000) {
+    check_floats("expm1", math_expm1, expm1, 1.5);
+}
+
+Test(kernel_math, floats_log, .timeout = 3000) {
+    check_floats("log", math_log, log, 1);
+}
+
+Test(kernel_math, floats_log1p, .timeout = 3000) {
+    check_floats("log1p", math_log1p, log1p, 1);
+}
+
+Test(kernel_math, floats_tanh, .timeout = 3000) {
+    check_floats("tanh", math_tanh, tanh, 3);
+}
+
+Test(kernel_math, floats_erf, .timeout = 3000) {
+    check_floats("erf", math_erf, erf, 1.5);
 }
 
 /* Special operands, lane by lane. */
