@@ -87,6 +87,7 @@ typedef struct KBuf {
     X(ABS, 1)                                                                                      \
     X(MIN, 2)                                                                                      \
     X(MAX, 2)                                                                                      \
+    X(SCALE, 2) /* F32x16: a times 2 to the power of b, an integer or NaN; rounded once */         \
     X(SQRT, 1)                                                                                     \
     X(FLOOR, 1)                                                                                    \
     X(CEIL, 1)                                                                                     \

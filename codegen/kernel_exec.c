@@ -54,6 +54,7 @@ enum { LANES = K_MAX_LANES };
     DEFINE(fma_##K, T, T, __builtin_fma##suffix(x, y, z))
 
 FLOAT_OPS(f32, float, uint32_t, int32_t, f)
+DEFINE(scale_f32, float, float, y == y ? ldexpf(x, (int)y) : x)
 FLOAT_OPS(f64, double, uint64_t, int64_t, )
 
 #define INTEGER_OPS(K, T, U, M, bits)                                                              \
@@ -213,6 +214,7 @@ static const Exec table[KOP_COUNT][K_KIND_COUNT][2] = {
     ROW(NOT, not, i64, K_M64),
     ROW(MASK_INT, mask_int, i64, K_M64),
     ROW(UMULHI, umulhi, i32, K_I32),
+    ROW(SCALE, scale, f32, K_F32),
 };
 
 /* From a kind to a kind; scalar and vector form. */

@@ -91,6 +91,10 @@ static void check_types(Verifier *v, const KVal *value) {
         ok = x->kind == kkind_mask_of(value->kind) && x->lanes == value->lanes &&
              y->kind == value->kind && value->c->kind == value->kind;
         break;
+    case KOP_SCALE:
+        ok = value->kind == K_F32 && value->lanes == 16 && x->kind == K_F32 && y->kind == K_F32 &&
+             x->lanes == 16 && y->lanes == 16;
+        break;
     case KOP_SQRT:
     case KOP_FLOOR:
     case KOP_CEIL:

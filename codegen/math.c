@@ -45,16 +45,22 @@ static KVal *power_of_two(KBuilder *b, KVal *k) {
     return k_bitcast(b, k_binary(b, KOP_SHL, biased, k_integer(b, K_I32, k->lanes, 23)), K_F32);
 }
 
+/* x 2^k for x near 1, where k may be read as an integer or a float: rounded once. */
+static KVal *scale(KBuilder *b, KVal *x, KVal *k, KVal *k_float) {
+    if (b->target->vector_bytes == 64 && x->lanes == 16) return k_binary(b, KOP_SCALE, x, k_float);
+    /* The first step is exact; denormal or infinite results come of the second. */
+    KVal *half = k_binary(b, KOP_SHR, k, k_integer(b, K_I32, k->lanes, 1));
+    KVal *rest = k_sub(b, k, half);
+    return k_mul(b, k_mul(b, x, power_of_two(b, half)), power_of_two(b, rest));
+}
+
 KVal *math_exp(KBuilder *b, KVal *x) {
     static const double c[] = {
         1, 1, 0.5, 0.1666665673, 0.04166635126, 0.00836318545, 0.001388256322};
     if (x->kind != K_F32) return k_call(b, KLIBM_EXP, x, NULL);
-    KVal *k, *r = reduce_exp(b, clamp(b, x, -104, 89), &k, NULL);
+    KVal *k, *multiple, *r = reduce_exp(b, clamp(b, x, -104, 89), &k, &multiple);
     KVal *p = POLYNOMIAL(b, r, c);
-    /* In two steps, so that results in the denormal range and overflow come out right. */
-    KVal *half = k_binary(b, KOP_SHR, k, k_integer(b, K_I32, k->lanes, 1));
-    KVal *rest = k_sub(b, k, half);
-    return k_mul(b, k_mul(b, p, power_of_two(b, half)), power_of_two(b, rest));
+    return scale(b, p, k, multiple);
 }
 
 KVal *math_expm1(KBuilder *b, KVal *x) {

@@ -167,6 +167,7 @@ static const char *const intrinsics[KOP_COUNT][3] = {
     [KOP_FMA] = {"_mm_fmadd_%s(a, b, c)", "_mm256_fmadd_%s(a, b, c)", "_mm512_fmadd_%s(a, b, c)"},
     [KOP_MIN] = {"_mm_min_%s(a, b)", "_mm256_min_%s(a, b)", "_mm512_min_%s(a, b)"},
     [KOP_MAX] = {"_mm_max_%s(a, b)", "_mm256_max_%s(a, b)", "_mm512_max_%s(a, b)"},
+    [KOP_SCALE] = {NULL, NULL, "_mm512_scalef_%s(a, b)"},
     [KOP_SQRT] = {"_mm_sqrt_%s(a)", "_mm256_sqrt_%s(a)", "_mm512_sqrt_%s(a)"},
     [KOP_FLOOR] = {NULL, "_mm256_round_%s(a, 0x09)", "_mm512_roundscale_%s(a, 0x09)"},
     [KOP_CEIL] = {NULL, "_mm256_round_%s(a, 0x0a)", "_mm512_roundscale_%s(a, 0x0a)"},
@@ -290,6 +291,12 @@ static void print_portable(Emitter *e, KOp op, int class, int lanes) {
             "__extension__({ %sx%d a_ = (a), b_ = (b), c_ = (c); for (int i_ = 0; i_ < %d; i_++) "
             "c_[i_] = fma%s(a_[i_], b_[i_], c_[i_]); c_; })\n",
             v, n, n, class == 2 ? "f" : "");
+        break;
+    case KOP_SCALE:
+        emit_text(e,
+                  "__extension__({ %sx%d a_ = (a), b_ = (b); for (int i_ = 0; i_ < %d; i_++) "
+                  "if (b_[i_] == b_[i_]) a_[i_] = ldexpf(a_[i_], (int)b_[i_]); a_; })\n",
+                  v, n, n);
         break;
     case KOP_SUM:
         print_lane_sum(e, class, lanes);

@@ -50,6 +50,8 @@ const char *macro_name(KOp op) {
         return "MIN";
     case KOP_MAX:
         return "MAX";
+    case KOP_SCALE:
+        return "SCALE";
     case KOP_ABS:
         return "ABS";
     case KOP_SQRT:

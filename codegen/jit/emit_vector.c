@@ -14,12 +14,19 @@
 
 /* Of two operands; by the kind of the first. */
 static const VecOp binary_ops[KOP_COUNT][K_KIND_COUNT] = {
-    [KOP_ADD] = {F(0x58), I(M_0F, 0xfe, 0xd4)}, [KOP_SUB] = {F(0x5c), I(M_0F, 0xfa, 0xfb)},
-    [KOP_MUL] = {F(0x59), I(M_38, 0x40, 0x40)}, [KOP_DIV] = {F(0x5e)},
-    [KOP_MIN] = {F(0x5d), I(M_38, 0x39, 0x39)}, [KOP_MAX] = {F(0x5f), I(M_38, 0x3d, 0x3d)},
-    [KOP_AND] = {I(M_0F, 0xdb, 0xdb)},          [KOP_OR] = {I(M_0F, 0xeb, 0xeb)},
-    [KOP_XOR] = {I(M_0F, 0xef, 0xef)},          [KOP_SHL] = {I(M_38, 0x47, 0x47)},
-    [KOP_USHR] = {I(M_38, 0x45, 0x45)},         [KOP_SHR] = {I(M_38, 0x46, 0x46)},
+    [KOP_ADD] = {F(0x58), I(M_0F, 0xfe, 0xd4)},
+    [KOP_SUB] = {F(0x5c), I(M_0F, 0xfa, 0xfb)},
+    [KOP_MUL] = {F(0x59), I(M_38, 0x40, 0x40)},
+    [KOP_DIV] = {F(0x5e)},
+    [KOP_MIN] = {F(0x5d), I(M_38, 0x39, 0x39)},
+    [KOP_MAX] = {F(0x5f), I(M_38, 0x3d, 0x3d)},
+    [KOP_AND] = {I(M_0F, 0xdb, 0xdb)},
+    [KOP_OR] = {I(M_0F, 0xeb, 0xeb)},
+    [KOP_XOR] = {I(M_0F, 0xef, 0xef)},
+    [KOP_SHL] = {I(M_38, 0x47, 0x47)},
+    [KOP_USHR] = {I(M_38, 0x45, 0x45)},
+    [KOP_SHR] = {I(M_38, 0x46, 0x46)},
+    [KOP_SCALE] = {[K_F32] = {M_38, P_66, 0x2c, 0}},
 };
 
 /* Of vectors; `wide` is the type whose size is the instruction's: the result's or the operand's. */
@@ -70,6 +77,7 @@ static Operand constant_32(Jit *j, uint32_t low, uint32_t high) {
 /* ---- what can be done ---- */
 
 static bool needs_evex(const KVal *value) {
+    if (value->op == KOP_SCALE) return true;
     if (!is_8_bytes(value->a) || kkind_is_float(value->a->kind)) return false;
     return value->op == KOP_MUL || value->op == KOP_MIN || value->op == KOP_MAX ||
            value->op == KOP_SHR || value->op == KOP_ABS;
