@@ -130,15 +130,20 @@ static int streamed_operand(const Step *step) {
     return loads[vectors] > loads[1 - vectors] ? vectors : 1 - vectors;
 }
 
-/* Loads what stays in registers, fenced off: gcc would put a load of few uses into each of them. */
-static void load_held(Step *step, int held, KVal *address) {
+/* Whether loads of the operand are to be fenced off from their uses: gcc would put a load of few
+ * uses into each of them. */
+static bool has_few_uses(const Step *step, int operand) {
     enum { FEW = 4 };
-    int total = step->tile->total, count = 0;
-    if (total == 1 || !reads_vectors(step->nest, held)) return;
-    for (int i = 0; i < total; i++)
-        count += step->need[held][i].offset == step->need[held][0].offset;
-    if (count == 1 || count > FEW) return;
-    for (int i = 0; i < total; i++)
+    int count = 0;
+    for (int i = 0; i < step->tile->total; i++)
+        count += step->need[operand][i].offset == step->need[operand][0].offset;
+    return reads_vectors(step->nest, operand) && count > 1 && count <= FEW;
+}
+
+/* Loads what stays in registers. */
+static void load_held(Step *step, int held, KVal *address) {
+    if (!has_few_uses(step, held)) return;
+    for (int i = 0; i < step->tile->total; i++)
         step_load(step, held, address, step->need[held][i]);
     k_fence(step->nest->b);
 }
@@ -151,12 +156,13 @@ static void emit_step(Step *step) {
     KVal *address[2] = {step_address(step, 0), step_address(step, 1)};
     step->load_count[0] = step->load_count[1] = 0;
     int streamed = streamed_operand(step), held = 1 - streamed;
-    bool done[SCHEDULE_MAX_ACCUMULATORS] = {false};
+    bool done[SCHEDULE_MAX_ACCUMULATORS] = {false}, fenced = has_few_uses(step, streamed);
     load_held(step, held, address[held]);
     for (int first = 0; first < tile->total; first++) {
         if (done[first]) continue;
         StepLoad need = step->need[streamed][first];
         KVal *shared = step_load(step, streamed, address[streamed], need);
+        if (fenced) k_fence(nest->b);
         for (int i = first; i < tile->total; i++) {
             if (done[i] || step->need[streamed][i].offset != need.offset) continue;
             done[i] = true;
@@ -181,14 +187,50 @@ static bool rereads(const Step *step, int dim) {
     return false;
 }
 
+/* Elements of the vector operand's panel that each step asks for ahead. Where few tiles of rows
+ * meet a panel that comes from afar, the first one would wait for all of it. 0: none. */
+static int64_t elements_ahead(const Nest *nest) {
+    const Contraction *c = nest->c;
+    const Schedule *s = nest->s;
+    const KBuf *packed = nest->copy[s->vector_operand].packed;
+    if (!packed || c->sum_count != 1 || c->out_count != c->outer_count + 2) return 0;
+    int rows = s->order[c->out_count - 1];
+    int64_t tiles = (c->dims[rows].extent + s->tile[rows] - 1) / s->tile[rows];
+    int64_t panel = (int64_t)s->vectors * s->lanes;
+    bool afar =
+        packed->count * (int64_t)dtype_size(packed->dtype) > (int64_t)nest->request->target->l2;
+    bool in_order = s->chunk_dims == 0 || s->chunk_level > 0;
+    bool shared = c->dims[rows].axis[s->vector_operand] >= 0;
+    return afar && in_order && !shared && tiles > 1 && tiles <= panel ? (panel + tiles - 1) / tiles
+                                                                      : 0;
+}
+
+/* The tiles of a panel, one after the other, pass over the part behind the one that they read. */
+static void fetch_ahead(const Step *step, int dim, int64_t ahead) {
+    const Nest *nest = step->nest;
+    KBuilder *b = nest->b;
+    const NestOperand *o = &nest->operand[nest->s->vector_operand];
+    int rows = nest->s->order[nest->c->out_count - 1];
+    int64_t steps = nest->size[dim];
+    KVal *address = k_index(b, o->start + steps * o->inner[dim]);
+    for (int d = 0; d < dim_end(nest); d++)
+        if (nest->at[d]) address = k_add(b, address, k_muli(b, nest->at[d], o->stride[d]));
+    KVal *row = nest->within[rows] ? nest->within[rows] : nest->at[rows];
+    address = k_add(b, address, k_muli(b, row, steps * ahead / nest->s->tile[rows]));
+    address = k_add(b, address, k_muli(b, step->in[dim], ahead));
+    k_prefetch(b, o->buf, address);
+}
+
 /* Iterations lo, lo + unit, ... of the innermost summed dim, `unroll` written out in each trip. */
 static void emit_innermost(Step *step, int dim, int64_t lo, int64_t count, int64_t unit) {
     Nest *nest = step->nest;
     KBuilder *b = nest->b;
     int64_t unroll = nest->s->unroll, whole = count / unroll * unroll;
+    int64_t ahead = elements_ahead(nest);
     KVal *i = k_for(b, lo, lo + whole * unit, unroll * unit, 0);
     for (int64_t u = 0; u < (whole > 0 ? unroll : 0); u++) {
         step->in[dim] = k_addi(b, i, u * unit);
+        if (ahead > 0) fetch_ahead(step, dim, ahead);
         emit_step(step);
         if (u + 1 < unroll || rereads(step, dim)) k_fence(b);
     }

@@ -189,7 +189,9 @@ typedef enum __attribute__((packed)) KStmtKind {
     KSTMT_COMMENT,
     KSTMT_FENCE, /* loads above are not merged with loads below (keeps unrolled taps from spilling)
                   */
-    KSTMT_BARRIER, /* GPU: threads of a block wait for one another, and see what was stored */
+    KSTMT_PREFETCH, /* buf[index + imm] will be read soon; it may lie outside, then nothing will be
+                     */
+    KSTMT_BARRIER,  /* GPU: threads of a block wait for one another, and see what was stored */
 } KStmtKind;
 
 enum {
@@ -205,9 +207,9 @@ typedef struct KStmt {
     KVal *value;
     KVal *var;      /* SET: the register; FOR: the counter */
     KVal *lo, *hi;  /* FOR: I64 scalars */
-    KBuf *buf;      /* STORE */
-    KVal *index;    /* STORE: I64 scalar */
-    int64_t imm;    /* STORE: offset; FOR: step (> 0) */
+    KBuf *buf;      /* STORE, PREFETCH */
+    KVal *index;    /* STORE, PREFETCH: I64 scalar */
+    int64_t imm;    /* STORE, PREFETCH: offset; FOR: step (> 0) */
     int64_t stride; /* STORE: 1 is contiguous */
     struct KBlock *body, *other;
     const char *text; /* COMMENT */
@@ -405,6 +407,7 @@ void k_fault_if(KBuilder *b, KVal *mask);
 /* The index, known to lie in [lo, hi] (inclusive) because it was checked or clamped. */
 KVal *k_assume(KBuilder *b, KVal *index, int64_t lo, int64_t hi);
 void k_fence(KBuilder *b);
+void k_prefetch(KBuilder *b, KBuf *buf, KVal *index);
 void k_comment(KBuilder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

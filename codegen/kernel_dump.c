@@ -110,6 +110,10 @@ static void dump_stmt(Emitter *e, const KStmt *s) {
     case KSTMT_COMMENT:
         emit_text(e, "# %s", s->text);
         break;
+    case KSTMT_PREFETCH:
+        emit_text(e, "prefetch ");
+        dump_access(e, s->buf, s->index, s->imm, 1, 1);
+        break;
     case KSTMT_FENCE:
         emit_text(e, "fence");
         break;

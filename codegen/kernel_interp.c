@@ -154,6 +154,7 @@ static void decode_block(Decoder *d, const KBlock *block) {
         }
         case KSTMT_COMMENT:
         case KSTMT_FENCE:
+        case KSTMT_PREFETCH:
         case KSTMT_BARRIER: /* kernels that hold one are not decoded */
             break;
         }

@@ -57,6 +57,14 @@ KVal *k_gather(KBuilder *b, KBuf *buf, KVal *indexes) {
     return new_load(b, KOP_GATHER, buf, indexes, 0, indexes->lanes);
 }
 
+void k_prefetch(KBuilder *b, KBuf *buf, KVal *index) {
+    KStmt *stmt = kernel_new_stmt(b, KSTMT_PREFETCH);
+    split_offset(&index, &stmt->imm);
+    stmt->buf = buf;
+    stmt->index = index;
+    kernel_append(b->block, stmt);
+}
+
 static KStmt *new_store(KBuilder *b, KBuf *buf, KVal *index, int64_t offset, KVal *value) {
     NNC_CHECK(value->kind == kkind_of(buf->dtype), "kernel %s: storing %s into %s", b->kernel->name,
               kkind_name(value->kind), dtype_name(buf->dtype));

@@ -221,6 +221,9 @@ static void check_block(Verifier *v, const KBlock *block) {
             check_guarded(v, s->body, s->value, NULL);
             if (s->other) check_guarded(v, s->other, s->value, NULL);
             break;
+        case KSTMT_PREFETCH:
+            check_operand(v, s->index);
+            break;
         case KSTMT_BARRIER:
             check_meeting(v);
             break;

@@ -13,7 +13,7 @@ struct Uses {
     bool bitcast[4][4];                                                          /* scalars */
     bool division[2], remainder[2], absolute[2];
     bool avx2, avx512, neon, x86;
-    bool unroll, fence, peer[4];
+    bool unroll, fence, prefetch, peer[4];
 };
 
 Uses *uses_new(Arena *arena) {
@@ -81,6 +81,10 @@ void use_unroll(Printer *p) {
 
 void use_fence(Printer *p) {
     p->uses->fence = true;
+}
+
+void use_prefetch(Printer *p) {
+    p->uses->prefetch = true;
 }
 
 void use_target(Printer *p) {
@@ -458,6 +462,17 @@ void print_prelude(Emitter *e, Uses *uses) {
         emit_line(e, "#define UNROLL_LOOP _Pragma(\"GCC unroll 64\")");
         emit_line(e, "#else");
         emit_line(e, "#define UNROLL_LOOP");
+        emit_line(e, "#endif");
+    }
+    if (uses->prefetch) {
+        emit_comment(e, "Near the end of the array there is nothing more to fetch: the address may "
+                        "lie behind it.");
+        emit_line(e, "#if defined(__GNUC__)");
+        emit_line(e, "#define PREFETCH(array, index) \\");
+        emit_line(e, "    __builtin_prefetch((const void *)((uintptr_t)(array) + "
+                     "(uintptr_t)(index) * sizeof *(array)))");
+        emit_line(e, "#else");
+        emit_line(e, "#define PREFETCH(array, index) (void)0");
         emit_line(e, "#endif");
     }
     if (uses->fence) {

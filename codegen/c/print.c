@@ -282,6 +282,16 @@ static void print_fault(Printer *p, const KStmt *s) {
     }
 }
 
+static void print_prefetch(Printer *p, const KStmt *s) {
+    use_prefetch(p);
+    emit_literal(p->e, "PREFETCH(");
+    print_buffer_name(p->e, s->buf);
+    emit_literal(p->e, ", ");
+    print_index(p, s->index, s->imm);
+    emit_literal(p->e, ")");
+    end_statement(p->e);
+}
+
 static void print_block(Printer *p, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
         switch (s->kind) {
@@ -308,6 +318,9 @@ static void print_block(Printer *p, const KBlock *block) {
             break;
         case KSTMT_COMMENT:
             emit_comment(p->e, s->text);
+            break;
+        case KSTMT_PREFETCH:
+            print_prefetch(p, s);
             break;
         case KSTMT_FENCE:
             use_fence(p);

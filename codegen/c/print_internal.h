@@ -31,6 +31,7 @@ void use_store(Printer *p, const KStmt *s);
 void use_macro(Printer *p, const KVal *v, MacroVariant variant);
 void use_unroll(Printer *p);
 void use_fence(Printer *p);
+void use_prefetch(Printer *p);
 void use_target(Printer *p);
 
 /* Precedences, loosest first. */

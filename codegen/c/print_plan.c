@@ -165,6 +165,9 @@ static void plan_block(Planner *p, const KBlock *block) {
         case KSTMT_FAULT:
             settle(p, s->value, false);
             break;
+        case KSTMT_PREFETCH:
+            settle(p, s->index, false);
+            break;
         case KSTMT_COMMENT:
             break;
         case KSTMT_FENCE:

@@ -217,6 +217,34 @@ Test(contract, dot_in_blocks) {
     }
 }
 
+/* Of the kernel for rows and weights that are packed ahead. */
+static bool fetches_ahead(int64_t m, int64_t n, int64_t k) {
+    Case c = case_begin();
+    Graph *graph = case_graph(&c);
+    Node *a = input(&c, "a", DT_F32, 2, DIMS(m, k)), *b = input(&c, "b", DT_F32, 2, DIMS(n, k));
+    graph_output(graph, "y", dot(&c, a, b, NULL, 0, 1, 1), OUT_RESULT, -1);
+    bool known[8] = {false};
+    known[b->id] = true;
+    LowerContext context = {.arena = &c.arena, .known = known, .values = &c.arena, .next_value = 8};
+    const Group *group = contraction_of(fuse(graph, &c.arena));
+    Buf text = {0};
+    kernel_dump_body(&text, lower_contraction(group, target_find("avx2"), &context));
+    bool found = strstr(buf_text(&text), "prefetch") != NULL;
+    buf_free(&text);
+    VEC_FREE(context.ahead);
+    graph_free(graph);
+    arena_free(&c.arena);
+    return found;
+}
+
+Test(contract, few_rows_fetch_ahead) {
+    check_dot(DT_F32, 12, 34, 2000, false, false, 12);
+    cr_expect(fetches_ahead(40, 70, 2000));
+    cr_expect(!fetches_ahead(40, 70, 200), "all in cache");
+    cr_expect(!fetches_ahead(4000, 70, 2000), "rows enough");
+    cr_expect(!fetches_ahead(1, 70, 2000), "read once, in order");
+}
+
 Test(contract, dot_empty) {
     check_dot(DT_F32, 3, 4, 0, false, true, 10);
     check_dot(DT_F32, 0, 4, 5, false, true, 10);
