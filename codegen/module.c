@@ -226,6 +226,7 @@ static void draft(const Module *module, ModuleFunction *function) {
     const CodegenOptions *options = module->options;
     PassContext pass_context = {.arena = &function->arena,
                                 .inference = function->kind == FUNCTION_FORWARD,
+                                .gpu = options->cuda,
                                 .verify = VERIFY_PASSES,
                                 .dump = options->dump,
                                 .dump_out = options->dump_out,

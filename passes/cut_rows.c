@@ -354,7 +354,9 @@ static Graph *cut_squares(const Cutting *cut, PassContext *context) {
     return rewrite_finish(&cutter.rewrite);
 }
 
+/* Blocks are for caches: a GPU is better off with all heads and rows at once. */
 Graph *pass_cut_rows(const Graph *graph, PassContext *context) {
+    if (context->gpu) return pass_dce(graph, context);
     Graph *owned = NULL; /* NULL until something was cut */
     for (;;) {
         Cutting cut;

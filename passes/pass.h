@@ -8,6 +8,7 @@
 typedef struct PassContext {
     Arena *arena;
     bool inference;   /* params are constants of the prepare step: folding into them is allowed */
+    bool gpu;         /* kernels run on many threads with little cache each */
     bool verify;      /* verify after every pass */
     const char *dump; /* "after:NAME", "after:all" or NULL */
     Buf *dump_out;

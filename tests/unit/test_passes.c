@@ -274,7 +274,7 @@ Test(passes, joined_sums_agree_within_rounding) {
 typedef struct Attention {
     int rank;
     int64_t batch, rows, columns;
-    bool diagonal, mask, gradients, sums, weights, cut;
+    bool diagonal, mask, gradients, sums, weights, gpu, cut;
 } Attention;
 
 static Node *dot(Graph *graph, Node *a, Node *b, int batch, int contract_a, int contract_b) {
@@ -353,7 +353,7 @@ static void check_attention(const Attention *a, uint64_t number) {
     Random random = {number};
     Graph *graph = build_attention(a, &arena);
     Tensor64 *inputs = random_inputs(graph, &random, &arena);
-    PassContext context = {.arena = &arena, .verify = true};
+    PassContext context = {.arena = &arena, .verify = true, .gpu = a->gpu};
     Graph *after = passes_run(graph, 3, NULL, &context);
     check_same(graph, after, inputs, 1e-9, "cut_rows", number);
     check_fusion(after, false, number);
@@ -371,6 +371,7 @@ Test(passes, attention_by_rows, .timeout = 120) {
         {3, 1, 1000, 1050, .mask = true, .diagonal = true, .sums = true, .cut = true},
         {2, 1, 1100, 1000, .diagonal = true, .cut = true},
         {2, 1, 1030, 1030, .weights = true, .cut = false},
+        {2, 1, 1030, 1030, .gpu = true, .cut = false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_attention(&cases[i], i + 1);
