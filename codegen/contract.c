@@ -115,7 +115,9 @@ static KVal *step_load(Step *step, int operand, KVal *address, StepLoad need) {
     return need.value;
 }
 
-static KVal *multiply_add(KBuilder *b, KVal *x, KVal *y, KVal *sum) {
+static KVal *multiply_add(const Nest *nest, KVal *x, KVal *y, KVal *sum) {
+    KBuilder *b = nest->b;
+    if (nest->c->paired) return k_bf16_dot(b, x, y, sum);
     return kkind_is_float(sum->kind) ? k_fma(b, x, y, sum) : k_add(b, k_mul(b, x, y), sum);
 }
 
@@ -167,7 +169,7 @@ static void emit_step(Step *step) {
             if (done[i] || step->need[streamed][i].offset != need.offset) continue;
             done[i] = true;
             KVal *value = step_load(step, held, address[held], step->need[held][i]);
-            k_set(nest->b, tile->value[i], multiply_add(nest->b, value, shared, tile->value[i]));
+            k_set(nest->b, tile->value[i], multiply_add(nest, value, shared, tile->value[i]));
         }
     }
 }
@@ -452,30 +454,16 @@ static void bind_totals(Nest *nest) {
     nest->totals->fresh = nest->part >= 0 && nest->part < s->chunk_level;
 }
 
-/* A dim that operands are copied within: it moves along axes of its own, without padding. */
-static bool can_scope(const Contraction *c, int dim) {
-    for (int operand = 0; operand < 2; operand++) {
-        int axis = c->dims[dim].axis[operand];
-        if (axis < 0) continue;
-        const ContractOperand *o = &c->operand[operand];
-        if (o->base[axis] != 0 || o->spread[axis] != 1 || c->dims[dim].coef[operand] != 1)
-            return false;
-        for (int d = 0; d < c->out_count + c->sum_count; d++)
-            if (d != dim && c->dims[d].axis[operand] == axis) return false;
-    }
-    return true;
-}
-
 static void choose_scope(Nest *nest) {
     const Contraction *c = nest->c;
     if (nest->s->chunk_dims == 0 || nest->s->chunk_level > 0) {
         if (c->outer_count == 0) return;
         int first = nest->s->order[0];
-        nest->scoped[first] = nest->s->tile[first] == 1 && can_scope(c, first);
+        nest->scoped[first] = nest->s->tile[first] == 1 && contract_can_scope(c, first);
         return;
     }
     for (int i = 0; i < nest->s->chunk_dims; i++)
-        if (!can_scope(c, c->out_count + i)) return;
+        if (!contract_can_scope(c, c->out_count + i)) return;
     for (int i = 0; i < nest->s->chunk_dims; i++)
         nest->scoped[c->out_count + i] = true;
 }
@@ -567,6 +555,8 @@ static void lower_phase(Lowering *l, int phase, Contraction *c, const Schedule *
     Schedule chosen;
     ScheduleRequest request = make_request(c, &l->epilogue, l->target, l->context, &chosen);
     if (schedule && l->text.size == 0) chosen = *schedule;
+    double products = contract_products(c);
+    if (chosen.pairs) contract_pair(c);
     Nest nest = {.b = &l->b,
                  .values = l->context->values,
                  .c = c,
@@ -582,7 +572,7 @@ static void lower_phase(Lowering *l, int phase, Contraction *c, const Schedule *
     contract_mark_inplace(nest.b, nest.c, &nest.epilogue);
     for (int operand = 0; operand < 2; operand++)
         if (nest.copy[operand].ahead) pack_ahead(&nest, operand, phase, l->context);
-    l->b.kernel->flops += 2 * contract_products(c);
+    l->b.kernel->flops += 2 * products;
     if (l->text.size == 0) schedule_print(&l->text, c, &chosen);
 }
 

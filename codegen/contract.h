@@ -44,6 +44,8 @@ typedef struct Contraction {
     int outer_count; /* leading result dims that stay outside whatever the schedule: batch, n, g */
     ContractOperand operand[2];
     int64_t out_base[MAX_RANK]; /* index in the result where all dims are 0 */
+    int64_t paired; /* not 0: the first summed dim counts pairs of so many elements, which the nest
+                       reads as pairs of bfloat16 numbers: operands are copied that way */
 } Contraction;
 
 Contraction contract_describe(const Group *group);
@@ -57,6 +59,10 @@ void contract_merge_results(Contraction *c, const Flat *epilogue, int first);
 int contract_phases(const Contraction *c);
 /* Leaves one phase of a contraction of several. False when it has no results. */
 bool contract_phase(Contraction *c, int phase);
+/* A dim that operands can be copied within: it moves along axes of its own, without padding. */
+bool contract_can_scope(const Contraction *c, int dim);
+/* Makes pairs of the first summed dim. False when it has none, or few. */
+bool contract_pair(Contraction *c);
 /* Products in the whole contraction. */
 double contract_products(const Contraction *c);
 /* The lowest and highest coordinate that is read along an axis of an operand. */

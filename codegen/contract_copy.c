@@ -8,10 +8,19 @@
 #include "codegen/contract_internal.h"
 #include "support/checked.h"
 
-/* Whether the operand is known before the run and packed the same for all of it. */
+static bool is_packed(const Nest *nest, int operand) {
+    return nest->s->pack && operand == nest->s->vector_operand;
+}
+
+/* Whether the operand is copied as it lies: with zeros, or as pairs unless packing makes them. */
+static bool is_copied(const Nest *nest, int operand) {
+    return contract_needs_halo(nest->c, operand) || (nest->c->paired && !is_packed(nest, operand));
+}
+
+/* Whether the operand is known before the run, and is packed or paired the same for all of it. */
 static bool packs_ahead(const Nest *nest, int operand) {
-    return nest->request->prepared[operand] && nest->s->pack &&
-           operand == nest->s->vector_operand && !contract_needs_halo(nest->c, operand);
+    return nest->request->prepared[operand] && !contract_needs_halo(nest->c, operand) &&
+           (nest->c->paired || is_packed(nest, operand));
 }
 
 /* Whether the operand is copied anew in each iteration of the dim. */
@@ -61,6 +70,22 @@ static void axis_range(const Nest *nest, int operand, int axis, int64_t *lo, int
     }
 }
 
+/* The memory of an operand's last copy. */
+static KBuf *bind_copy(Nest *nest, int operand, DType dtype, int64_t count, const char *comment) {
+    NestCopy *copy = &nest->copy[operand];
+    if (packs_ahead(nest, operand) && !nest->packing) {
+        copy->ahead = ARENA_NEW(nest->values, Node);
+        *copy->ahead = (Node){.op = OP_input, .name = "packed"};
+        copy->ahead->type = type_make(dtype, 1, &count);
+        copy->prepared = true;
+        return k_input(nest->b, copy->ahead);
+    }
+    if (copy->ahead) return k_output(nest->b, copy->ahead);
+    KBuf *buf = k_scratch(nest->b, dtype, count, comment);
+    buf->fresh = operand_is_scoped(nest, operand);
+    return buf;
+}
+
 static void bind_strides(Nest *nest, int operand, const int64_t *axis_stride) {
     NestOperand *o = &nest->operand[operand];
     for (int d = 0; d < dim_count(nest); d++) {
@@ -84,8 +109,9 @@ static void bind_halo(Nest *nest, int operand) {
         count = product(count, copy->extent[axis]);
         nest->operand[operand].start += (o->base[axis] - copy->lo[axis]) * copy->stride[axis];
     }
-    copy->halo = k_scratch(nest->b, o->node->type.dtype, count, "with zeros around");
-    copy->halo->fresh = operand_is_scoped(nest, operand);
+    copy->halo = nest->c->paired
+                     ? bind_copy(nest, operand, DT_I32, count, "pairs")
+                     : bind_copy(nest, operand, o->node->type.dtype, count, "with zeros around");
     nest->operand[operand].buf = copy->halo;
     bind_strides(nest, operand, copy->stride);
 }
@@ -115,26 +141,15 @@ static void bind_packed(Nest *nest, int operand) {
         copy->pack_stride[d] = o->stride[d] = o->inner[d] = count;
         count = product(count, nest->c->dims[d].extent);
     }
-    DType dtype = copy->source.buf->dtype;
-    if (packs_ahead(nest, operand) && !nest->packing) {
-        copy->ahead = ARENA_NEW(nest->values, Node);
-        *copy->ahead = (Node){.op = OP_input, .name = "packed"};
-        copy->ahead->type = type_make(dtype, 1, &count);
-        copy->prepared = true;
-        copy->packed = k_input(nest->b, copy->ahead);
-    } else if (copy->ahead) {
-        copy->packed = k_output(nest->b, copy->ahead);
-    } else {
-        copy->packed = k_scratch(nest->b, dtype, count, "packed");
-        copy->packed->fresh = operand_is_scoped(nest, operand);
-    }
+    DType dtype = nest->c->paired ? DT_I32 : copy->source.buf->dtype;
+    copy->packed = bind_copy(nest, operand, dtype, count, "packed");
     o->buf = copy->packed;
 }
 
 void contract_bind_operands(Nest *nest) {
     for (int operand = 0; operand < 2; operand++) {
         const ContractOperand *o = &nest->c->operand[operand];
-        if (contract_needs_halo(nest->c, operand)) {
+        if (is_copied(nest, operand)) {
             bind_halo(nest, operand);
         } else {
             NestOperand *direct = &nest->operand[operand];
@@ -143,8 +158,11 @@ void contract_bind_operands(Nest *nest) {
             for (int axis = 0; axis < o->map.rank; axis++)
                 direct->start += o->base[axis] * o->map.stride[axis];
             bind_strides(nest, operand, o->map.stride);
+            int first = nest->c->out_count;
+            direct->inner[first] *= nest->c->paired ? 2 : 1;
+            direct->stride[first] *= nest->c->paired ? 2 : 1;
         }
-        if (nest->s->pack && operand == nest->s->vector_operand) bind_packed(nest, operand);
+        if (is_packed(nest, operand)) bind_packed(nest, operand);
     }
 }
 
@@ -152,7 +170,7 @@ void contract_clear_halos(Nest *nest) {
     KBuilder *b = nest->b;
     for (int operand = 0; operand < 2; operand++) {
         KBuf *halo = nest->copy[operand].halo;
-        if (!halo) continue;
+        if (!halo || !contract_needs_halo(nest->c, operand)) continue;
         int lanes = target_lanes(nest->request->target, halo->dtype);
         KVal *zero = k_number(b, kkind_of(halo->dtype), lanes, 0);
         int64_t whole = halo->count / lanes * lanes;
@@ -177,50 +195,94 @@ static void copied_elements(const Nest *nest, int operand, int axis, int64_t *fi
     *count = last < *first ? 0 : last - *first + 1;
 }
 
-/* The innermost axis: whole vectors where both sides are contiguous. */
+/* The axis of the operand along which pairs are made; -1: none. */
+static int pair_axis(const Nest *nest, int operand) {
+    return nest->c->paired ? nest->c->dims[nest->c->out_count].axis[operand] : -1;
+}
+
+/* Elements of a dim, or an axis, without half a pair at its end. */
+static int64_t without_half(const Nest *nest, int64_t count, bool pairs) {
+    return count - (pairs ? nest->c->paired % 2 : 0);
+}
+
+/* What is copied of a row, from `at` on and `step` apart: elements, or pairs of them. `along`: the
+ * row goes along the pairs. Lanes from `active` on are zeros, as is the half that isn't there. */
+static KVal *load_row(const Nest *nest, int operand, KBuf *buf, KVal *at, int64_t step, bool along,
+                      int lanes, int active) {
+    KBuilder *b = nest->b;
+    if (!nest->c->paired || buf->dtype == DT_I32)
+        return k_load_strided(b, buf, at, step, lanes, active);
+    const NestCopy *copy = &nest->copy[operand];
+    int64_t apart = nest->c->operand[operand].map.stride[pair_axis(nest, operand)];
+    int highs = !copy->half ? active : along ? active - 1 : 0;
+    KVal *zero = k_number(b, K_F32, lanes, 0);
+    if (along && apart == 1) {
+        int left = active + highs - lanes;
+        KVal *low = k_load_tail(b, buf, at, lanes, left < 0 ? active + highs : lanes);
+        KVal *high = left <= 0 ? zero : k_load_tail(b, buf, k_addi(b, at, lanes), lanes, left);
+        return k_bf16_pair(b, k_even(b, low, high), k_odd(b, low, high));
+    }
+    KVal *low = k_load_strided(b, buf, at, step, lanes, active);
+    at = k_addi(b, at, apart);
+    return k_bf16_pair(b, low, highs == 0 ? zero : k_load_strided(b, buf, at, step, lanes, highs));
+}
+
+/* The innermost axis: whole vectors where both sides are contiguous, or pairs are made. */
 static void copy_row(Nest *nest, int operand, KVal *from, KVal *to, int64_t count) {
     KBuilder *b = nest->b;
     const ContractOperand *o = &nest->c->operand[operand];
     NestCopy *copy = &nest->copy[operand];
     KBuf *source = k_input(b, o->node);
     int axis = o->map.rank - 1;
-    int64_t step = o->map.stride[axis], spread = o->spread[axis];
+    bool along = axis == pair_axis(nest, operand);
+    int64_t step = o->map.stride[axis] * (along ? 2 : 1), spread = o->spread[axis];
     int lanes = target_lanes(nest->request->target, source->dtype);
-    if (step != 1 || spread != 1) lanes = 1;
-    int64_t whole = count / lanes * lanes;
+    if (!nest->c->paired && (step != 1 || spread != 1)) lanes = 1;
+    int64_t apart = lanes > 1 ? spread : 1;
+    int64_t whole = without_half(nest, count, along) / lanes * lanes;
     KVal *i = k_for(b, 0, whole, lanes, 0);
-    KVal *value = k_load(b, source, k_add(b, from, k_muli(b, i, step)), lanes);
-    k_store(b, copy->halo, k_add(b, to, k_muli(b, i, spread)), value);
+    KVal *at = k_add(b, from, k_muli(b, i, step));
+    KVal *value = load_row(nest, operand, source, at, step, along, lanes, lanes);
+    k_store_strided(b, copy->halo, k_add(b, to, k_muli(b, i, spread)), apart, value, lanes);
     k_end(b);
     int active = (int)(count - whole);
     if (active == 0) return;
-    value = k_load_tail(b, source, k_addi(b, from, whole), lanes, active);
-    k_store_tail(b, copy->halo, k_addi(b, to, whole), value, active);
+    if (along) copy->half = nest->c->paired % 2;
+    value =
+        load_row(nest, operand, source, k_addi(b, from, whole * step), step, along, lanes, active);
+    k_store_strided(b, copy->halo, k_addi(b, to, whole * spread), apart, value, active);
+    if (along) copy->half = false;
 }
 
 static void copy_axis(Nest *nest, int operand, int axis, KVal *from, KVal *to) {
     KBuilder *b = nest->b;
     const ContractOperand *o = &nest->c->operand[operand];
-    const NestCopy *copy = &nest->copy[operand];
+    NestCopy *copy = &nest->copy[operand];
+    bool pairs = axis == pair_axis(nest, operand);
+    int64_t unit = o->map.stride[axis] * (pairs ? 2 : 1);
     int64_t first, count;
     copied_elements(nest, operand, axis, &first, &count);
     for (int d = 0; d < dim_count(nest); d++) {
         if (!is_scoped(nest, operand, d) || nest->c->dims[d].axis[operand] != axis) continue;
-        from = k_add(b, from, k_muli(b, nest->at[d], o->map.stride[axis]));
+        from = k_add(b, from, k_muli(b, nest->at[d], unit));
         count = nest->size[d];
     }
-    from = k_addi(b, from, first * o->map.stride[axis]);
+    from = k_addi(b, from, first * unit);
     to = k_addi(b, to, (first * o->spread[axis] - copy->lo[axis]) * copy->stride[axis]);
     if (count == 0) return;
     if (axis == o->map.rank - 1) {
         copy_row(nest, operand, from, to, count);
         return;
     }
-    KVal *i = k_for(b, 0, count, 1, 0);
-    from = k_add(b, from, k_muli(b, i, o->map.stride[axis]));
-    to = k_add(b, to, k_muli(b, i, copy->stride[axis] * o->spread[axis]));
-    copy_axis(nest, operand, axis + 1, from, to);
-    k_end(b);
+    int64_t whole = without_half(nest, count, pairs);
+    for (int64_t lo = 0, hi = whole; lo < count; lo = hi, hi = count) {
+        KVal *i = k_for(b, lo, hi, 1, 0);
+        copy->half = copy->half || lo == whole;
+        copy_axis(nest, operand, axis + 1, k_add(b, from, k_muli(b, i, unit)),
+                  k_add(b, to, k_muli(b, i, copy->stride[axis] * o->spread[axis])));
+        copy->half = copy->half && !pairs;
+        k_end(b);
+    }
 }
 
 /* One block of the lane dim, at one place of all other dims. */
@@ -235,16 +297,23 @@ static void pack_block(Nest *nest, int operand, KVal *from, KVal *to, int64_t si
         int active = left >= lanes ? lanes : left <= 0 ? 0 : (int)left;
         KVal *at = k_addi(b, from, first * step), *out = k_addi(b, to, first);
         KVal *value =
-            active == 0 ? zero : k_load_strided(b, copy->source.buf, at, step, lanes, active);
+            active == 0 ? zero
+                        : load_row(nest, operand, copy->source.buf, at, step, false, lanes, active);
         k_store(b, copy->packed, out, value);
     }
+}
+
+/* Whether packing makes pairs along the dim. */
+static bool makes_pairs(const Nest *nest, int operand, int dim) {
+    return nest->c->paired && dim == nest->c->out_count && !nest->copy[operand].halo;
 }
 
 /* Whether rows lie along the last summed dim, at least a vector of it: then squares are turned. */
 static bool packs_squares(const Nest *nest, int operand, int64_t count) {
     const NestOperand *source = &nest->copy[operand].source;
-    int lanes = nest->s->lanes;
-    return lanes >= 4 && count >= lanes && source->inner[dim_count(nest) - 1] == 1 &&
+    int lanes = nest->s->lanes, last = dim_count(nest) - 1;
+    return lanes >= 4 && count >= lanes &&
+           source->inner[last] == 1 + makes_pairs(nest, operand, last) &&
            source->inner[nest->s->lane] != 1;
 }
 
@@ -254,10 +323,11 @@ static void pack_square(Nest *nest, int operand, KVal *from, KVal *to, int rows,
     const NestCopy *copy = &nest->copy[operand];
     int lanes = nest->s->lanes;
     int64_t row = copy->source.inner[nest->s->lane];
+    bool along = makes_pairs(nest, operand, dim_count(nest) - 1);
     KVal *value[K_MAX_LANES];
     for (int l = 0; l < lanes; l++) {
         KVal *at = k_addi(b, from, l * row);
-        value[l] = l < rows ? k_load_tail(b, copy->source.buf, at, lanes, steps)
+        value[l] = l < rows ? load_row(nest, operand, copy->source.buf, at, 1, along, lanes, steps)
                             : k_number(b, kkind_of(copy->packed->dtype), lanes, 0);
     }
     if (rows > 0) lower_transpose(b, value, lanes);
@@ -285,19 +355,24 @@ static void pack_squares(Nest *nest, int operand, KVal *from, KVal *to, int64_t 
                          int64_t count) {
     KBuilder *b = nest->b;
     int lanes = nest->s->lanes;
-    int64_t whole = count / lanes * lanes, step = block_size(nest);
+    int last = dim_count(nest) - 1;
+    bool pairs = makes_pairs(nest, operand, last);
+    int64_t whole = without_half(nest, count, pairs) / lanes * lanes, step = block_size(nest);
+    int64_t unit = nest->copy[operand].source.inner[last];
     KVal *i = k_for(b, 0, whole, lanes, 0);
-    pack_row_of_squares(nest, operand, k_add(b, from, i), k_add(b, to, k_muli(b, i, step)), size,
-                        lanes);
+    pack_row_of_squares(nest, operand, k_add(b, from, k_muli(b, i, unit)),
+                        k_add(b, to, k_muli(b, i, step)), size, lanes);
     k_end(b);
-    if (whole < count)
-        pack_row_of_squares(nest, operand, k_addi(b, from, whole), k_addi(b, to, whole * step),
-                            size, (int)(count - whole));
+    if (whole == count) return;
+    if (pairs) nest->copy[operand].half = nest->c->paired % 2;
+    pack_row_of_squares(nest, operand, k_addi(b, from, whole * unit), k_addi(b, to, whole * step),
+                        size, (int)(count - whole));
+    if (pairs) nest->copy[operand].half = false;
 }
 
 static void pack_sums(Nest *nest, int operand, int dim, KVal *from, KVal *to, int64_t size) {
     KBuilder *b = nest->b;
-    const NestCopy *copy = &nest->copy[operand];
+    NestCopy *copy = &nest->copy[operand];
     if (dim == dim_count(nest)) {
         pack_block(nest, operand, from, to, size);
         return;
@@ -312,11 +387,16 @@ static void pack_sums(Nest *nest, int operand, int dim, KVal *from, KVal *to, in
         pack_squares(nest, operand, from, to, size, count);
         return;
     }
-    KVal *i = k_for(b, 0, count, 1, 0);
-    from = k_add(b, from, k_muli(b, i, copy->source.inner[dim]));
-    to = k_add(b, to, k_muli(b, i, copy->pack_stride[dim]));
-    pack_sums(nest, operand, dim + 1, from, to, size);
-    k_end(b);
+    bool pairs = makes_pairs(nest, operand, dim);
+    int64_t whole = without_half(nest, count, pairs);
+    for (int64_t lo = 0, hi = whole; lo < count; lo = hi, hi = count) {
+        KVal *i = k_for(b, lo, hi, 1, 0);
+        copy->half = copy->half || lo == whole;
+        pack_sums(nest, operand, dim + 1, k_add(b, from, k_muli(b, i, copy->source.inner[dim])),
+                  k_add(b, to, k_muli(b, i, copy->pack_stride[dim])), size);
+        copy->half = copy->half && !pairs;
+        k_end(b);
+    }
 }
 
 static void pack_results(Nest *nest, int operand, int level, KVal *from, KVal *to) {

@@ -6,6 +6,8 @@
 #include "passes/flatten.h"
 #include "support/checked.h"
 
+enum { PAIRS_UNCHUNKED = 512 };
+
 static void add_dim(Contraction *c, bool summed, ContractDim dim) {
     if (dim.extent == 1) return;
     NNC_CHECK(c->out_count + c->sum_count < CONTRACT_MAX_DIMS, "too many dims in a contraction");
@@ -233,6 +235,34 @@ void contract_merge(Contraction *c, const Flat *epilogue) {
         }
         remove_outer(c, outer);
     }
+}
+
+bool contract_can_scope(const Contraction *c, int dim) {
+    for (int operand = 0; operand < 2; operand++) {
+        int axis = c->dims[dim].axis[operand];
+        if (axis < 0) continue;
+        const ContractOperand *o = &c->operand[operand];
+        if (o->base[axis] != 0 || o->spread[axis] != 1 || c->dims[dim].coef[operand] != 1)
+            return false;
+        for (int d = 0; d < c->out_count + c->sum_count; d++)
+            if (d != dim && c->dims[d].axis[operand] == axis) return false;
+    }
+    return true;
+}
+
+bool contract_pair(Contraction *c) {
+    int dim = c->out_count;
+    ContractDim *first = &c->dims[dim];
+    double sums = 1;
+    for (int d = dim; d < dim + c->sum_count; d++)
+        sums *= (double)c->dims[d].extent;
+    if (c->anchor->type.dtype != DT_F32 || c->sum_count == 0 || first->extent < 3) return false;
+    /* Half a pair at the end stands alone: not in one chunk of several. */
+    bool chunked = sums > PAIRS_UNCHUNKED || c->anchor->op == OP_conv_dw;
+    if (!contract_can_scope(c, dim) || (first->extent % 2 && chunked)) return false;
+    c->paired = first->extent;
+    first->extent = (first->extent + 1) / 2;
+    return true;
 }
 
 double contract_products(const Contraction *c) {

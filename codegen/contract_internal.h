@@ -43,6 +43,7 @@ typedef struct NestCopy {
     int64_t pack_stride[CONTRACT_MAX_DIMS];                   /* the lane dim: of its blocks */
     Node *ahead;   /* the packed operand as a value of its own, packed by another kernel */
     bool prepared; /* which has been done: it is an input of this kernel */
+    bool half;     /* while copying: pairs that have no second element */
 } NestCopy;
 
 typedef struct Nest {

@@ -15,7 +15,7 @@ enum { VERIFY_PASSES = true };
 #endif
 
 Executable *executable_new(const Graph *graph, const CodegenOptions *options, Buf *error) {
-    const Target *target = target_find(options->vector);
+    const Target *target = target_for(options->vector, options->precision);
     if (!target) {
         buf_printf(error, "unknown vector unit '%s'", options->vector);
         return NULL;

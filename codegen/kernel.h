@@ -83,6 +83,8 @@ typedef struct KBuf {
     X(DIV, 2) /* integers: toward zero */                                                          \
     X(REM, 2) /* integers: sign of the dividend */                                                 \
     X(FMA, 3)                                                                                      \
+    X(BF16_PAIR, 2) /* I32: a rounded to bfloat16 in the low half, b in the high half */           \
+    X(BF16_DOT, 3)  /* c + the high halves' product + the low halves', of such pairs */            \
     X(NEG, 1)                                                                                      \
     X(ABS, 1)                                                                                      \
     X(MIN, 2)                                                                                      \
@@ -337,6 +339,10 @@ KVal *k_rem(KBuilder *b, KVal *x, KVal *y);
 KVal *k_fma(KBuilder *b, KVal *x, KVal *y, KVal *z); /* x * y + z; fused when target->fma */
 /* Fused on every target, of floats: by the C library (slowly) where it is no instruction. */
 KVal *k_fma_exact(KBuilder *b, KVal *x, KVal *y, KVal *z);
+/* Vectors of F32 as pairs of bfloat16 numbers, I32, and F32 sums of such pairs' products. Rounded
+ * to even; products are exact and each is added by itself. Denormal numbers count as zeros. */
+KVal *k_bf16_pair(KBuilder *b, KVal *low, KVal *high);
+KVal *k_bf16_dot(KBuilder *b, KVal *x, KVal *y, KVal *sum);
 KVal *k_min(KBuilder *b, KVal *x, KVal *y);  /* x < y ? x : y */
 KVal *k_max(KBuilder *b, KVal *x, KVal *y);  /* x > y ? x : y: max(0, x) keeps a NaN x */
 KVal *k_unary(KBuilder *b, KOp op, KVal *x); /* NEG ABS SQRT FLOOR CEIL RINT TRUNC NOT MASK_INT */

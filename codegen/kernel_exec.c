@@ -4,6 +4,7 @@
  * turn into vector code; lanes that do not exist hold harmless values. */
 #include "codegen/kernel_exec.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,46 @@ static void call_f64(Machine *m, const Instr *i) {
         REG(double, i->d)[l] = i->call.f64(REG(double, i->a)[l], REG(double, i->b)[l]);
 }
 
+/* Denormal numbers count as zeros. */
+static float flushed(float x) {
+    return fabsf(x) < FLT_MIN ? copysignf(0, x) : x;
+}
+
+static uint32_t to_bf16(float x) {
+    uint32_t bits;
+    float number = flushed(x);
+    memcpy(&bits, &number, sizeof bits);
+    if (isnan(x)) return bits >> 16 | 0x40;
+    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+/* The number whose upper half those are. */
+static float from_bf16(uint32_t bits) {
+    float number;
+    bits &= 0xffff0000u;
+    memcpy(&number, &bits, sizeof number);
+    return flushed(number);
+}
+
+static void bf16_pair(Machine *m, const Instr *i) {
+    const float *low = REG(float, i->a), *high = REG(float, i->b);
+    uint32_t out[LANES];
+    for (int l = 0; l < i->lanes; l++)
+        out[l] = to_bf16(high[l]) << 16 | to_bf16(low[l]);
+    memcpy(REG(uint32_t, i->d), out, (size_t)i->lanes * sizeof *out);
+}
+
+static void bf16_dot(Machine *m, const Instr *i) {
+    const uint32_t *a = REG(uint32_t, i->a), *b = REG(uint32_t, i->b);
+    const float *c = REG(float, i->c);
+    float out[LANES];
+    for (int l = 0; l < i->lanes; l++) {
+        float sum = flushed(fmaf(from_bf16(a[l]), from_bf16(b[l]), flushed(c[l])));
+        out[l] = flushed(fmaf(from_bf16(a[l] << 16), from_bf16(b[l] << 16), sum));
+    }
+    memcpy(REG(float, i->d), out, (size_t)i->lanes * sizeof *out);
+}
+
 #if defined(__x86_64__)
 /* The same fused operation as one instruction, where the processor has it. */
 __attribute__((target("avx2,fma"))) static void fma_f32_fast(Machine *m, const Instr *i) {
@@ -215,6 +256,8 @@ static const Exec table[KOP_COUNT][K_KIND_COUNT][2] = {
     ROW(MASK_INT, mask_int, i64, K_M64),
     ROW(UMULHI, umulhi, i32, K_I32),
     ROW(SCALE, scale, f32, K_F32),
+    [KOP_BF16_PAIR][K_F32] = {NULL, bf16_pair},
+    [KOP_BF16_DOT][K_I32] = {NULL, bf16_dot},
 };
 
 /* From a kind to a kind; scalar and vector form. */

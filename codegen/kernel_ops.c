@@ -184,6 +184,18 @@ KVal *k_fma(KBuilder *b, KVal *x, KVal *y, KVal *z) {
     return k_fma_exact(b, x, y, z);
 }
 
+KVal *k_bf16_pair(KBuilder *b, KVal *low, KVal *high) {
+    int lanes = low->lanes;
+    return kernel_pure(
+        b, &(KVal){.op = KOP_BF16_PAIR, .kind = K_I32, .lanes = lanes, .a = low, .b = high});
+}
+
+KVal *k_bf16_dot(KBuilder *b, KVal *x, KVal *y, KVal *sum) {
+    return kernel_pure(
+        b,
+        &(KVal){.op = KOP_BF16_DOT, .kind = K_F32, .lanes = sum->lanes, .a = x, .b = y, .c = sum});
+}
+
 KVal *k_unary(KBuilder *b, KOp op, KVal *x) {
     KKind kind = x->kind;
     if (op == KOP_MASK_INT) kind = kind == K_M64 ? K_I64 : K_I32;

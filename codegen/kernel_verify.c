@@ -104,6 +104,14 @@ static void check_types(Verifier *v, const KVal *value) {
     case KOP_CALL:
         ok = kkind_is_float(value->kind) && x->kind == value->kind;
         break;
+    case KOP_BF16_PAIR:
+        ok = x->kind == K_F32 && y->kind == K_F32 && x->lanes == y->lanes && x->lanes > 1 &&
+             value->kind == K_I32 && value->lanes == x->lanes;
+        break;
+    case KOP_BF16_DOT:
+        ok = x->kind == K_I32 && y->kind == K_I32 && value->c->kind == K_F32 && x->lanes > 1 &&
+             x->lanes == y->lanes && x->lanes == value->c->lanes && value->lanes == x->lanes;
+        break;
     case KOP_SHL:
     case KOP_SHR:
     case KOP_USHR:

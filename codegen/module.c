@@ -167,12 +167,14 @@ static void lay_out_structs(Module *module) {
 }
 
 static bool choose_variants(Module *module, Buf *error) {
-    static const char *const dispatched[MODULE_MAX_VARIANTS] = {"none", "avx2", "avx512"};
+    static const char *const dispatched[MODULE_MAX_VARIANTS] = {"none", "avx2", "avx512",
+                                                                "avx512bf16"};
     const CodegenOptions *options = module->options;
-    module->variant_count = options->dispatch ? MODULE_MAX_VARIANTS : 1;
+    int more = options->precision == PRECISION_MEDIUM;
+    module->variant_count = options->dispatch ? 3 + more : 1;
     for (int i = 0; i < module->variant_count; i++) {
         const char *name = options->dispatch ? dispatched[i] : options->vector;
-        module->variants[i] = options->cuda ? target_gpu() : target_find(name);
+        module->variants[i] = options->cuda ? target_gpu() : target_for(name, options->precision);
         if (module->variants[i]) continue;
         buf_printf(error, "unknown vector unit '%s'", name);
         return false;

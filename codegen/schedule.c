@@ -19,6 +19,7 @@ static const double COST_COLLISION = 6;  /* of rows in one set of a cache */
 static const double COST_LATENCY = 8;    /* of a multiply-add */
 static const double COST_STEP = 2;       /* loop control */
 static const double COST_PACK = 3;       /* an element copied across */
+static const double COST_PAIR = 1;       /* a pair made of elements */
 static const double COST_SCATTER = 4;    /* an element of a vector stored alone */
 static const double COST_TURN = 10;      /* a vector, when a square is turned before it is stored */
 static const double COST_TILE = 30;      /* entering and leaving a tile's loops */
@@ -40,7 +41,7 @@ int64_t schedule_stride(const Contraction *c, int operand, int dim) {
     int axis = c->dims[dim].axis[operand];
     if (axis < 0) return 0;
     int64_t stride = 1;
-    if (!contract_needs_halo(c, operand)) {
+    if (!contract_needs_halo(c, operand) && !c->paired) {
         stride = o->map.stride[axis];
     } else {
         for (int i = axis + 1; i < o->map.rank; i++) {
@@ -154,20 +155,35 @@ typedef struct Nests {
     double steps;   /* of a tile */
     double stores;  /* of all results */
     double packing; /* an operand without padding */
+    double copying; /* pairs of others */
     double vector_load;
     double wait;    /* for a vector, whatever else is done meanwhile */
     double lagging; /* the same for a step, by the other operand */
     int64_t most_rows;
 } Nests;
 
+/* Pairs of an operand whose elements lie beside one another, or apart. */
+static double pairing_cost(const Contraction *c, int operand) {
+    const IndexMap *map = &c->operand[operand].map;
+    return operand_elements(c, operand) *
+           (map->stride[map->rank - 1] == 1 ? COST_PAIR : 2 * COST_PACK);
+}
+
 static Nests nests_of(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
     bool packs = s->pack && !request->prepared[s->vector_operand];
+    double copying = 0;
+    for (int i = 0; i < 2 && c->paired; i++)
+        if (!request->prepared[i] && !(s->pack && i == s->vector_operand))
+            copying += pairing_cost(c, i);
     return (Nests){.c = c,
                    .request = request,
                    .s = s,
                    .steps = steps_of_tile(c, s),
                    .stores = store_cost(c, request, s),
-                   .packing = packs ? COST_PACK * operand_elements(c, s->vector_operand) : 0,
+                   .copying = copying,
+                   .packing = packs ? COST_PACK * (c->paired ? 2 : 1) *
+                                          operand_elements(c, s->vector_operand)
+                                    : 0,
                    .vector_load = vector_load_cost(c, s),
                    .wait = !s->pack && collides(c, s->vector_operand) ? COST_COLLISION : 0,
                    .lagging = collides(c, 1 - s->vector_operand) ? COST_COLLISION : 0,
@@ -233,6 +249,7 @@ static double cost_within(const Nests *nests, TileCounts tile, double limit) {
         int64_t extent = c->dims[s->lane].extent;
         packing = nests->packing * (double)round_up(extent, s->vectors * s->lanes) / (double)extent;
     }
+    packing += nests->copying;
     double least = ((whole_tiles + stores) * more + packing) * margin;
     if (least > limit) return least;
     return (tiles_cost(nests, 0, one_element) + stores) * more + packing;
@@ -260,7 +277,7 @@ static void choose_chunks(const Contraction *c, const ScheduleRequest *request, 
     double products = 1;
     for (int d = c->out_count; d < end; d++)
         products *= (double)c->dims[d].extent;
-    bool copies = s->pack || contract_needs_halo(c, 0) || contract_needs_halo(c, 1);
+    bool copies = s->pack || c->paired || contract_needs_halo(c, 0) || contract_needs_halo(c, 1);
     bool images = c->anchor->op == OP_conv_dw && c->sum_count > 0;
     double chain = schedule_sums_lanes(c, s) ? (double)SCHEDULE_CHAIN * s->lanes : SCHEDULE_CHAIN;
     s->chunk_level = 0;
@@ -405,7 +422,11 @@ static bool try_tiles(Search *search, const Nests *nests, Schedule *s, TileCount
 
 static void try_lane(Search *search, int lane, int vector_operand, bool pack, int lanes) {
     const Contraction *c = search->c;
-    Schedule s = {.lane = lane, .lanes = lanes, .vector_operand = vector_operand, .pack = pack};
+    Schedule s = {.lane = lane,
+                  .lanes = lanes,
+                  .pairs = c->paired > 0,
+                  .vector_operand = vector_operand,
+                  .pack = pack};
     for (int d = 0; d < c->out_count; d++)
         s.tile[d] = search->request->window[d];
     bool summed = lane < 0 || is_summed(c, lane);
@@ -459,6 +480,12 @@ static void find_others(const Contraction *c, const ScheduleRequest *request, Ot
     o->count += slide_schedules(c, request, o->item + o->count, o->cost + o->count);
 }
 
+/* Whether sums may and can be made of pairs of bfloat16 numbers: `paired`. */
+static bool find_pairs(const Contraction *c, const ScheduleRequest *request, Contraction *paired) {
+    *paired = *c;
+    return request->precision == PRECISION_MEDIUM && request->target->bf16 && contract_pair(paired);
+}
+
 bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Schedule *best) {
     Search search = {.c = c, .request = request};
     search_all(&search);
@@ -475,6 +502,15 @@ bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Sched
         least = others.cost[i];
         *best = others.item[i];
     }
+    Contraction paired;
+    if (!find_pairs(c, request, &paired)) return true;
+    Search pairs = {.c = &paired, .request = request};
+    search_all(&pairs);
+    if (pairs.count == 0 || pairs.best.lanes == 1 || pairs.best_cost >= least) return true;
+    choose_chunks(&paired, request, &pairs.best);
+    choose_order(&paired, &pairs.best);
+    choose_block(&paired, request, &pairs.best);
+    *best = pairs.best;
     return true;
 }
 
@@ -486,10 +522,14 @@ int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Sc
     find_others(c, request, &others);
     for (int i = 0; i < others.count; i++, search.count++)
         if (search.count < limit) out[search.count] = others.item[i];
+    Contraction paired;
+    search.c = &paired;
+    if (find_pairs(c, request, &paired)) search_all(&search);
     return search.count;
 }
 
 void schedule_print(Buf *out, const Contraction *c, const Schedule *s) {
+    if (s->pairs) buf_puts(out, "bfloat16, ");
     if (s->winograd) buf_printf(out, "Winograd %dx%d, ", s->winograd, s->winograd);
     if (s->slide) buf_puts(out, "sliding window, ");
     const char *lane = s->lane < 0 ? "none" : c->dims[s->lane].name;

@@ -27,6 +27,7 @@ typedef struct Schedule {
     int lane;           /* the dim that fills vectors: a result dim, or a summed one */
     int lanes;          /* elements of a vector */
     int vectors;        /* result lane dim: vectors of a tile */
+    bool pairs;         /* the first summed dim goes by pairs of bfloat16 numbers */
     int vector_operand; /* loaded as vectors while the other is broadcast; both when summed */
     bool pack;          /* the vector operand is first copied to [lane blocks][sums][block] */
     int64_t tile[CONTRACT_MAX_DIMS]; /* elements of each result dim in a tile */

@@ -5,14 +5,16 @@
 
 /* Cache sizes are those of common cores; schedules only need their order of magnitude. */
 static const Target targets[] = {
-    {"none", NULL, NULL, 0, 16, false, 32u << 10, 256u << 10},
-    {"sse2", "sse2", "defined(__SSE2__) || defined(__x86_64__)", 16, 16, false, 32u << 10,
+    {"none", NULL, NULL, 0, 16, false, false, 32u << 10, 256u << 10},
+    {"sse2", "sse2", "defined(__SSE2__) || defined(__x86_64__)", 16, 16, false, false, 32u << 10,
      256u << 10},
-    {"neon", NULL, "defined(__ARM_NEON)", 16, 32, true, 64u << 10, 512u << 10},
-    {"avx2", "avx2,fma", "defined(__x86_64__) || defined(__i386__)", 32, 16, true, 32u << 10,
+    {"neon", NULL, "defined(__ARM_NEON)", 16, 32, true, false, 64u << 10, 512u << 10},
+    {"avx2", "avx2,fma", "defined(__x86_64__) || defined(__i386__)", 32, 16, true, false, 32u << 10,
      512u << 10},
     {"avx512", "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma", "defined(__x86_64__)", 64, 32, true,
-     32u << 10, 1u << 20},
+     false, 32u << 10, 1u << 20},
+    {"avx512bf16", "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma", "defined(__x86_64__)",
+     64, 32, true, true, 32u << 10, 1u << 20},
 };
 
 enum { TARGET_COUNT = sizeof targets / sizeof targets[0] };
@@ -25,7 +27,7 @@ const Target *const *target_all(void) {
 }
 
 const Target *target_gpu(void) {
-    static const Target gpu = {"gpu", NULL, NULL, 0, 255, true, 128u << 10, 40u << 20};
+    static const Target gpu = {"gpu", NULL, NULL, 0, 255, true, false, 128u << 10, 40u << 20};
     return &gpu;
 }
 
@@ -48,6 +50,17 @@ const Target *target_find(const char *name) {
     for (int i = 0; i < TARGET_COUNT; i++)
         if (strcmp(targets[i].name, name) == 0) return &targets[i];
     return NULL;
+}
+
+const Target *target_for(const char *name, Precision precision) {
+    const Target *target = target_find(name);
+    bool native = !name || strcmp(name, "native") == 0;
+#if defined(__x86_64__)
+    if (native && precision == PRECISION_MEDIUM && strcmp(target->name, "avx512") == 0 &&
+        __builtin_cpu_supports("avx512bf16"))
+        return target_find("avx512bf16");
+#endif
+    return target;
 }
 
 int target_lanes(const Target *target, DType dtype) {

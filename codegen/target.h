@@ -5,22 +5,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ir/precision.h"
 #include "ir/type.h"
 
 typedef struct Target {
-    const char *name;      /* "none", "sse2", "avx2", "avx512", "neon" */
+    const char *name;      /* "none", "sse2", "neon", "avx2", "avx512", "avx512bf16" */
     const char *attribute; /* text of __attribute__((target(...))) for dispatch, or NULL */
     const char *guard;     /* preprocessor condition under which its intrinsics exist, or NULL */
     int vector_bytes;      /* 0: scalar C11 only */
     int registers;         /* vector registers */
     bool fma;              /* k_fma is one fused operation */
+    bool bf16;             /* k_bf16_pair and k_bf16_dot are, too */
     size_t l1, l2;         /* bytes of cache for one core */
 } Target;
 
 /* By name; "native" or NULL asks the processor. NULL when unknown. */
 const Target *target_find(const char *name);
 const Target *target_native(void);
-/* Every target, ended by NULL, from the least to the most able; for tests and dispatch. */
+/* The same with what sums of that class can use beside: another target, where the processor that
+ * was asked has more. */
+const Target *target_for(const char *name, Precision precision);
+/* The targets that differ for any kernel, ended by NULL, from the least to the most able. */
 const Target *const *target_all(void);
 /* Of kernels for GPUs: a thread computes in scalars. Not among target_all(). */
 const Target *target_gpu(void);

@@ -148,14 +148,16 @@ APPLY(prefix) {
 }
 
 APPLY(vector) {
-    static const char *const known[] = {"native", "none", "sse2", "avx2", "avx512", "neon"};
+    static const char *const known[] = {"native", "none",       "sse2", "avx2",
+                                        "avx512", "avx512bf16", "neon"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(value, known[i]) == 0) {
             parser->options->vector = known[i];
             return;
         }
     usage_error(parser,
-                "unknown vector unit '%s'; --vector takes native, none, sse2, avx2, avx512, neon",
+                "unknown vector unit '%s'; --vector takes native, none, sse2, avx2, avx512, "
+                "avx512bf16, neon",
                 value);
 }
 
@@ -281,8 +283,9 @@ static const OptionRow rows[] = {
      "--threads, which share what takes that many processor cycles (default: 12000)", apply_split},
     {"--no-train", VALUE_NONE, NULL, "leave the training functions out", apply_no_train},
     {"--vector", VALUE_SEPARATE, "UNIT",
-     "one vector unit: native, none, sse2, avx2, avx512, neon (default for\n"
-     "                             C files: baseline, AVX2 and AVX-512, chosen when it starts)",
+     "one vector unit: native, none, sse2, avx2, avx512, avx512bf16, neon\n"
+     "                             (default for C files: baseline, AVX2 and AVX-512, and with\n"
+     "                             --precision=medium AVX512-BF16; chosen when it starts)",
      apply_vector},
     {"--precision", VALUE_SEPARATE, "CLASS",
      "of products of float32 tensors: strict, highest, high, medium (default: the\n"

@@ -186,20 +186,19 @@ static void print_prepare_variant(Emitter *e, Module *module, int variant) {
 static void print_isa(Emitter *e, const Module *module) {
     if (!module->options->dispatch) return;
     emit_newline(e);
-    emit_comment(e, "The ablest of the kernels' variants that this processor runs: 0, 1 or 2.");
-    emit_text(e, "static int isa(void) {\n"
-                 "#if defined(__x86_64__)\n"
-                 "    if (__builtin_cpu_supports(\"avx512f\") && "
-                 "__builtin_cpu_supports(\"avx512vl\") &&\n"
-                 "        __builtin_cpu_supports(\"avx512dq\") && "
-                 "__builtin_cpu_supports(\"avx512bw\")) {\n"
-                 "        return 2;\n"
-                 "    }\n"
-                 "    if (__builtin_cpu_supports(\"avx2\") && __builtin_cpu_supports(\"fma\")) "
-                 "return 1;\n"
-                 "#endif\n"
-                 "    return 0;\n"
-                 "}\n");
+    emit_comment(e, "The number of the ablest of the kernels' variants that this processor runs.");
+    emit_text(e, "static int isa(void) {\n#if defined(__x86_64__)\n");
+    for (int i = module->variant_count - 1; i > 0; i--) {
+        const char *before = "    if (";
+        for (const char *at = module->variants[i]->attribute; *at; at += *at == ',') {
+            int size = (int)strcspn(at, ",");
+            emit_text(e, "%s__builtin_cpu_supports(\"%.*s\")", before, size, at);
+            before = " &&\n        ";
+            at += size;
+        }
+        emit_text(e, ") {\n        return %d;\n    }\n", i);
+    }
+    emit_text(e, "#endif\n    return 0;\n}\n");
 }
 
 /* "return forward(args);", or the choice among variants. */

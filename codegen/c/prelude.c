@@ -12,7 +12,7 @@ struct Uses {
     unsigned char tail_load[4][K_MAX_LANES + 1], tail_store[4][K_MAX_LANES + 1]; /* likewise */
     bool bitcast[4][4];                                                          /* scalars */
     bool division[2], remainder[2], absolute[2];
-    bool avx2, avx512, neon, x86;
+    bool avx2, avx512, avx512bf16, neon, x86;
     bool unroll, fence, prefetch, peer[4];
 };
 
@@ -92,8 +92,23 @@ void use_target(Printer *p) {
     Uses *uses = p->uses;
     if (strcmp(name, "avx2") == 0) uses->avx2 = uses->x86 = true;
     if (strcmp(name, "avx512") == 0) uses->avx512 = uses->x86 = true;
+    if (strcmp(name, "avx512bf16") == 0) uses->avx512bf16 = uses->x86 = true;
     if (strcmp(name, "sse2") == 0) uses->x86 = true;
     if (strcmp(name, "neon") == 0) uses->neon = true;
+}
+
+/* Of targets with vectors of 64 bytes, which compilers would rather halve. */
+static void print_target_512(Emitter *e, const char *macro, const char *target) {
+    const char *isa = target_find(target)->attribute;
+    emit_line(e, "#if defined(__x86_64__) && defined(__clang__)");
+    emit_line(e, "#define %s \\\n    __attribute__((target(\"%s\"), min_vector_width(512)))", macro,
+              isa);
+    emit_line(e, "#elif defined(__x86_64__)");
+    emit_line(e, "#define %s \\\n    __attribute__((target(\"%s,prefer-vector-width=512\")))",
+              macro, isa);
+    emit_line(e, "#else");
+    emit_line(e, "#define %s", macro);
+    emit_line(e, "#endif");
 }
 
 static void print_targets(Emitter *e, const Uses *uses) {
@@ -115,22 +130,8 @@ static void print_targets(Emitter *e, const Uses *uses) {
         emit_line(e, "#define TARGET_AVX2");
         emit_line(e, "#endif");
     }
-    if (uses->avx512) {
-        const char *isa = target_find("avx512")->attribute;
-        emit_line(e, "#if defined(__x86_64__) && defined(__clang__)");
-        emit_line(
-            e,
-            "#define TARGET_AVX512 \\\n    __attribute__((target(\"%s\"), min_vector_width(512)))",
-            isa);
-        emit_line(e, "#elif defined(__x86_64__)");
-        emit_line(
-            e,
-            "#define TARGET_AVX512 \\\n    __attribute__((target(\"%s,prefer-vector-width=512\")))",
-            isa);
-        emit_line(e, "#else");
-        emit_line(e, "#define TARGET_AVX512");
-        emit_line(e, "#endif");
-    }
+    if (uses->avx512) print_target_512(e, "TARGET_AVX512", "avx512");
+    if (uses->avx512bf16) print_target_512(e, "TARGET_AVX512BF16", "avx512bf16");
 }
 
 static const char *const lane_types[] = {"int32_t", "int64_t", "float", "double"};
@@ -188,8 +189,13 @@ static const char *find_intrinsic(KOp op, int class, int lanes) {
                          : NULL;
 }
 
+static bool op_is_bf16(KOp op) {
+    return op == KOP_BF16_PAIR || op == KOP_BF16_DOT;
+}
+
 MacroVariant macro_variant(const Target *target, KOp op, KKind kind, int lanes) {
     int class = class_of(kind), bytes = lanes * (class % 2 ? 8 : 4);
+    if (op_is_bf16(op)) return MACRO_X86;
     if (target->vector_bytes == 16 && strcmp(target->name, "neon") == 0)
         return op == KOP_FMA && class == 2 && lanes == 4 ? MACRO_NEON : MACRO_PORTABLE;
     if (bytes > target->vector_bytes || !find_intrinsic(op, class, lanes)) return MACRO_PORTABLE;
@@ -343,8 +349,54 @@ static void print_variant(Emitter *e, MacroVariant variant, KOp op, int class, i
     emit_line(e, "#endif");
 }
 
+/* Pairs of bfloat16 numbers, 16 of them in a vector. */
+static void print_bf16(Emitter *e) {
+    emit_line(e, "#if defined(__x86_64__)");
+    emit_text(e, "#define X86_BF16_PAIR_I32X16(a, b) \\\n"
+                 "    ((i32x16)_mm512_permutexvar_epi16((__m512i)(i32x16){");
+    for (int l = 0; l < 16; l++)
+        emit_text(e, "%s0x%x", l ? ", " : "", (16u + (unsigned)l) << 16 | (unsigned)l);
+    emit_text(e, "}, \\\n        (__m512i)_mm512_cvtne2ps_pbh((__m512)(b), (__m512)(a))))\n"
+                 "#define X86_BF16_DOT_F32X16(a, b, c) \\\n"
+                 "    ((f32x16)_mm512_dpbf16_ps((__m512)(c), (__m512bh)(a), (__m512bh)(b)))\n");
+    emit_line(e, "#else");
+    emit_text(
+        e, "static float flush_denormal(float x) {\n"
+           "    return fabsf(x) < 0x1p-126f ? copysignf(0, x) : x;\n"
+           "}\n"
+           "static uint32_t to_bf16(float x) {\n"
+           "    const float y = flush_denormal(x);\n"
+           "    uint32_t bits;\n"
+           "    memcpy(&bits, &y, sizeof bits);\n"
+           "    return x != x ? bits >> 16 | 0x40 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;\n"
+           "}\n"
+           "static float from_bf16(uint32_t bits) {\n"
+           "    float x;\n"
+           "    bits &= 0xffff0000u;\n"
+           "    memcpy(&x, &bits, sizeof x);\n"
+           "    return flush_denormal(x);\n"
+           "}\n"
+           "static int32_t bf16_pair(float low, float high) {\n"
+           "    return (int32_t)(to_bf16(high) << 16 | to_bf16(low));\n"
+           "}\n"
+           "static float bf16_dot(uint32_t a, uint32_t b, float c) {\n"
+           "    c = flush_denormal(fmaf(from_bf16(a), from_bf16(b), flush_denormal(c)));\n"
+           "    return flush_denormal(fmaf(from_bf16(a << 16), from_bf16(b << 16), c));\n"
+           "}\n"
+           "#define X86_BF16_PAIR_I32X16(a, b) \\\n"
+           "    __extension__({ const f32x16 a_ = (a), b_ = (b); i32x16 c_; \\\n"
+           "        for (int i_ = 0; i_ < 16; i_++) c_[i_] = bf16_pair(a_[i_], b_[i_]); c_; })\n"
+           "#define X86_BF16_DOT_F32X16(a, b, c) \\\n"
+           "    __extension__({ const i32x16 a_ = (a), b_ = (b); f32x16 c_ = (c); \\\n"
+           "        for (int i_ = 0; i_ < 16; i_++) \\\n"
+           "            c_[i_] = bf16_dot((uint32_t)a_[i_], (uint32_t)b_[i_], c_[i_]); c_; })\n");
+    emit_line(e, "#endif");
+}
+
 static void print_macros(Emitter *e, const Uses *uses) {
-    for (int i = 0; i < KOP_COUNT; i++)
+    if (uses->macro[KOP_BF16_PAIR][0][16] | uses->macro[KOP_BF16_DOT][2][16]) print_bf16(e);
+    for (int i = 0; i < KOP_COUNT; i++) {
+        if (op_is_bf16((KOp)i)) continue;
         for (int class = 0; class < 4; class ++)
             for (int lanes = 2; lanes <= K_MAX_LANES; lanes++) {
                 KOp op = (KOp)i;
@@ -356,6 +408,7 @@ static void print_macros(Emitter *e, const Uses *uses) {
                 if (variants & 1 << MACRO_X86) print_variant(e, MACRO_X86, op, class, lanes);
                 if (variants & 1 << MACRO_NEON) print_variant(e, MACRO_NEON, op, class, lanes);
             }
+    }
 }
 
 MacroVariant tail_variant(const Target *target, KKind kind, int lanes, bool store) {

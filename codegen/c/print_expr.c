@@ -46,6 +46,10 @@ const char *macro_name(KOp op) {
         return "SPLAT";
     case KOP_FMA:
         return "FMA";
+    case KOP_BF16_PAIR:
+        return "BF16_PAIR";
+    case KOP_BF16_DOT:
+        return "BF16_DOT";
     case KOP_MIN:
         return "MIN";
     case KOP_MAX:

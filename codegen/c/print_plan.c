@@ -73,7 +73,7 @@ static bool needs_atom(const KVal *user, const KVal *operand) {
         return user->lanes > 1;
     default:
         return op_is_macro(user) && user->op != KOP_FMA && user->op != KOP_SPLAT &&
-               user->op != KOP_SUM;
+               user->op != KOP_SUM && user->op != KOP_BF16_DOT && user->op != KOP_BF16_PAIR;
     }
 }
 

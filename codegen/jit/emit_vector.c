@@ -101,6 +101,9 @@ bool jit_vector_can(const Jit *j, const KVal *value) {
     case KOP_EQ:
     case KOP_NE:
         return true;
+    case KOP_BF16_PAIR:
+    case KOP_BF16_DOT:
+        return j->x.bf16;
     case KOP_ABS:
         return j->x.evex || !needs_evex(value);
     case KOP_SQRT:
@@ -130,6 +133,7 @@ bool jit_takes_memory(const Jit *j, const Instr *instr, int which) {
     switch (value->op) {
     case KOP_SPLAT:
         return true;
+    case KOP_BF16_DOT:
     case KOP_FMA: /* without EVEX broadcasts need a scratch register */
         return j->x.evex || (which < 2 && (value->a->op != KOP_SPLAT || value->b->op != KOP_SPLAT));
     case KOP_ADD:
@@ -159,6 +163,22 @@ static bool in_register(const Jit *j, uint32_t slot, const KVal *value) {
     return home && home->reg != NO_REG;
 }
 
+static const VecOp BF16_DOT = {M_38, P_F3, 0x52, 0}, BF16_TWO = {M_38, P_F2, 0x72, 0},
+                   PERMUTE_16 = {M_38, P_66, 0x8d, 1};
+
+/* Both vectors' numbers one after the other, dealt to pairs. */
+static void emit_bf16_pair(Jit *j, const Instr *i, const KVal *v) {
+    uint32_t deal[16];
+    for (uint32_t l = 0; l < 16; l++)
+        deal[l] = (16 + l) << 16 | l;
+    int to = jit_target(j, i->d), high = jit_vector(j, i->b, v->b, SCRATCH_2);
+    Operand low = jit_vector_operand(j, i->a, v->a, SCRATCH);
+    emit(j, BF16_TWO, 64, SCRATCH, high, low, NO_IMM);
+    jit_load_bytes(j, 64, SCRATCH_2, x86_constant(&j->x, deal));
+    emit(j, PERMUTE_16, 64, to, SCRATCH_2, x86_reg(SCRATCH), NO_IMM);
+    jit_finish(j, i->d, v, to);
+}
+
 /* sum += a * b, where b may be memory or a broadcast of it. */
 static void emit_fma(Jit *j, const Instr *i, const KVal *v) {
     const KVal *factor[2] = {v->a, v->b};
@@ -174,6 +194,7 @@ static void emit_fma(Jit *j, const Instr *i, const KVal *v) {
     int free = a == SCRATCH_2 ? SCRATCH : SCRATCH_2;
     Operand b = jit_vector_operand(j, slot[second], factor[second], free);
     VecOp op = {M_38, P_66, v->lanes == 1 ? 0xb9 : 0xb8, is_8_bytes(v)};
+    if (v->op == KOP_BF16_DOT) op = BF16_DOT;
     emit(j, op, jit_value_bytes(v), sum, a, b, NO_IMM);
     jit_finish(j, i->d, v, sum);
 }
@@ -474,7 +495,11 @@ void jit_vector_emit(Jit *j, const Instr *i) {
         emit_select(j, i, v);
         break;
     case KOP_FMA:
+    case KOP_BF16_DOT:
         emit_fma(j, i, v);
+        break;
+    case KOP_BF16_PAIR:
+        emit_bf16_pair(j, i, v);
         break;
     case KOP_NEG:
     case KOP_MASK_INT:

@@ -262,7 +262,7 @@ static int vector_bytes(void) {
 JitCode *jit_translate(KProgram *const *programs, int count, int width) {
     if (width == 0) width = vector_bytes();
     if (width == 0 || width > vector_bytes() || count == 0) return NULL;
-    X86 x = {.evex = width == 64};
+    X86 x = {.evex = width == 64, .bf16 = width == 64 && __builtin_cpu_supports("avx512bf16")};
     size_t *starts = xcalloc((size_t)count, sizeof *starts);
     for (int i = 0; i < count; i++) {
         starts[i] = x.code.size;

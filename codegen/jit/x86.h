@@ -31,8 +31,8 @@ typedef struct X86 {
     struct {
         size_t *items;
         size_t count, capacity;
-    } fixups; /* places in the code of displacements to constants */
-    bool evex;
+    } fixups;        /* places in the code of displacements to constants */
+    bool evex, bf16; /* instructions that there are */
 } X86;
 
 /* A vector instruction: map, prefix, opcode and the W bit. */
