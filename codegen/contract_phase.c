@@ -7,13 +7,11 @@
 
 #include "codegen/contract.h"
 
-enum { MOST_PHASES = 16 };
-
 int contract_phases(const Contraction *c) {
     int64_t phases = 1;
     for (int axis = 0; axis < c->operand[CONTRACT_A].map.rank; axis++) {
         phases *= c->operand[CONTRACT_A].spread[axis];
-        if (phases > MOST_PHASES) return 1;
+        if (phases > LOWER_MAX_AHEAD) return 1; /* each may pack its weights ahead */
     }
     return (int)phases;
 }

@@ -20,6 +20,9 @@ typedef struct LowerGrid {
     int threads;    /* of a block */
 } LowerGrid;
 
+/* Kernels that lowering a group adds to the prepare steps, at most. */
+enum { LOWER_MAX_AHEAD = 16 };
+
 typedef struct LowerContext {
     Arena *arena; /* kernels and all that they point to, but for values */
     /* Work done ahead of the run, by prepare steps, whose values are kept. */

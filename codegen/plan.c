@@ -281,10 +281,10 @@ Plan *plan_graph(const Fusion *fusion, const Target *target, PlanOptions options
                        .split = options.split,
                        .precision = options.precision};
     size_t groups = (size_t)fusion->group_count;
-    planner.value_count = graph->nodes.count + PLAN_MAX_AHEAD * groups;
+    planner.value_count = graph->nodes.count + LOWER_MAX_AHEAD * groups;
     planner.values = ARENA_ARRAY(arena, Value, planner.value_count);
     place_leaves(&planner);
-    Lists lists = {.first = ARENA_ARRAY(arena, Kernel *, (1 + PLAN_MAX_AHEAD) * groups),
+    Lists lists = {.first = ARENA_ARRAY(arena, Kernel *, (1 + LOWER_MAX_AHEAD) * groups),
                    .run = ARENA_ARRAY(arena, Kernel *, groups),
                    .prepared = ARENA_ARRAY(arena, bool, planner.value_count)};
     plan_lower(&planner, fusion, options.prepare ? graph_param_only(graph, arena) : NULL, &lists);

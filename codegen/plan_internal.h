@@ -2,10 +2,9 @@
 #ifndef NNC_CODEGEN_PLAN_INTERNAL_H
 #define NNC_CODEGEN_PLAN_INTERNAL_H
 
+#include "codegen/lower.h"
 #include "codegen/plan.h"
 #include "passes/memplan.h"
-
-enum { PLAN_MAX_AHEAD = 2 }; /* kernels that one group adds to the prepare steps, at most */
 
 typedef struct Value {
     bool placed;

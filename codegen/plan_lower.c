@@ -16,7 +16,7 @@ typedef struct Lowered {
     Buf key;
     const Group *group;
     const Kernel *kernel;
-    const Kernel *ahead[PLAN_MAX_AHEAD]; /* what it reads that is packed ahead */
+    const Kernel *ahead[LOWER_MAX_AHEAD]; /* what it reads that is packed ahead */
     int ahead_count;
 } Lowered;
 
@@ -161,7 +161,7 @@ static void add_ahead(Lowering *l, Kernel *kernel) {
 static Kernel *lower_alike(Lowering *l, const Lowered *lowered, const Group *group) {
     Arena *arena = l->planner->arena;
     Kernel *kernel = kernel_twin(lowered->kernel, group->name, group->span, arena);
-    const Node *packed[PLAN_MAX_AHEAD];
+    const Node *packed[LOWER_MAX_AHEAD];
     for (int i = 0; i < lowered->ahead_count; i++) {
         Kernel *pack = twin_pack(l, lowered, group, lowered->ahead[i]);
         const Kernel *same = find_pack(l, pack, NULL);
@@ -234,8 +234,8 @@ static Kernel *lower_anew(Lowering *l, Lowered *entry) {
                     kernel_splits(kernel);
     Kernel **ahead = l->context.ahead.items;
     int count = (int)l->context.ahead.count;
-    NNC_CHECK(count <= PLAN_MAX_AHEAD, "%s packs %d values", kernel->name, count);
-    Buf bodies[PLAN_MAX_AHEAD] = {0};
+    NNC_CHECK(count <= LOWER_MAX_AHEAD, "%s packs %d values", kernel->name, count);
+    Buf bodies[LOWER_MAX_AHEAD] = {0};
     for (int i = 0; i < count; i++) {
         if (may_repeat(l, ahead[i])) kernel_dump_body(&bodies[i], ahead[i]);
         mark_outputs(l->lists->prepared, ahead[i]);
