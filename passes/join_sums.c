@@ -49,7 +49,7 @@ static bool same_dots(const Node *a, const Node *b) {
     for (int i = 0; i < 4; i++) {
         int x, y;
         const int64_t *left = node_ints(a, names[i], &x), *right = node_ints(b, names[i], &y);
-        if (x != y || memcmp(left, right, (size_t)x * sizeof *left) != 0) return false;
+        if (x != y || (x > 0 && memcmp(left, right, (size_t)x * sizeof *left) != 0)) return false;
     }
     return type_equal(&a->inputs[0]->type, &b->inputs[0]->type) &&
            type_equal(&a->inputs[1]->type, &b->inputs[1]->type);
