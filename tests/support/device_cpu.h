@@ -142,7 +142,7 @@ static int device_run(void (*kernel)(void *const *), void *const *arguments, uns
         if (shared) memset(__start_device_shared, 0xff, shared);
         if (meets && device_run_block(threads, meets, backward)) return 1;
         for (int t = 0; t < threads && !meets; t++) {
-            threadIdx.x = (unsigned)t;
+            threadIdx.x = (unsigned)(backward ? threads - 1 - t : t);
             kernel(arguments);
         }
     }

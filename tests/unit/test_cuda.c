@@ -194,6 +194,45 @@ Test(cuda, first_of_equals) {
     arena_free(&arena);
 }
 
+/* Several threads to a column, runs of many lengths. */
+Test(cuda, scatter_and_sort) {
+    enum { ROWS = 3, SIZE = 37, WRITES = 50 };
+    Arena arena = {0};
+    GpuRuns runs = {0};
+    Random random = {5};
+    Graph *graph = graph_new(&arena, "graph");
+    Type row = type_make(DT_F32, 2, (int64_t[]){ROWS, SIZE});
+    Type more = type_make(DT_F32, 2, (int64_t[]){ROWS, WRITES});
+    Type places = type_make(DT_I64, 2, more.dim);
+    Node *x[3] = {graph_input(graph, "x", row, ROLE_DATA, 0),
+                  graph_input(graph, "places", places, ROLE_DATA, 1),
+                  graph_input(graph, "updates", more, ROLE_DATA, 2)};
+    Attr attrs[2] = {attr_int(ATTR_axis, 1), attr_int(ATTR_descending, 0)};
+    graph_output(graph, "last", build_op(graph, OP_scatter, x, 3, attrs, 1), OUT_RESULT, -1);
+    graph_output(graph, "sums", build_op(graph, OP_scatter_add, x, 3, attrs, 1), OUT_RESULT, -1);
+    Node *sort = build_op(graph, OP_sort, x, 1, attrs, 2);
+    for (int i = 0; i < 2; i++) {
+        Attr index = attr_int(ATTR_index, i);
+        graph_output(graph, i ? "positions" : "sorted",
+                     build_op(graph, OP_result, &sort, 1, &index, 1), OUT_RESULT, -1);
+    }
+    Tensor64 inputs[3] = {{.type = row, .f = ARENA_ARRAY(&arena, double, ROWS *SIZE)},
+                          {.type = places, .i = ARENA_ARRAY(&arena, int64_t, ROWS * WRITES)},
+                          {.type = more, .f = ARENA_ARRAY(&arena, double, ROWS *WRITES)}};
+    for (int i = 0; i < ROWS * SIZE; i++)
+        inputs[0].f[i] = random_below(&random, 20) == 0 ? (double)NAN : random_below(&random, 9);
+    for (int i = 0; i < ROWS * WRITES; i++) {
+        inputs[1].i[i] = random_below(&random, SIZE);
+        inputs[2].f[i] = random_below(&random, 9);
+    }
+    Buf error = {0};
+    cr_assert(gpu_runs_add(&runs, graph, inputs, true, &arena, &error), "%s", buf_text(&error));
+    check(&runs, (const char *const[]){NULL}, &arena);
+    graph_free(graph);
+    gpu_runs_free(&runs);
+    arena_free(&arena);
+}
+
 /* A kernel of two blocks. */
 static KBuilder start(Arena *arena) {
     KBuilder b = kernel_begin(arena, target_gpu(), "kernel", (Span){0});
