@@ -165,17 +165,16 @@ static void check_pairs(Sums s) {
         const Kernel *kernel =
             contract_lower_with(fusion->groups[0], target, &context, &schedules[i]);
         void *buffers[64];
-        const float *out = NULL;
-        int used = 0;
+        int used = 0, out = 0;
         for (size_t k = 0; k < kernel->buffers.count; k++) {
             const KBuf *buf = kernel->buffers.items[k];
             if (buf->role == KBUF_LOCAL || buf->role == KBUF_TABLE) continue;
             buffers[used] = buffer_of(&s, buf);
-            if (buf->role == KBUF_OUT) out = buffers[used];
+            if (buf->role == KBUF_OUT) out = used;
             used++;
         }
         cr_assert(kernel_run_both(kernel, buffers, &s.arena));
-        memcpy(s.out, out, type_bytes(&s.want.type));
+        memcpy(s.out, buffers[out], type_bytes(&s.want.type));
         check_errors(&s, kernel->schedule, 1e-2, 1e-1);
     }
     cr_expect_gt(tried, 3);
