@@ -308,8 +308,10 @@ static bool makes_pairs(const Nest *nest, int operand, int dim) {
     return nest->c->paired && dim == nest->c->out_count && !nest->copy[operand].halo;
 }
 
-/* Whether rows lie along the last summed dim, at least a vector of it: then squares are turned. */
+/* Whether rows lie along the last summed dim, at least a vector of it: then squares are turned.
+ * What is packed once, when weights are loaded, isn't worth their text. */
 static bool packs_squares(const Nest *nest, int operand, int64_t count) {
+    if (nest->packing) return false;
     const NestOperand *source = &nest->copy[operand].source;
     int lanes = nest->s->lanes, last = dim_count(nest) - 1;
     return lanes >= 4 && count >= lanes &&
