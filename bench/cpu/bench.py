@@ -76,8 +76,9 @@ class Peer:
         self.process.wait()
 
 
-def start_peer(peer, name, args):
-    process = subprocess.Popen([sys.executable, HERE / "peer.py", peer, name, str(args.threads), args.peer_precision],
+def start_peer(peer, name, folder, args):
+    process = subprocess.Popen([sys.executable, HERE / "peer.py", peer, name, str(args.threads), args.peer_precision,
+                                folder],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     answer = process.stdout.readline().split(maxsplit=1)
     if not answer or answer[0] != "ready":
@@ -96,7 +97,7 @@ def measure(nnc, name, args):
         for peer in TRAIN if WORKS[name].target else INFER:
             wanted = not args.peers or peer in args.peers.split(",")
             if wanted and not (peer == "ncnn" and WORKS[name].batched):
-                runs += start_peer(peer, name, args)
+                runs += start_peer(peer, name, folder, args)
         for _ in range(args.rounds):
             for run in runs:
                 run.round()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One peer with one work in a process of its own: peer.py PEER WORK THREADS PRECISION.
+"""One peer with one work in a process of its own: peer.py PEER WORK THREADS PRECISION FOLDER.
 
 Prints `ready MODE...`, the ways in which it can run the work; then, for each line `MODE SECONDS` of standard input,
 `MEDIAN LEAST CALLS`, the seconds of single calls. bench.py starts it.
@@ -7,6 +7,7 @@ Prints `ready MODE...`, the ways in which it can run the work; then, for each li
 import contextlib
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -16,8 +17,10 @@ import time
 import jax_nets
 from works import WORKS
 
-PEER, NAME, THREADS, PRECISION = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+PEER, NAME, THREADS, PRECISION, SHARED = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5]
 WORK = WORKS[NAME]
+
+LARGE = 8 << 20  # bytes of weights for which compilers are not tried
 
 
 def scope_of_work():
@@ -81,18 +84,19 @@ def inductor():
     return {"compile": call}
 
 
-def export(folder):
-    """The ONNX file's path and the arrays that it takes."""
+def export():
+    """The ONNX file's path, which peers share, and the arrays that it takes."""
     torch, scope = torch_scope()
-    path = os.path.join(folder, "work.onnx")
-    with contextlib.redirect_stdout(sys.stderr):
-        torch.onnx.export(scope["model"], scope["inputs"], path, dynamo=True, verbose=False, external_data=False)
+    path = os.path.join(SHARED, "work.onnx")
+    if not os.path.exists(path):
+        with contextlib.redirect_stdout(sys.stderr):
+            torch.onnx.export(scope["model"], scope["inputs"], path, dynamo=True, verbose=False, external_data=False)
     return path, [value.numpy() for value in scope["inputs"]]
 
 
 def onnxruntime(folder):
     import onnxruntime
-    path, arrays = export(folder)
+    path, arrays = export()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -106,7 +110,7 @@ def onnxruntime(folder):
 
 def openvino(folder):
     import openvino
-    path, arrays = export(folder)
+    path, arrays = export()
     compiled = openvino.Core().compile_model(path, "CPU", {
         "INFERENCE_NUM_THREADS": THREADS, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
         "INFERENCE_PRECISION_HINT": PRECISION})
@@ -119,7 +123,8 @@ def openvino(folder):
 def ncnn(folder):
     import ncnn
     import numpy
-    path, arrays = export(folder)
+    path, arrays = export()
+    path = shutil.copy(path, folder)
     shapes = ",".join("[" + ",".join(map(str, array.shape)) + "]" + ("i64" if array.dtype.kind == "i" else "")
                       for array in arrays)
     subprocess.run([pathlib.Path(sys.executable).parent / "pnnx", path, f"inputshape={shapes}", "fp16=0"], cwd=folder,
@@ -146,7 +151,9 @@ def ncnn(folder):
 def emx(folder):
     import ctypes
     import numpy
-    path, arrays = export(folder)
+    path, arrays = export()
+    if os.path.getsize(path) > LARGE:
+        raise RuntimeError("its C takes compilers too long")
     tool, source = pathlib.Path(sys.executable).parent / "emx-onnx-cgen", os.path.join(folder, "work.c")
     subprocess.run([tool, "compile", "--restrict-arrays", "--model-name", "model", path, source], cwd=folder,
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
