@@ -11,6 +11,7 @@ struct Uses {
     unsigned char macro[KOP_COUNT][4][K_MAX_LANES + 1]; /* bits: MacroVariant */
     unsigned char tail_load[4][K_MAX_LANES + 1], tail_store[4][K_MAX_LANES + 1]; /* likewise */
     bool bitcast[4][4];                                                          /* scalars */
+    bool shuffle[SHUFFLE_ORDERS][K_MAX_LANES + 1];
     bool division[2], remainder[2], absolute[2];
     bool avx2, avx512, avx512bf16, neon, x86;
     bool unroll, fence, prefetch, peer[4];
@@ -49,6 +50,8 @@ void use_value(Printer *p, const KVal *v) {
         uses->macro[KOP_SPLAT][class][v->lanes] |= 1 << MACRO_PORTABLE;
     if (v->op == KOP_CONST) return;
     if (v->lanes == 1 && v->op == KOP_BITCAST) uses->bitcast[class_of(v->a->kind)][class] = true;
+    if (v->op == KOP_SHUFFLE && shuffle_order(v) >= 0)
+        uses->shuffle[shuffle_order(v)][v->lanes] = true;
     if (v->op == KOP_PEER) uses->peer[class] = true;
     bool integer = !kkind_is_float(v->kind);
     if (op_is_checked_division(v))
@@ -539,6 +542,9 @@ void print_prelude(Emitter *e, Uses *uses) {
         emit_line(e, "#endif");
     }
     print_types(e, uses);
+    for (int order = 0; order < SHUFFLE_ORDERS; order++)
+        for (int lanes = 4; lanes <= K_MAX_LANES; lanes++)
+            if (uses->shuffle[order][lanes]) print_shuffle_macro(e, order, lanes);
     print_macros(e, uses);
     print_tails(e, uses);
     print_helpers(e, uses, "static inline");

@@ -528,18 +528,6 @@ static void print_scalar_only(Printer *p, const KVal *v) {
     }
 }
 
-static void print_shuffle(Printer *p, const KVal *v) {
-    emit_literal(p->e, "__builtin_shufflevector(");
-    print_value(p, v->a, PREC_ANY);
-    emit_literal(p->e, ", ");
-    print_value(p, v->b, PREC_ANY);
-    for (int l = 0; l < v->lanes; l++) {
-        emit_literal(p->e, ", ");
-        emit_decimal(p->e, v->shuffle[l]);
-    }
-    emit_literal(p->e, ")");
-}
-
 static void print_extract(Printer *p, const KVal *v) {
     if (kkind_is_mask(v->kind)) emit_literal(p->e, "(");
     print_value(p, v->a, PREC_ATOM);

@@ -34,6 +34,12 @@ void use_fence(Printer *p);
 void use_prefetch(Printer *p);
 void use_target(Printer *p);
 
+/* Orders of lanes that have a macro: which one a shuffle has, or -1. */
+enum { SHUFFLE_ORDERS = 4 };
+int shuffle_order(const KVal *v);
+void print_shuffle(Printer *p, const KVal *v);
+void print_shuffle_macro(Emitter *e, int order, int lanes);
+
 /* Precedences, loosest first. */
 enum { PREC_ANY, PREC_CHOICE, PREC_COMPARE, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_ATOM };
 
