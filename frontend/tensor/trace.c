@@ -36,6 +36,9 @@ static void entries_free(TensorState *ts, TracedEntry *items, size_t count) {
 
 void trace_free(TensorState *ts) {
     Trace *t = ts->trace;
+    for (size_t i = 0; i < t->calls.count; i++)
+        for (size_t k = 0; k < t->buffers.count; k++)
+            lazy_unref(ts, t->calls.items[i].buffers[k]);
     entries_free(ts, t->params.items, t->params.count);
     entries_free(ts, t->buffers.items, t->buffers.count);
     for (size_t i = 0; i < t->states.count; i++) {
@@ -567,6 +570,9 @@ static bool is_wanted(TensorState *ts, Value module) {
 static Value replaced_arguments(TensorState *ts, Value args, Value kwargs) {
     Trace *t = ts->trace;
     TraceCall call = {.serial = ts->next_serial, .first = (int)t->inputs.count};
+    call.buffers = ARENA_ARRAY(&t->arena, LazyNode *, t->buffers.count + 1);
+    for (size_t i = 0; i < t->buffers.count; i++)
+        call.buffers[i] = lazy_ref(t->buffers.items[i].storage->value);
     t->call_inputs.count = 0;
     Value positional = tuple_new(ts->vm, as_tuple(args)->count);
     for (size_t i = 0; i < as_tuple(args)->count; i++) {

@@ -12,7 +12,8 @@ typedef struct TraceInput {
     int slot;
     const char *name;
     LazyNode *node;  /* owned */
-    LazyNode *given; /* an argument of a call: the value it had; owned, or NULL */
+    LazyNode *given; /* what it stands for: an argument of a call, a buffer as the step finds it;
+                        owned, or NULL */
     int same_as;     /* in the step: the one of an earlier call that got the same value, or -1 */
 } TraceInput;
 
@@ -20,6 +21,7 @@ typedef struct TraceInput {
 typedef struct TraceCall {
     uint64_t serial; /* what was recorded before it is data */
     int first, count;
+    LazyNode **buffers; /* their values at that time; owned */
 } TraceCall;
 
 /* A first call of a module without parameters. */

@@ -63,13 +63,25 @@ static bool from_key(const Making *m, const LazyNode *node) {
     return node->op == OP_random_mt && m->job->data_before;
 }
 
+/* Buffers are what earlier calls made of them: that is given, too. */
+static void cut_buffers(Making *m) {
+    const Trace *t = m->ts->trace;
+    for (size_t i = 0; m->job->data_before && i < t->buffers.count; i++) {
+        LazyNode *given = t->inputs.items[t->buffers.items[i].input].given;
+        size_t slot = given ? lazy_data(given)->slot : m->ops.count;
+        if (slot < m->ops.count && m->ops.items[slot] == lazy_data(given)) m->op_cut[slot] = true;
+    }
+}
+
 /* Which nodes depend on data, and which the outputs need, given that data is cut off. */
 static void mark(Making *m, const TraceOutput *outputs, int count) {
     for (size_t i = 0; i < m->leaves.count; i++)
         m->leaves.items[i]->slot = (uint32_t)i;
+    for (size_t i = 0; i < m->ops.count; i++)
+        m->ops.items[i]->slot = (uint32_t)i;
+    cut_buffers(m);
     for (size_t i = 0; i < m->ops.count; i++) {
-        LazyNode *node = m->ops.items[i];
-        node->slot = (uint32_t)i;
+        const LazyNode *node = m->ops.items[i];
         bool data = node->op == OP_random_mt;
         bool late = false, fresh = data && node->serial > m->job->data_before;
         for (int k = 0; k < node->input_count; k++) {
@@ -81,7 +93,7 @@ static void mark(Making *m, const TraceOutput *outputs, int count) {
         }
         m->op_fresh[i] = fresh;
         m->op_data[i] = data && !node->is_part;
-        m->op_cut[i] = is_cut(m, node, m->op_data[i]) || is_batch(m, i);
+        m->op_cut[i] = m->op_cut[i] || is_cut(m, node, m->op_data[i]) || is_batch(m, i);
         m->op_late[i] = late && !m->op_cut[i];
     }
     for (int i = 0; i < count; i++) {
@@ -113,13 +125,14 @@ static int compare_inputs(const void *a, const void *b) {
     return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
-/* The placeholder of the step's calls that got this value, or -1: an autoencoder's target is its
+/* The placeholder that stands for this value in the step, or -1: an autoencoder's target is its
  * input. */
 static int given_input(const Making *m, const LazyNode *node) {
     const Trace *t = m->ts->trace;
     for (size_t i = 0; i < t->inputs.count; i++) {
         const TraceInput *input = &t->inputs.items[i];
-        bool used = input->slot >= 0 && input->slot < m->job->first_target;
+        bool used =
+            input->role == ROLE_BUFFER || (input->slot >= 0 && input->slot < m->job->first_target);
         if (used && input->given && lazy_data(input->given) == node) return (int)i;
     }
     return -1;

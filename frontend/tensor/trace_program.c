@@ -208,8 +208,9 @@ static bool make_forwards(TraceCompile *c) {
 
 static void add_update(TensorState *ts, Outputs *outputs, Storage *storage, int input,
                        const char *key) {
-    const LazyNode *before = ts->trace->inputs.items[input].node;
-    if (lazy_data(storage->value) == before) return;
+    const TraceInput *before = &ts->trace->inputs.items[input];
+    const LazyNode *value = lazy_data(storage->value);
+    if (value == before->node || (before->given && value == lazy_data(before->given))) return;
     VEC_PUSH(*outputs, (TraceOutput){lazy_ref(storage->value), key, input});
 }
 
@@ -239,22 +240,51 @@ static bool is_own_storage(const Trace *t, const Storage *storage) {
     return false;
 }
 
+/* The placeholders, constants and data that the outputs hang on. */
+static LazyNodeVec reached(TensorState *ts, const Outputs *outputs) {
+    LazyNodeVec targets = {0}, ops = {0}, leaves = {0};
+    for (size_t i = 0; i < outputs->count; i++)
+        VEC_PUSH(targets, outputs->items[i].node);
+    lazy_reachable(ts, targets.items, targets.count, NULL, NULL, &ops, &leaves);
+    VEC_FREE(targets);
+    VEC_FREE(ops);
+    return leaves;
+}
+
+/* The step begins with the first call that its loss or a parameter hangs on. Calls before that, to
+ * look at the network, only left their mark in buffers, as the step finds them. */
+static void begin_step(TensorState *ts, const Outputs *outputs, TraceGraph *job) {
+    Trace *t = ts->trace;
+    LazyNodeVec leaves = reached(ts, outputs);
+    size_t first = 0;
+    while (first < t->calls.count && !call_reached(&t->calls.items[first], &leaves))
+        first++;
+    VEC_FREE(leaves);
+    if (first == t->calls.count) return;
+    const TraceCall *call = &t->calls.items[first];
+    job->data_before = call->serial;
+    for (size_t i = 0; i < t->buffers.count; i++) {
+        TraceInput *input = &t->inputs.items[t->buffers.items[i].input];
+        LazyNode *value = call->buffers[i];
+        if (lazy_data(value) == input->node || step_input(t, value) >= 0) continue;
+        input->given = lazy_ref(value);
+    }
+}
+
 /* Which placeholders the step's data is: the arguments of the first call that it hangs on are
  * forward's, those of later calls (a second branch, another view of the data) come after them. */
 static void take_step_inputs(TraceCompile *c, const Outputs *outputs, TraceGraph *job,
                              Types *extra) {
     TensorState *ts = c->ts;
     Trace *t = ts->trace;
-    LazyNodeVec targets = {0}, ops = {0}, leaves = {0};
-    for (size_t i = 0; i < outputs->count; i++)
-        VEC_PUSH(targets, outputs->items[i].node);
-    lazy_reachable(ts, targets.items, targets.count, NULL, NULL, &ops, &leaves);
+    LazyNodeVec leaves = reached(ts, outputs);
+    bool first = true;
     for (size_t i = 0; i < t->inputs.count; i++)
-        if (t->inputs.items[i].given) t->inputs.items[i].slot = -1;
+        if (t->inputs.items[i].role == ROLE_DATA && t->inputs.items[i].given)
+            t->inputs.items[i].slot = -1;
     for (size_t i = 0; i < t->calls.count; i++) {
         const TraceCall *call = &t->calls.items[i];
-        if (!call_reached(call, &leaves)) continue;
-        bool first = !job->data_before;
+        if (call->serial < job->data_before || !call_reached(call, &leaves)) continue;
         if (first) job->data_before = call->serial;
         for (int k = call->first; k < call->first + call->count; k++) {
             TraceInput *input = &t->inputs.items[k];
@@ -264,11 +294,10 @@ static void take_step_inputs(TraceCompile *c, const Outputs *outputs, TraceGraph
             if (!first) VEC_PUSH(*extra, input->node->type);
         }
         if (first) c->step_inputs = call->count;
+        first = false;
     }
     if (!job->data_before && t->calls.count)
         job->data_before = t->calls.items[t->calls.count - 1].serial;
-    VEC_FREE(targets);
-    VEC_FREE(ops);
     VEC_FREE(leaves);
 }
 
@@ -324,6 +353,8 @@ static void make_train_step(TraceCompile *c) {
         if (t->params.items[i].tied_to < 0)
             add_update(ts, &outputs, t->params.items[i].storage, t->params.items[i].input,
                        t->params.items[i].key);
+    TraceGraph job = {0};
+    begin_step(ts, &outputs, &job);
     for (size_t i = 0; i < t->buffers.count; i++)
         if (t->buffers.items[i].tied_to < 0)
             add_update(ts, &outputs, t->buffers.items[i].storage, t->buffers.items[i].input,
@@ -331,7 +362,6 @@ static void make_train_step(TraceCompile *c) {
     for (size_t i = 0; i < t->states.count; i++)
         add_update(ts, &outputs, t->states.items[i].storage, t->states.items[i].input,
                    t->states.items[i].name);
-    TraceGraph job = {0};
     Types extra = {0};
     take_step_inputs(c, &outputs, &job, &extra);
     add_function(c, FUNCTION_TRAIN_STEP, "train_step", &outputs, &job);

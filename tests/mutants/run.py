@@ -30,7 +30,8 @@ TEST_SECONDS = 300
 # What to build and which tests to run for a word of "fails" that is no unit test's name.
 GROUPS = {"lang": ("nnc_lang", "^lang_"), "script": ("nnc", "^script_[^m]"),
           "cli": ("nnc", "^cli$"), "errors": ("nnc", "^errors$"),
-          "cuda_file": ("nnc", "^cuda_file$"), "spills": ("nnc", "^spills_quick$")}
+          "cuda_file": ("nnc", "^cuda_file$"), "interface": ("nnc", "^interface$"),
+          "spills": ("nnc", "^spills_quick$")}
 
 
 def group(word):
