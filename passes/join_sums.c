@@ -164,14 +164,14 @@ static Node *join_dots(JoinSums *join, const Node *add) {
 /* The reduction of a concat that exists instead of that of a sum; NULL: there is none. */
 static Node *join_reduced(JoinSums *join, const Node *reduction) {
     const Node *add = reduction->inputs[0];
+    Sum sum = join->sums[add->id];
     int axis_count;
     const int64_t *axes = node_ints(reduction, ATTR_axes, &axis_count);
-    if (join->sums[add->id].count < FEWEST || axis_count == 0) return NULL;
-    int count = join->sums[add->id].count;
-    const Node **terms = terms_of(join, add, count);
+    if (sum.count < FEWEST || sum.first->op == OP_dot) return NULL;
+    const Node **terms = terms_of(join, add, sum.count);
     for (int i = 0; i < axis_count; i++) {
-        if (!order_as_concat(join, terms, count, 0, (int)axes[i])) continue;
-        Node *whole = join_operand(join, terms, count, 0, (int)axes[i]);
+        if (!order_as_concat(join, terms, sum.count, 0, (int)axes[i])) continue;
+        Node *whole = join_operand(join, terms, sum.count, 0, (int)axes[i]);
         return build_op(join->rewrite.to, OP_reduce_sum, &whole, 1, reduction->attrs,
                         reduction->attr_count);
     }
