@@ -354,19 +354,21 @@ static Graph *cut_squares(const Cutting *cut, PassContext *context) {
     return rewrite_finish(&cutter.rewrite);
 }
 
-/* Blocks are for caches: a GPU is better off with all heads and rows at once. */
+/* Blocks are for caches: a GPU is better off with all heads and rows at once. Each shape is cut
+ * once: a block may be large, too, and would be found again. */
 Graph *pass_cut_rows(const Graph *graph, PassContext *context) {
-    if (context->gpu) return pass_dce(graph, context);
-    Graph *owned = NULL; /* NULL until something was cut */
-    for (;;) {
+    Graph *result = pass_dce(graph, context);
+    if (context->gpu) return result;
+    int count;
+    const bool *live = graph_live(graph, context->arena);
+    const Type **shapes = cut_rows_shapes(graph, live, context->arena, &count);
+    for (int i = 0; i < count; i++) {
         Cutting cut;
-        const Graph *from = owned != NULL ? owned : graph;
-        bool *live = graph_live(from, context->arena);
-        bool found = cut_rows_find(from, live, context->arena, &cut);
-        if (!found && owned != NULL) return owned;
-        Graph *result = found ? cut_squares(&cut, context) : pass_dce(graph, context);
-        if (owned != NULL) graph_free(owned);
-        owned = result;
-        if (!found) return owned;
+        live = graph_live(result, context->arena);
+        if (!cut_rows_find(result, live, shapes[i], context->arena, &cut)) continue;
+        Graph *before = result;
+        result = cut_squares(&cut, context);
+        graph_free(before);
     }
+    return result;
 }

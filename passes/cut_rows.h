@@ -24,8 +24,11 @@ typedef struct Cutting {
     bool diagonal; /* row r needs no columns behind r */
 } Cutting;
 
-/* The squares of the first product whose shape allows cutting; false when there are none. */
-bool cut_rows_find(const Graph *graph, const bool *live, Arena *arena, Cutting *out);
+/* The shapes of products that are worth cutting, each once. */
+const Type **cut_rows_shapes(const Graph *graph, const bool *live, Arena *arena, int *count);
+/* The squares of that shape; false when there are none, or they can't be cut. */
+bool cut_rows_find(const Graph *graph, const bool *live, const Type *shape, Arena *arena,
+                   Cutting *out);
 /* Dims of the square's batch. */
 int cut_batch(const Cutting *cut);
 /* Which operand of an exit is the square. */

@@ -345,15 +345,21 @@ static bool find_squares(Cutting *cut, const Type *shape, Arena *arena) {
     return true;
 }
 
-bool cut_rows_find(const Graph *graph, const bool *live, Arena *arena, Cutting *out) {
-    const Type *tried = NULL;
+const Type **cut_rows_shapes(const Graph *graph, const bool *live, Arena *arena, int *count) {
+    const Type **shapes = ARENA_ARRAY(arena, const Type *, graph->nodes.count);
+    *count = 0;
     for (size_t id = 0; id < graph->nodes.count; id++) {
         const Node *node = graph->nodes.items[id];
-        if (!live[id] || !is_worth_it(node)) continue;
-        if (tried != NULL && type_same_shape(tried, &node->type)) continue;
-        *out = (Cutting){.graph = graph, .live = live};
-        if (find_squares(out, &node->type, arena)) return true;
-        tried = &node->type;
+        bool found = !live[id] || !is_worth_it(node);
+        for (int i = 0; i < *count && !found; i++)
+            found = type_same_shape(shapes[i], &node->type);
+        if (!found) shapes[(*count)++] = &node->type;
     }
-    return false;
+    return shapes;
+}
+
+bool cut_rows_find(const Graph *graph, const bool *live, const Type *shape, Arena *arena,
+                   Cutting *out) {
+    *out = (Cutting){.graph = graph, .live = live};
+    return find_squares(out, shape, arena);
 }

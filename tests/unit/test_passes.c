@@ -370,6 +370,7 @@ Test(passes, attention_by_rows, .timeout = 120) {
         {3, 5, 450, 470, .sums = true, .gradients = true, .cut = true},
         {3, 1, 1000, 1050, .mask = true, .diagonal = true, .sums = true, .cut = true},
         {2, 1, 1100, 1000, .diagonal = true, .cut = true},
+        {2, 1, 64, 16400, .cut = false}, /* one block, as large as what is cut */
         {2, 1, 1030, 1030, .weights = true, .cut = false},
         {2, 1, 1030, 1030, .gpu = true, .cut = false},
     };
