@@ -311,7 +311,7 @@ KBuf *k_table(KBuilder *b, DType dtype, int64_t count, const void *elements); /*
 KBuf *k_shared(KBuilder *b, DType dtype, int64_t count, const char *comment);
 
 /* GPU kernels: said before all else, then asked for. A block has whole warps, or one thread. */
-enum { K_WARP = 32, K_MAX_THREADS = 1024 };
+enum { K_WARP = 32, K_MAX_THREADS = 1024, K_MAX_SHARED = 48 << 10 /* bytes */ };
 void k_grid(KBuilder *b, int64_t blocks, int threads);
 KVal *k_block(KBuilder *b);
 KVal *k_thread(KBuilder *b);

@@ -248,10 +248,21 @@ static void check_block(Verifier *v, const KBlock *block) {
     v->block = outer;
 }
 
+/* A block has so much without being asked for it when it is launched. */
+static void check_shared(Verifier *v) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < v->kernel->buffers.count; i++) {
+        const KBuf *buf = v->kernel->buffers.items[i];
+        if (buf->role == KBUF_SHARED) bytes += (size_t)buf->count * dtype_size(buf->dtype);
+    }
+    if (bytes > K_MAX_SHARED) fail(v, "%zu bytes of shared memory", bytes);
+}
+
 bool kernel_verify(const Kernel *kernel, Buf *error) {
     Verifier v = {.kernel = kernel, .error = error};
     v.defined = xcalloc((size_t)kernel->value_count + 1, sizeof *v.defined);
     v.varies = xcalloc((size_t)kernel->value_count + 1, sizeof *v.varies);
+    check_shared(&v);
     check_block(&v, kernel->body);
     free(v.defined);
     free(v.varies);

@@ -309,14 +309,18 @@ static int fast_side(const Tiling *t) {
     return 1;
 }
 
+/* Threads of a warp that write a column of shared memory meet different banks. */
+static int64_t pitch(const GpuSchedule *s, int side) {
+    return (int64_t)s->across[side] * s->registers[side] + (K_WARP + s->depth - 1) / s->depth;
+}
+
 static void find_places(Tiling *t) {
     KBuilder *b = t->b;
     int64_t tiles[SIDES];
     for (int side = 0; side < SIDES; side++) {
         t->tile[side] = (int64_t)t->s->across[side] * t->s->registers[side];
         tiles[side] = gpu_blocks(t->side[side].extent, t->tile[side]);
-        /* Threads of a warp that write a column of shared memory meet different banks. */
-        t->pitch[side] = t->tile[side] + (K_WARP + t->s->depth - 1) / t->s->depth;
+        t->pitch[side] = pitch(t->s, side);
         t->sums_first[side] =
             distance(&t->c, side, &t->sums) < distance(&t->c, side, &t->side[side]);
     }
@@ -371,6 +375,14 @@ static double cost(const Tiling *t, const GpuSchedule *s) {
     return (waves < 1 ? 1 : waves) * tile * (1 + loads);
 }
 
+static bool fits(const Tiling *t, const GpuSchedule *s) {
+    int64_t bytes = 0;
+    for (int side = 0; side < SIDES; side++)
+        bytes +=
+            pitch(s, side) * s->depth * (int64_t)dtype_size(t->c.operand[side].node->type.dtype);
+    return bytes <= K_MAX_SHARED;
+}
+
 int gpu_contraction_schedules(const Group *group, LowerContext *context, GpuSchedule *out) {
     static const int registers[][SIDES] = {{8, 8}, {4, 4}, {2, 4}, {1, 1}};
     Tiling t = {0};
@@ -381,6 +393,7 @@ int gpu_contraction_schedules(const Group *group, LowerContext *context, GpuSche
         GpuSchedule s = {.threads = 256, .across = {16, 16}, .depth = 16};
         s.registers[0] = (registers[i][0] + t.window - 1) / t.window * t.window;
         s.registers[1] = registers[i][1];
+        if (!fits(&t, &s)) continue;
         int at = count++;
         for (; at > 0 && cost(&t, &s) < cost(&t, &out[at - 1]); at--)
             out[at] = out[at - 1];

@@ -170,6 +170,40 @@ Test(cuda, all_ops) {
     arena_free(&arena);
 }
 
+/* Windows of 16 doubles make the widest tiles: they still fit. */
+Test(cuda, wide_windows) {
+    Arena arena = {0};
+    GpuRuns runs = {0};
+    Random random = {7};
+    Graph *graph = graph_new(&arena, "graph");
+    const int64_t zeros[2] = {0, 0}, ones[2] = {1, 1}, window[2] = {4, 4};
+    Type types[2] = {type_make(DT_F64, 4, (int64_t[]){1, 2, 9, 9}),
+                     type_make(DT_F64, 4, (int64_t[]){3, 2, 2, 2})};
+    Node *x[2] = {graph_input(graph, "x", types[0], ROLE_DATA, 0),
+                  graph_input(graph, "w", types[1], ROLE_DATA, 1)};
+    Attr attrs[] = {attr_ints(ATTR_stride, ones, 2), attr_ints(ATTR_lo, zeros, 2),
+                    attr_ints(ATTR_hi, zeros, 2), attr_ints(ATTR_dilation, ones, 2),
+                    attr_int(ATTR_groups, 1)};
+    Node *y = build_op(graph, OP_conv, x, 2, attrs, 5);
+    attrs[0] = attr_ints(ATTR_stride, window, 2);
+    attrs[4] = attr_ints(ATTR_window, window, 2);
+    graph_output(graph, "y", build_op(graph, OP_max_pool, &y, 1, attrs, 5), OUT_RESULT, -1);
+    Tensor64 inputs[2];
+    for (int i = 0; i < 2; i++) {
+        int64_t count = type_numel(&types[i]);
+        inputs[i] = (Tensor64){.type = types[i], .f = ARENA_ARRAY(&arena, double, (size_t)count)};
+        for (int64_t k = 0; k < count; k++)
+            inputs[i].f[k] = (double)random_below(&random, 9) - 4;
+    }
+    Buf error = {0};
+    cr_assert(gpu_runs_add(&runs, graph, inputs, true, &arena, &error), "%s", buf_text(&error));
+    cr_expect_gt(runs.lowered[GROUP_CONTRACTION], 0);
+    check_as(&runs, (const char *const[]){"sm_80", NULL}, false, &arena);
+    graph_free(graph);
+    gpu_runs_free(&runs);
+    arena_free(&arena);
+}
+
 /* Rows with many equal elements, and with NaNs, under every schedule. */
 Test(cuda, first_of_equals) {
     Arena arena = {0};
