@@ -216,6 +216,7 @@ static void print_device_functions(Emitter *e, const Module *module) {
     emit_comment(e, "Gives it back.");
     emit_line(e, "void %s_close(%sContext *ctx);", prefix, type);
     emit_newline(e);
+    emit_line(e, "struct CUstream_st; /* cudaStream_t points to it */");
     emit_comment(e, "Functions with a stream put their work there. Weights (the structs Params and "
                     "Train) are in the device's memory for all of them: cudaMalloc() it and copy "
                     "what init, load or train_init wrote. Arguments and results are in "

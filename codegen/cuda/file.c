@@ -78,6 +78,7 @@ static void print_open(Emitter *e, const Module *module) {
     emit_line(e, "static int nn_fail(char *error, size_t size, const char *what, int status) {");
     emit_line(e, "const char *why = cudaGetErrorString((cudaError_t)status);");
     emit_line(e, "if (error) snprintf(error, size, \"%%s: %%s\", what, why);");
+    emit_line(e, "cudaGetLastError(); /* it is told, and not to be found again */");
     emit_line(e, "return 2;");
     emit_line(e, "}");
     emit_newline(e);
@@ -107,6 +108,8 @@ static void print_open(Emitter *e, const Module *module) {
                   "nn_note(ctx, cudaMemcpy(ctx->memory->constant_%zu, constant_%zu, "
                   "sizeof constant_%zu, cudaMemcpyHostToDevice));",
                   i, i, i);
+    emit_comment(e, "Streams of the caller's need not wait for this one.");
+    emit_line(e, "nn_note(ctx, cudaStreamSynchronize(NULL));");
     emit_line(e, "if (!ctx->status) return 0;");
     emit_line(e, "nn_fail(error, error_size, \"the device's memory\", ctx->status);");
     emit_line(e, "%s_close(ctx);", module->prefix);

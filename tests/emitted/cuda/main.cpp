@@ -37,6 +37,7 @@ static void fill() {
 
 int device_allocations, device_waits, device_backward;
 size_t device_free_bytes = 1000;
+bool device_full = true;
 
 // Arguments of the device's own: nothing is allocated, nothing waited for.
 static void check_device_functions(NetContext *ctx, NetTrain *device) {
@@ -60,7 +61,11 @@ int main(int argc, char **argv) {
     CHECK(net_open(&ctx, error, sizeof error) == 2);
     CHECK(strstr(error, "bytes of the device's memory are needed, 1000 are free"));
     device_free_bytes = (size_t)1 << 40;
+    CHECK(net_open(&ctx, error, sizeof error) == 2);
+    CHECK(strcmp(error, "no memory: out of memory") == 0);
+    device_full = false;
     CHECK(net_open(&ctx, error, sizeof error) == 0);
+    CHECK(device_waits > 0);
     NetTrain *device;
     net_train_init(&train, 5);
     CHECK(cudaMalloc((void **)&device, sizeof *device) == cudaSuccess);

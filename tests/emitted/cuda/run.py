@@ -49,6 +49,7 @@ def main():
         run("gcc", "-std=c11", *flags, "-c", "net.c", cwd=os.path.dirname(c))
         run("g++", "-std=c++17", *flags, "-I.", os.path.join(here, "main.cpp"), "net.o", "-lm",
             "-o", "main", cwd=os.path.dirname(c))
+        run("gcc", "-std=c11", *flags, "-fsyntax-only", "-x", "c", "net.h", cwd=os.path.dirname(cu))
         run("g++", "-std=c++17", *flags, "-DCUDA", "-I.", "-I" + support, "-x", "c++",
             os.path.join(here, "main.cpp"), "net.cu", "-o", "main", cwd=os.path.dirname(cu))
         expected = run(os.path.join(directory, "c/main"))

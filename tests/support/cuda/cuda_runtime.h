@@ -14,13 +14,14 @@
 #define LAUNCH(kernel, blocks, threads) device_launch(kernel, blocks, threads)
 
 typedef struct CUstream_st *cudaStream_t;
-enum cudaError_t { cudaSuccess, cudaErrorLaunchFailure };
+enum cudaError_t { cudaSuccess, cudaErrorLaunchFailure, cudaErrorMemoryAllocation };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 struct cudaFuncAttributes {};
 
 /* What a test counts, and sets. */
 extern int device_allocations, device_waits, device_backward;
 extern size_t device_free_bytes;
+extern bool device_full; /* nothing is to be had of what is free */
 static int device_status;
 
 template <class... P> struct DeviceLaunch {
@@ -52,6 +53,7 @@ static inline cudaError_t cudaGetLastError() {
     return status;
 }
 static inline const char *cudaGetErrorString(cudaError_t status) {
+    if (status == cudaErrorMemoryAllocation) return "out of memory";
     return status ? "a kernel failed" : "no error";
 }
 static inline cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
@@ -62,6 +64,10 @@ static inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, const void
     return cudaSuccess;
 }
 static inline cudaError_t cudaMalloc(void **memory, size_t bytes) {
+    if (device_full) {
+        device_status = cudaErrorMemoryAllocation;
+        return cudaErrorMemoryAllocation;
+    }
     device_allocations++;
     *memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
     memset(*memory, 0xff, bytes);
