@@ -20,9 +20,7 @@ static void print_rounding(Emitter *e) {
 /* What kernels are made of, but for how they are declared. */
 static void print_vocabulary(Emitter *e, const Uses *uses) {
     emit_comment(e, "All threads of the block wait for one another and see what was stored.");
-    emit_line(e, "static __device__ __forceinline__ void barrier() {");
-    emit_line(e, "__syncthreads();");
-    emit_line(e, "}");
+    emit_line(e, "#define barrier() __syncthreads()");
     static const struct {
         KKind kind;
         const char *type;

@@ -17,6 +17,23 @@ def run(*command, **more):
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, **more).stdout
 
 
+PLAIN = """import torch
+class Plain(torch.nn.Module):
+    def forward(self, x):
+        return x + 1
+net = Plain()
+net(torch.ones(3))
+"""
+
+
+def check_plain(directory):
+    """Not even of a file that uses next to nothing."""
+    with open(os.path.join(directory, "plain.nn"), "w") as file:
+        file.write(PLAIN)
+    run(nnc, "plain.nn", "-o", "plain.cu", cwd=directory)
+    run(nvcc, "-std=c++17", "-Werror", "all-warnings", "-c", "plain.cu", cwd=directory)
+
+
 def compile_network(directory, suffix):
     os.mkdir(directory)
     path = os.path.join(directory, "net." + suffix)
@@ -61,6 +78,7 @@ def main():
             run(nvcc, "-std=c++17", "--fmad=false", "-Werror", "all-warnings", "-gencode",
                 "arch=compute_80,code=sm_80", "-gencode", "arch=compute_90a,code=sm_90a", "-c",
                 cu, "-o", os.path.join(directory, "net.o"))
+            check_plain(directory)
 
 
 main()
