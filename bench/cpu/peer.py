@@ -176,18 +176,16 @@ PEERS = {"emx": emx, "torch": lambda folder: eager(), "inductor": lambda folder:
 
 
 def measure(call, seconds):
-    """A warm call, then single ones for so long: at least five."""
+    """A warm call, then single ones for so long; five at least, unless they take much longer."""
     call()
-    times, end = [], time.perf_counter() + seconds
-    while len(times) < 5 or times_left(times, end):
-        start = time.perf_counter()
+    times, start = [], time.perf_counter()
+    while True:
+        before = time.perf_counter()
         call()
-        times.append(time.perf_counter() - start)
-    return f"{statistics.median(times):.9f} {min(times):.9f} {len(times)}"
-
-
-def times_left(times, end):
-    return len(times) < 100000 and time.perf_counter() < end
+        times.append(time.perf_counter() - before)
+        spent = time.perf_counter() - start
+        if spent > 4 * seconds or (spent > seconds and len(times) >= 5):
+            return f"{statistics.median(times):.9f} {min(times):.9f} {len(times)}"
 
 
 def main():

@@ -28,6 +28,7 @@
  *   state(name, param_or_None, tensor)          optimizer state; in-place writes are updates
  *   enter_module(module, args, kwargs) -> (args, kwargs)  Module.__call__, before forward
  *   leave_module(module)                        Module.__call__, after forward
+ *   enter_part()                                instead of enter_module(): no network is called
  *   zero_grad_mark(), step_mark()               Optimizer.zero_grad, the end of Optimizer.step
  * Functions and methods: the tables of arith.c, unary.c, reduce.c, shape.c, index.c, gather.c,
  *   create.c, random.c, generator.c, matmul.c, join.c, repr.c, strided.c, backward.c and object.c,

@@ -628,6 +628,15 @@ static Value enter_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     return pair;
 }
 
+/* enter_part(): a call of modules that is none of a network, whoever makes it. */
+static Value enter_part_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    (void)args;
+    if (!vm_args_simple(vm, "enter_part", nargs, kwnames, 0, 0)) return NULL_VALUE;
+    if (compiling(ts)) ts->trace->depth++;
+    return NONE;
+}
+
 static Value leave_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     (void)args;
@@ -780,6 +789,7 @@ const TensorFunction TRACE_FUNCTIONS[] = {
     {"hyper", hyper_call, FN_FUNCTION},
     {"state", state_call, FN_FUNCTION},
     {"enter_module", enter_call, FN_FUNCTION},
+    {"enter_part", enter_part_call, FN_FUNCTION},
     {"leave_module", leave_call, FN_FUNCTION},
     {"zero_grad_mark", zero_grad_call, FN_FUNCTION},
     {"step_mark", step_call, FN_FUNCTION},
