@@ -43,9 +43,6 @@ INLINE void uniforms(const uint32_t *words, float *out, int64_t count, float low
 /* Logarithm of 2^-24 .. 1 as PyTorch's vectorized Box-Muller computes it: Cephes's polynomial for
  * the mantissa in [sqrt(1/2), sqrt(2)), sums and products fused. */
 INLINE float cephes_log(float x) {
-    static const float coefficients[] = {7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,
-                                         -1.2420140846e-1f, 1.4249322787e-1f,  -1.6668057665e-1f,
-                                         2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f};
     int32_t bits;
     memcpy(&bits, &x, sizeof bits);
     float exponent = (float)((bits >> 23) - 126);
@@ -55,9 +52,14 @@ INLINE float cephes_log(float x) {
     exponent -= low ? 1.0f : 0.0f;
     x += low ? x : 0.0f;
     x -= 1;
-    float square = x * x, y = coefficients[0];
-    for (int i = 1; i < 9; i++)
-        y = fmaf(y, x, coefficients[i]);
+    float square = x * x, y = fmaf(7.0376836292e-2f, x, -1.1514610310e-1f);
+    y = fmaf(y, x, 1.1676998740e-1f);
+    y = fmaf(y, x, -1.2420140846e-1f);
+    y = fmaf(y, x, 1.4249322787e-1f);
+    y = fmaf(y, x, -1.6668057665e-1f);
+    y = fmaf(y, x, 2.0000714765e-1f);
+    y = fmaf(y, x, -2.4999993993e-1f);
+    y = fmaf(y, x, 3.3333331174e-1f);
     y = fmaf(y * x, square, exponent * -2.12194440e-4f);
     y = fmaf(square, -0.5f, y);
     return fmaf(exponent, 0.693359375f, x + y);
