@@ -224,6 +224,18 @@ typedef struct KBlock {
     int depth;
 } KBlock;
 
+/* What the statement itself reads, not the blocks in it: how many values. */
+enum { KSTMT_OPERANDS = 6 };
+static inline int kstmt_operands(const KStmt *s, const KVal *operands[KSTMT_OPERANDS]) {
+    const KVal *let = s->kind == KSTMT_LET ? s->value : NULL;
+    const KVal *all[KSTMT_OPERANDS] = {
+        let ? let->a : s->value, let ? let->b : NULL, let ? let->c : NULL, s->index, s->lo, s->hi};
+    int count = 0;
+    for (int i = 0; i < KSTMT_OPERANDS; i++)
+        if (all[i]) operands[count++] = all[i];
+    return count;
+}
+
 typedef struct Kernel {
     const char *name; /* an identifier, unique in its graph */
     Span span;

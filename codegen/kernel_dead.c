@@ -1,29 +1,12 @@
 /* Removal of what nothing reads: values, empty loops, buffers. */
 #include "codegen/kernel_internal.h"
 
-#include <string.h>
-
-static void count_use(uint32_t *uses, const KVal *value) {
-    if (value && value->id >= 0) uses[value->id]++;
-}
-
-/* Whether that was the last use. */
-static bool give_back(uint32_t *uses, const KVal *value) {
-    return value && value->id >= 0 && --uses[value->id] == 0;
-}
-
 static void count_block(uint32_t *uses, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
-        if (s->kind == KSTMT_LET) {
-            count_use(uses, s->value->a);
-            count_use(uses, s->value->b);
-            count_use(uses, s->value->c);
-        } else {
-            count_use(uses, s->value);
-        }
-        count_use(uses, s->index);
-        count_use(uses, s->lo);
-        count_use(uses, s->hi);
+        const KVal *operands[KSTMT_OPERANDS];
+        int count = kstmt_operands(s, operands);
+        for (int i = 0; i < count; i++)
+            if (operands[i]->id >= 0) uses[operands[i]->id]++;
         if (s->body) count_block(uses, s->body);
         if (s->other) count_block(uses, s->other);
     }
@@ -40,11 +23,8 @@ static bool is_empty(const KBlock *block) {
 /* Whether nothing needs the statement; then uses of its operands are given back, and *last says
  * whether one of them was used no more. */
 static bool is_dead(uint32_t *uses, const KStmt *s, bool *last) {
-    const KVal *operands[3] = {s->value, s->lo, s->hi};
     if (s->kind == KSTMT_LET) {
         if (uses[s->value->id] > 0) return false;
-        const KVal *of_value[3] = {s->value->a, s->value->b, s->value->c};
-        memcpy(operands, of_value, sizeof operands);
     } else if (s->kind == KSTMT_SET) {
         if (uses[s->var->id] > 0) return false;
     } else if (s->kind == KSTMT_FOR || s->kind == KSTMT_IF) {
@@ -52,8 +32,10 @@ static bool is_dead(uint32_t *uses, const KStmt *s, bool *last) {
     } else {
         return false;
     }
-    for (int i = 0; i < 3; i++)
-        if (give_back(uses, operands[i])) *last = true;
+    const KVal *operands[KSTMT_OPERANDS];
+    int count = kstmt_operands(s, operands);
+    for (int i = 0; i < count; i++)
+        if (operands[i]->id >= 0 && --uses[operands[i]->id] == 0) *last = true;
     return true;
 }
 

@@ -78,6 +78,8 @@ Kernel *lower_gathering(const Group *group, const Target *target, LowerContext *
 Kernel *lower_scattering(const Group *group, const Target *target, LowerContext *context);
 Kernel *lower_joining(const Group *group, const Target *target, LowerContext *context);
 Kernel *lower_scan(const Group *group, const Target *target, LowerContext *context);
+/* Whether y goes strictly before x in a sorted row. NaN is greatest. */
+KVal *lower_sorts_before(KBuilder *b, bool descending, KVal *y, KVal *x);
 Kernel *lower_sort(const Group *group, const Target *target, LowerContext *context);
 Kernel *lower_random(const Group *group, const Target *target, LowerContext *context);
 

@@ -16,13 +16,12 @@ typedef struct Sort {
     bool descending;
 } Sort;
 
-/* Whether y goes strictly before x. */
-static KVal *goes_before(KBuilder *b, const Sort *sort, KVal *y, KVal *x) {
-    KVal *before = sort->descending ? k_gt(b, y, x) : k_lt(b, y, x);
+KVal *lower_sorts_before(KBuilder *b, bool descending, KVal *y, KVal *x) {
+    KVal *before = descending ? k_gt(b, y, x) : k_lt(b, y, x);
     if (!kkind_is_float(x->kind)) return before;
     KVal *y_nan = k_ne(b, y, y), *x_nan = k_ne(b, x, x);
     KVal *number_first =
-        sort->descending ? k_and(b, y_nan, k_eq(b, x, x)) : k_and(b, x_nan, k_eq(b, y, y));
+        descending ? k_and(b, y_nan, k_eq(b, x, x)) : k_and(b, x_nan, k_eq(b, y, y));
     return k_or(b, before, number_first);
 }
 
@@ -40,7 +39,8 @@ static void merge_pass(KBuilder *b, const Sort *sort, Rows from, Rows to, int64_
     KVal *safe_j = k_assume(b, k_min(b, j, last), 0, n - 1);
     KVal *x = k_load(b, from.values, safe_i, 1), *y = k_load(b, from.values, safe_j, 1);
     KVal *right_first =
-        k_and(b, k_lt(b, j, end), k_or(b, k_ge(b, i, middle), goes_before(b, sort, y, x)));
+        k_and(b, k_lt(b, j, end),
+              k_or(b, k_ge(b, i, middle), lower_sorts_before(b, sort->descending, y, x)));
     KVal *position_i = k_load(b, from.positions, safe_i, 1);
     KVal *position_j = k_load(b, from.positions, safe_j, 1);
     KVal *slot = k_assume(b, at, 0, n - 1);

@@ -262,11 +262,11 @@ static bool emit_native(Compile *compile, EmitKind kind) {
     // An object is for linking with a caller's program, which needs the header.
     if (good && kind == EMIT_OBJ && strcmp(job.output, "-") != 0) {
         size_t length = strlen(job.output);
-        bool dot_o = length > 2 && strcmp(job.output + length - 2, ".o") == 0;
-        good = write_output(
-            compile,
-            arena_printf(compile->arena, "%.*s.h", (int)(dot_o ? length - 2 : length), job.output),
-            &compile->header);
+        good = write_output(compile,
+                            arena_printf(compile->arena, "%.*s.h",
+                                         (int)(ends_with(job.output, ".o") ? length - 2 : length),
+                                         job.output),
+                            &compile->header);
     }
     buf_free(&main_text);
     buf_free(&error);

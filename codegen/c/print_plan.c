@@ -26,7 +26,7 @@ typedef struct Planner {
 } Planner;
 
 static void count_use(Planner *p, const KVal *value) {
-    if (!value || value->id < 0) return;
+    if (value->id < 0) return;
     p->info[value->id].uses++;
     p->info[value->id].use_block = p->block;
 }
@@ -35,16 +35,10 @@ static void count_block(Planner *p, const KBlock *block) {
     const KBlock *outer = p->block;
     p->block = block;
     for (const KStmt *s = block->first; s; s = s->next) {
-        if (s->kind == KSTMT_LET) {
-            count_use(p, s->value->a);
-            count_use(p, s->value->b);
-            count_use(p, s->value->c);
-        } else {
-            count_use(p, s->value);
-        }
-        count_use(p, s->index);
-        count_use(p, s->lo);
-        count_use(p, s->hi);
+        const KVal *operands[KSTMT_OPERANDS];
+        int count = kstmt_operands(s, operands);
+        for (int i = 0; i < count; i++)
+            count_use(p, operands[i]);
         if (s->body) count_block(p, s->body);
         if (s->other) count_block(p, s->other);
     }

@@ -122,11 +122,17 @@ static void print_open(Emitter *e, const Module *module) {
     emit_line(e, "}");
 }
 
+/* Declares the device's memory if the text is about it. */
+static bool print_memory_variable(Emitter *e, const Module *module, const Buf *steps) {
+    bool used = module_has_word(buf_text(steps), "memory");
+    if (used) emit_line(e, "%sMemory *memory = ctx->memory;", module->type_prefix);
+    return used;
+}
+
 /* The steps of some functions, after the declarations of what they use. */
 static void print_body(Emitter *e, const Module *module, const Buf *steps) {
     const char *text = buf_text(steps);
-    if (module_has_word(text, "memory"))
-        emit_line(e, "%sMemory *memory = ctx->memory;", module->type_prefix);
+    print_memory_variable(e, module, steps);
     if (module_has_word(text, "params"))
         emit_line(e, "const %sParams *params = ctx->params;", module->type_prefix);
     buf_add(e->out, steps->data, steps->size);
@@ -179,14 +185,10 @@ static void print_prepare(Emitter *e, Module *module) {
         FilePlaces places = module_places(module, function, 0);
         file_print_steps(&inner, &function->plans[0]->prepare, &places, NULL);
     }
-    bool memory = module_has_word(buf_text(&body), "memory");
     emit_newline(e);
     emit_line(e, "int %s_prepare(%sContext *ctx, const %sParams *params, cudaStream_t stream) {",
               module->prefix, module->type_prefix, module->type_prefix);
-    if (memory)
-        emit_line(e, "%sMemory *memory = ctx->memory;", module->type_prefix);
-    else
-        emit_line(e, "(void)stream;");
+    if (!print_memory_variable(e, module, &body)) emit_line(e, "(void)stream;");
     buf_add(e->out, body.data, body.size);
     emit_line(e, "return nn_note(ctx, cudaGetLastError());");
     emit_line(e, "}");
@@ -275,8 +277,7 @@ static void print_host_function(Emitter *e, const Module *module, const ModuleFu
     fetch_results(&inner, module, function);
     emit_newline(e);
     module_print_prototype(e, module, function, false, " {");
-    if (module_has_word(buf_text(&body), "memory"))
-        emit_line(e, "%sMemory *memory = ctx->memory;", module->type_prefix);
+    print_memory_variable(e, module, &body);
     buf_add(e->out, body.data, body.size);
     emit_line(e, "return %s_wait(ctx, stream);", module->prefix);
     emit_line(e, "}");

@@ -33,6 +33,16 @@ static KVal *clamp(KBuilder *b, KVal *at, int64_t size, KVal **inside) {
     return at;
 }
 
+/* Where `step`s from 0 lead to the index, of `size` of them; *inside as in clamp(). */
+static KVal *count_steps(KBuilder *b, KVal *at, int64_t step, int64_t size, KVal **inside) {
+    at = clamp(b, at, (size - 1) * step + 1, inside);
+    if (step > 1) {
+        KVal *even = k_eq(b, k_remi(b, at, step), k_index(b, 0));
+        *inside = *inside ? k_and(b, *inside, even) : even;
+    }
+    return k_divi(b, at, step);
+}
+
 static void pad_point(Lower *lower, const LowerPoint *point) {
     KBuilder *b = &lower->b;
     const Node *anchor = lower->group->anchor;
@@ -42,13 +52,8 @@ static void pad_point(Lower *lower, const LowerPoint *point) {
     LowerPoint from = *point;
     KVal *inside = NULL;
     for (int d = 0; d < rank; d++) {
-        int64_t step = interior[d] + 1, reach = (anchor->inputs[0]->type.dim[d] - 1) * step + 1;
-        KVal *at = clamp(b, k_addi(b, point->index[d], -lo[d]), reach, &inside);
-        if (step > 1) {
-            KVal *even = k_eq(b, k_remi(b, at, step), k_index(b, 0));
-            inside = inside ? k_and(b, inside, even) : even;
-        }
-        from.index[d] = k_divi(b, at, step);
+        from.index[d] = count_steps(b, k_addi(b, point->index[d], -lo[d]), interior[d] + 1,
+                                    anchor->inputs[0]->type.dim[d], &inside);
     }
     KVal *value = lower_operand_at(lower, lower_operand(lower, 0), &from);
     KVal *fill = k_number(b, value->kind, 1, node_float(anchor, ATTR_value));
@@ -103,12 +108,7 @@ static void windows_point(Lower *lower, const LowerPoint *point) {
         KVal *tap = k_sub(b, k_index(b, window[s] - 1), k_for(b, 0, window[s], 1, 0));
         KVal *at = k_addi(b, point->index[2 + s], lo[s]);
         at = k_sub(b, at, k_muli(b, tap, dilation[s]));
-        at = clamp(b, at, (windows->dim[2 + s] - 1) * stride[s] + 1, &inside);
-        if (stride[s] > 1) {
-            KVal *even = k_eq(b, k_remi(b, at, stride[s]), k_index(b, 0));
-            inside = inside ? k_and(b, inside, even) : even;
-        }
-        from.index[2 + s] = k_divi(b, at, stride[s]);
+        from.index[2 + s] = count_steps(b, at, stride[s], windows->dim[2 + s], &inside);
     }
     if (inside) k_if(b, inside);
     KVal *value = lower_operand_at(lower, lower_operand(lower, 0), &from);

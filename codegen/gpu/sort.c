@@ -21,17 +21,6 @@ typedef struct Sort {
     KVal *start; /* of the block's row in the copies */
 } Sort;
 
-/* Whether y goes strictly before x. */
-static KVal *goes_before(const Sort *sort, KVal *y, KVal *x) {
-    KBuilder *b = sort->b;
-    KVal *before = sort->descending ? k_gt(b, y, x) : k_lt(b, y, x);
-    if (!kkind_is_float(x->kind)) return before;
-    KVal *y_nan = k_ne(b, y, y), *x_nan = k_ne(b, x, x);
-    KVal *number_first =
-        sort->descending ? k_and(b, y_nan, k_eq(b, x, x)) : k_and(b, x_nan, k_eq(b, y, y));
-    return k_or(b, before, number_first);
-}
-
 /* How many of the `width` elements from `run` on (fewer at the end of the row) go before x; equals
  * do where `equals` is true. */
 static KVal *count_before(const Sort *sort, Rows from, KVal *run, int64_t width, KVal *x,
@@ -48,8 +37,9 @@ static KVal *count_before(const Sort *sort, Rows from, KVal *run, int64_t width,
     KVal *middle = k_binary(b, KOP_SHR, k_add(b, left, right), k_index(b, 1));
     KVal *at = k_assume(b, k_min(b, middle, k_index(b, sort->size - 1)), 0, sort->size - 1);
     KVal *y = k_load(b, from.values, k_add(b, sort->start, at), 1);
-    KVal *first = k_or(b, goes_before(sort, y, x),
-                       k_and(b, equals, k_unary(b, KOP_NOT, goes_before(sort, x, y))));
+    KVal *before = lower_sorts_before(b, sort->descending, y, x);
+    KVal *behind = lower_sorts_before(b, sort->descending, x, y);
+    KVal *first = k_or(b, before, k_and(b, equals, k_unary(b, KOP_NOT, behind)));
     KVal *open = k_lt(b, left, right);
     k_set(b, low, k_select(b, k_and(b, open, first), k_addi(b, middle, 1), left));
     k_set(b, high, k_select(b, k_and(b, open, first), right, k_select(b, open, middle, right)));
