@@ -29,10 +29,6 @@ typedef struct Layout {
     VEC(Stream) streams;
 } Layout;
 
-static size_t round_up(size_t bytes) {
-    return (bytes + PLAN_ALIGNMENT - 1) / PLAN_ALIGNMENT * PLAN_ALIGNMENT;
-}
-
 /* The item that an argument of the loop's body is in an iteration; -1: it isn't in the arena. */
 static int item_at(const Layout *l, const PlanLoop *loop, int step, int argument, int t) {
     const PlanStep *at = &l->steps->items[loop->first + step + t * loop->length];
@@ -126,7 +122,9 @@ static void measure_streams(Layout *l, Arena *scratch) {
                    : takes_turns(l, members, (int)k, 2) ? 2
                                                         : s->high - s->low + 1;
         size_t before;
-        NNC_CHECK(mul_size((size_t)(s->slots - 1), round_up(s->bytes), &before), "arena too large");
+        NNC_CHECK(
+            mul_size((size_t)(s->slots - 1), round_up_size(s->bytes, PLAN_ALIGNMENT), &before),
+            "arena too large");
         s->whole.bytes = before + s->bytes;
     }
 }
@@ -147,7 +145,8 @@ static PlanReport place_streams(Layout *l, Arena *scratch) {
         }
         const Stream *s = &l->streams.items[l->stream[i]];
         size_t slot = (size_t)((l->number[i] - s->low) % s->slots);
-        l->items[i].offset = wholes.items[l->stream[i]].offset + slot * round_up(s->bytes);
+        l->items[i].offset =
+            wholes.items[l->stream[i]].offset + slot * round_up_size(s->bytes, PLAN_ALIGNMENT);
     }
     VEC_FREE(wholes);
     return report;

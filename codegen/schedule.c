@@ -53,10 +53,6 @@ int64_t schedule_stride(const Contraction *c, int operand, int dim) {
     return stride * c->dims[dim].coef[operand];
 }
 
-static int64_t round_up(int64_t x, int64_t to) {
-    return (x + to - 1) / to * to;
-}
-
 static int64_t at_most(int64_t x, int64_t limit) {
     return x < limit ? x : limit;
 }
@@ -247,7 +243,8 @@ static double cost_within(const Nests *nests, TileCounts tile, double limit) {
         stores *= COST_TURN / COST_SCATTER / (double)s->tile[turned];
     if (nests->packing > 0) {
         int64_t extent = c->dims[s->lane].extent;
-        packing = nests->packing * (double)round_up(extent, s->vectors * s->lanes) / (double)extent;
+        packing =
+            nests->packing * (double)round_up_i64(extent, s->vectors * s->lanes) / (double)extent;
     }
     packing += nests->copying;
     double least = ((whole_tiles + stores) * more + packing) * margin;
@@ -391,9 +388,9 @@ static bool consider(Search *search, const Nests *nests, Schedule *s, TileCounts
  * rounded up to whole windows. 0 when there is none. */
 static int64_t next_size(int64_t extent, int64_t window, int64_t size) {
     for (int64_t next = size + window; next <= SCHEDULE_MAX_ACCUMULATORS; next += window) {
-        if (next >= extent) return size < extent ? round_up(extent, window) : 0;
+        if (next >= extent) return size < extent ? round_up_i64(extent, window) : 0;
         int64_t parts = (extent + next - 1) / next;
-        if (round_up((extent + parts - 1) / parts, window) == next) return next;
+        if (round_up_i64((extent + parts - 1) / parts, window) == next) return next;
     }
     return 0;
 }

@@ -50,10 +50,6 @@ typedef struct Cutter {
     Node ***parts;            /* by id: results of the phase's blocks, of exits and kept rows */
 } Cutter;
 
-static int64_t round_up(int64_t x, int64_t to) {
-    return (x + to - 1) / to * to;
-}
-
 static int64_t parts_of(int64_t whole, int64_t part) {
     return (whole + part - 1) / part;
 }
@@ -68,7 +64,7 @@ static void choose_blocks(Cutter *cutter) {
         if (height < LEAST_ROWS) height = LEAST_ROWS;
         if (cutter->cut->diagonal && height < parts_of(rows, MOST_ENDS))
             height = parts_of(rows, MOST_ENDS);
-        height = round_up(parts_of(rows, parts_of(rows, height)), 16);
+        height = round_up_i64(parts_of(rows, parts_of(rows, height)), 16);
         cutter->unit[batch] = height < rows ? height : rows;
         cutter->unit[batch + 1] = columns;
         int64_t left = room / (cutter->unit[batch] * columns);

@@ -83,10 +83,6 @@ static void find_overlapping(Planner *planner, const PlanItem *item, int node, i
     find_overlapping(planner, item, 2 * node + 1, middle, high);
 }
 
-static size_t round_up(size_t value, size_t alignment) {
-    return (value + alignment - 1) / alignment * alignment;
-}
-
 /* Puts `item` into the smallest gap that holds it, else after everything that lives with it. */
 static size_t best_offset(Planner *planner, const PlanItem *item, SortKey *keys) {
     planner->found_count = 0;
@@ -102,7 +98,7 @@ static size_t best_offset(Planner *planner, const PlanItem *item, SortKey *keys)
             size_t gap = other->offset - end;
             if (gap >= item->bytes && gap < best_gap) best = end, best_gap = gap;
         }
-        size_t other_end = round_up(other->offset + other->bytes, planner->alignment);
+        size_t other_end = round_up_size(other->offset + other->bytes, planner->alignment);
         if (other_end > end) end = other_end;
     }
     return best == SIZE_MAX ? end : best;
@@ -140,8 +136,8 @@ static size_t lower_bound(const PlanItem *items, int count, size_t alignment, Ar
     size_t alive = 0, bound = 0;
     for (int i = 0, e = 0; i < count; i++) {
         while (ends[e].key < starts[i].key)
-            alive -= round_up(items[ends[e++].item].bytes, alignment);
-        alive += round_up(items[starts[i].item].bytes, alignment);
+            alive -= round_up_size(items[ends[e++].item].bytes, alignment);
+        alive += round_up_size(items[starts[i].item].bytes, alignment);
         if (alive > bound) bound = alive;
     }
     return bound;

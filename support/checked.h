@@ -20,6 +20,14 @@ static inline bool add_i64(int64_t a, int64_t b, int64_t *out) {
     return !__builtin_add_overflow(a, b, out);
 }
 
+/* To a multiple of the second number; of sizes that are far from the largest. */
+static inline size_t round_up_size(size_t size, size_t to) {
+    return (size + to - 1) / to * to;
+}
+static inline int64_t round_up_i64(int64_t size, int64_t to) {
+    return (size + to - 1) / to * to;
+}
+
 /* malloc/calloc/realloc that end the process with a message when memory runs out. */
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);

@@ -156,17 +156,14 @@ static void print_copy(Emitter *e, Scope *scope, int s) {
         emit_line(e, "memmove(%s, %s, %zu);", to, from, bytes);
 }
 
-static size_t round_up(size_t bytes) {
-    return (bytes + PLAN_ALIGNMENT - 1) / PLAN_ALIGNMENT * PLAN_ALIGNMENT;
-}
-
 size_t file_worker_bytes(const PlanSteps *steps) {
     size_t most = 0;
     for (int s = 0; s < steps->count; s++) {
         const PlanStep *step = &steps->items[s];
         size_t bytes = 0;
         for (int i = 0; step->kernel && step->kernel->split && i < step->argument_count; i++)
-            if (!step->arguments[i].node) bytes += round_up(step->arguments[i].bytes);
+            if (!step->arguments[i].node)
+                bytes += round_up_size(step->arguments[i].bytes, PLAN_ALIGNMENT);
         if (bytes > most) most = bytes;
     }
     return most;
@@ -183,7 +180,7 @@ static void put_arguments(Buf *call, Scope *scope, int s) {
         if (i > 0) buf_puts(call, ", ");
         if (own && !place->node) {
             buf_printf(call, "nn_own(team, part, %s, %zu)", expression, offset);
-            offset += round_up(place->bytes);
+            offset += round_up_size(place->bytes, PLAN_ALIGNMENT);
         } else {
             buf_puts(call, expression);
         }
