@@ -119,7 +119,8 @@ def lines(name, runs):
         head += f" {other:10.4f}  {other / median:6.2f}  {nearest.name:24}"
     else:
         head += f" {'':10}  {'':6}  {'':24}"
-    head += f" {report['gflops']:8.1f} {100 * report['gflops'] / report['peak_gflops']:4.0f} %"
+    peak = report["peak_gflops"] * report["threads"]
+    head += f" {report['gflops']:8.1f} {100 * report['gflops'] / peak:4.0f} %"
     rest = sorted(runs, key=lambda run: statistics.median(run.times))
     yield head
     yield "    " + ", ".join(f"{run.name} {statistics.median(run.times):.4f}" for run in rest)
