@@ -555,25 +555,30 @@ static void choose_cut(Reduction *r) {
     }
 }
 
-/* A costly value at its own place in the flat; NULL: none. */
+/* Whether the flat computes the node, and only ever at its own place: what is kept has no other. */
+static bool computes_in_place(const Flat *flat, const Node *node) {
+    IndexMap own = index_map_identity(&node->type);
+    bool found = false;
+    for (int v = 0; v < flat->count; v++) {
+        if (flat->values[v].kind != FLAT_OP || flat->values[v].node != node) continue;
+        if (!index_map_equal(&flat->values[v].map, &own)) return false;
+        found = true;
+    }
+    return found;
+}
+
+/* A costly value of the flat that may be kept; NULL: none. */
 static const Node *costly_value(const Reduction *r, const Flat *flat, DType dtype) {
     enum { COSTLY = 8 };
     for (int v = 0; v < flat->count; v++) {
         const FlatValue *value = &flat->values[v];
         const Node *node = value->node;
         if (value->kind != FLAT_OP || op_info(node->op)->cost < COSTLY) continue;
-        IndexMap own = index_map_identity(&node->type);
         if (node->type.dtype == dtype && is_full(&r->space, &node->type) &&
-            index_map_equal(&value->map, &own))
+            computes_in_place(flat, node))
             return node;
     }
     return NULL;
-}
-
-static bool computes(const Flat *flat, const Node *node) {
-    for (int v = 0; v < flat->count; v++)
-        if (flat->values[v].kind == FLAT_OP && flat->values[v].node == node) return true;
-    return false;
 }
 
 /* Softmax's powers are added up, then divided: the last reduction stores what it computes where the
@@ -585,7 +590,8 @@ static void keep_costly(Reduction *r) {
     for (int m = 0; m < r->member_count && !r->kept; m++) {
         Member *member = &r->members[m];
         const Node *kept = costly_value(r, member->flat, result->node->type.dtype);
-        if (member->level != r->levels - 1 || kept == NULL || !computes(result->flat, kept))
+        if (member->level != r->levels - 1 || kept == NULL ||
+            !computes_in_place(result->flat, kept))
             continue;
         const Node **held = ARENA_ARRAY(r->lower->arena, const Node *, (size_t)r->member_count + 1);
         for (int i = 0; i < r->member_count; i++)
