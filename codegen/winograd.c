@@ -256,6 +256,13 @@ static void clear_tail(Winograd *w) {
 
 /* ---- products ---- */
 
+/* Weights that come from afar are asked for some channels ahead: they are read once, in order. */
+static void fetch_ahead(const Winograd *w, KVal *u) {
+    enum { CHANNELS_AHEAD = 16, LINE = 64 / sizeof(float) };
+    for (int i = 0; i < w->block; i += LINE)
+        k_prefetch(w->b, w->u, k_addi(w->b, u, CHANNELS_AHEAD * w->block + i));
+}
+
 /* Some vectors of tiles from `first` on, for `block` output channels from `out` on. */
 static void multiply_tile(Winograd *w, KVal *point, KVal *first, int vectors, KVal *out,
                           int block) {
@@ -269,6 +276,7 @@ static void multiply_tile(Winograd *w, KVal *point, KVal *first, int vectors, KV
     KVal *in = k_for(b, 0, w->shape.ins, 1, 0);
     from = k_add(b, from, k_muli(b, in, w->tiles));
     u = k_add(b, u, k_muli(b, in, w->block));
+    if (winograd_is_far(&w->shape, w->m, w->nest->request->target)) fetch_ahead(w, u);
     for (int v = 0; v < vectors; v++)
         x[v] = k_load_at(b, w->v, from, v * w->wide, w->wide);
     for (int i = 0; i < block; i++) {

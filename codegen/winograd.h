@@ -34,6 +34,8 @@ int winograd_row_lanes(int lanes, int64_t tiles);
 int winograd_group(int lanes);
 /* Vectors that the tiles of so many rows fill. */
 int64_t winograd_vectors(const WinogradShape *shape, const Schedule *s, int64_t rows);
+/* Whether the transformed weights of all points don't stay in the second cache. */
+bool winograd_is_far(const WinogradShape *shape, int m, const Target *target);
 /* The schedules to compare, and their costs by the model of schedule.c; returns how many. */
 enum { WINOGRAD_SCHEDULES = 64 };
 int winograd_schedules(const Contraction *c, const ScheduleRequest *request, Schedule *out,

@@ -89,6 +89,11 @@ int64_t winograd_vectors(const WinogradShape *shape, const Schedule *s, int64_t 
     return (tiles + s->lanes - 1) / s->lanes;
 }
 
+bool winograd_is_far(const WinogradShape *shape, int m, const Target *target) {
+    int64_t points = (m + WINOGRAD_WINDOW - 1) * (m + WINOGRAD_WINDOW - 1);
+    return points * shape->outs * shape->ins * (int64_t)sizeof(float) > (int64_t)target->l2 / 2;
+}
+
 /* A step of a register tile: one input channel. */
 static double step_cost(int64_t vectors, int64_t block, double weight) {
     double products = (double)(vectors * block), loads = (double)vectors + 0.5 * (double)block;
@@ -112,9 +117,8 @@ static double tiles_cost(int64_t outs, int64_t count, int64_t vectors, int64_t b
 /* Vectors of tiles by output channels, in registers. */
 static void choose_register_tile(const WinogradShape *shape, const Target *target, Schedule *s) {
     int64_t count = winograd_vectors(shape, s, s->tile[shape->h]);
-    int group = winograd_group(s->lanes), n = s->winograd + WINOGRAD_WINDOW - 1;
-    bool far = (double)(n * n * shape->outs * shape->ins) * 4 > (double)target->l2 / 2;
-    double least = 0, weight = far ? COST_WEIGHT : 0;
+    int group = winograd_group(s->lanes);
+    double weight = winograd_is_far(shape, s->winograd, target) ? COST_WEIGHT : 0, least = 0;
     for (int vectors = 1; vectors <= 4 && vectors <= count; vectors++)
         for (int block = group; block <= shape->outs; block += group) {
             if (block * vectors + vectors + 1 > target->registers) break;
@@ -150,7 +154,7 @@ static double cost_of(const WinogradShape *shape, const ScheduleRequest *request
     /* Weights are transformed in each run: written, and read again. */
     int group = winograd_group(s->lanes);
     cost += outs / group * ins * (9 * group + points + (m == 4 ? 156 : 32));
-    if (pairs * 4 > (double)request->target->l2 / 2)
+    if (winograd_is_far(shape, m, request->target))
         cost += pairs * 4 * (pairs * 8 > FAR_BYTES ? COST_FAR : COST_MOVE);
     return cost;
 }
