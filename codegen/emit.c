@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/interp.h"
+
 void emit_indent(Emitter *e) {
     static const char spaces[] = "                                ";
     for (size_t left = (size_t)e->indent * 4, step; left > 0; left -= step) {
@@ -282,9 +284,26 @@ static void put_float(Buf *out, float value) {
     buf_puts(out, text);
 }
 
+void emit_element(Emitter *e, DType dtype, const void *elements, int64_t index) {
+    double f = 0;
+    int64_t i = 0;
+    const char *at = (const char *)elements + (size_t)index * dtype_size(dtype);
+    Tensor64 item = tensor64_item(dtype, at, &f, &i);
+    if (item.f)
+        emit_number(e, dtype, f);
+    else
+        emit_integer(e, dtype, i);
+}
+
 void emit_number(Emitter *e, DType dtype, double value) {
     if (!dtype_is_float(dtype)) {
         emit_integer(e, dtype, (int64_t)value);
+        return;
+    }
+    if (dtype_is_half(dtype)) {
+        uint16_t bits;
+        dtype_store_float(dtype, &bits, value);
+        emit_text(e, "0x%04x", bits);
         return;
     }
     if (isnan(value)) {

@@ -42,7 +42,8 @@ void emit_comment(Emitter *e, const char *text);
 /* The same within a line. */
 void emit_inline_comment(Emitter *e, const char *text);
 /* A constant of the dtype that reads back as exactly the value: 0.5f, 1e-05, INT64_C(7), 3. */
-void emit_number(Emitter *e, DType dtype, double value);
+void emit_number(Emitter *e, DType dtype, double value); /* halves: their bits */
+void emit_element(Emitter *e, DType dtype, const void *elements, int64_t index);
 void emit_integer(Emitter *e, DType dtype, int64_t value);
 
 /* A C11 and C++ identifier made from any text: other characters become '_', a leading digit gets

@@ -15,7 +15,7 @@ static const char **input_names(Arena *arena, const Graph *graph) {
     const char **names = ARENA_ARRAY(arena, const char *, graph->inputs.count);
     for (size_t i = 0; i < graph->inputs.count; i++)
         names[i] = arena_printf(arena, "(const %s *)inputs[%zu]",
-                                c_type_name(graph->inputs.items[i].node->type.dtype), i);
+                                dtype_c_type(graph->inputs.items[i].node->type.dtype), i);
     return names;
 }
 
@@ -23,7 +23,7 @@ static const char **output_names(Arena *arena, const Graph *graph) {
     const char **names = ARENA_ARRAY(arena, const char *, graph->outputs.count);
     for (size_t i = 0; i < graph->outputs.count; i++)
         names[i] = arena_printf(arena, "(%s *)outputs[%zu]",
-                                c_type_name(graph->outputs.items[i].value->type.dtype), i);
+                                dtype_c_type(graph->outputs.items[i].value->type.dtype), i);
     return names;
 }
 

@@ -162,6 +162,8 @@ KVal *formula_apply(KBuilder *b, const Node *node, KVal *const *operands) {
     skip_space(&reader);
     NNC_CHECK(result.value && *reader.at == '\0', "kernel formula of %s ends at \"%s\"",
               op_info(node->op)->name, reader.at);
+    /* Of halves there are only ops that choose among operands, which are rounded; and cast. */
+    if (dtype_is_half(node->type.dtype)) return result.value;
     return formula_to_dtype(b, result.value, node->type.dtype);
 }
 

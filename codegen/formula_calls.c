@@ -16,6 +16,7 @@ KVal *formula_to_dtype(KBuilder *b, KVal *value, DType dtype) {
         return k_convert(b, mask, K_I32);
     }
     value = k_convert(b, value, kkind_of(dtype));
+    if (dtype_is_half(dtype)) return k_round_half(b, value, dtype);
     if (dtype == DT_U8 && !(value->lanes == 1 && value->lo >= 0 && value->hi <= 255))
         value = k_and(b, value, k_integer(b, K_I32, value->lanes, 255));
     return value;

@@ -14,6 +14,8 @@ KKind kkind_of(DType dtype) {
     switch (dtype) {
     case DT_I64:
         return K_I64;
+    case DT_F16:
+    case DT_BF16:
     case DT_F32:
         return K_F32;
     case DT_F64:
@@ -21,6 +23,10 @@ KKind kkind_of(DType dtype) {
     default:
         return K_I32;
     }
+}
+
+KKind kkind_stored(DType dtype) {
+    return dtype_is_half(dtype) ? K_I32 : kkind_of(dtype);
 }
 
 KKind kkind_mask_of(KKind kind) {

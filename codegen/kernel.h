@@ -14,6 +14,8 @@
  * shift counts are in range. Nothing is contracted or reassociated behind the lowering's back.
  *
  * Memory dtypes bool and u8 live in registers as I32: loads extend with zeros, stores truncate.
+ * Halves live in F32; the builder makes their loads and stores ones of the bits, as I32, and what
+ * is stored has been rounded (k_round_half).
  *
  * A kernel for a GPU (k_grid) is what one thread of a block of threads does. Threads of a block
  * share KBUF_SHARED arrays and meet at barriers; 32 threads in a row, a warp, may read one
@@ -301,7 +303,8 @@ void kernel_dump(Buf *out, const Kernel *kernel);
 void kernel_dump_body(Buf *out, const Kernel *kernel);
 
 /* Kinds. */
-KKind kkind_of(DType dtype); /* in registers: bool and u8 are I32 */
+KKind kkind_of(DType dtype);     /* in registers: bool and u8 are I32, halves F32 */
+KKind kkind_stored(DType dtype); /* of loads and stores: halves are I32, too */
 /* Bytes a lane. */
 static inline int kkind_size(KKind kind) {
     return kind == K_I64 || kind == K_F64 || kind == K_M64 ? 8 : 4;
@@ -385,6 +388,9 @@ KVal *k_mask_to(KBuilder *b, KVal *mask, KKind kind); /* M32 <-> M64 */
  * gives the least integer. Integer narrowing keeps the low bits. */
 KVal *k_convert(KBuilder *b, KVal *x, KKind kind);
 KVal *k_bitcast(KBuilder *b, KVal *x, KKind kind); /* same width */
+
+/* An F32 rounded to a half, in an F32. */
+KVal *k_round_half(KBuilder *b, KVal *x, DType dtype);
 
 /* Lanes. */
 KVal *k_splat(KBuilder *b, KVal *scalar, int lanes);

@@ -43,6 +43,7 @@
     }
 
 DEFINE_ACCESS(u8, uint8_t, int32_t)
+DEFINE_ACCESS(u16, uint16_t, int32_t)
 DEFINE_ACCESS(i32, int32_t, int32_t)
 DEFINE_ACCESS(i64, int64_t, int64_t)
 
@@ -61,11 +62,12 @@ enum { FORM_SCALAR, FORM_VECTOR, FORM_TAIL, FORM_STRIDED, FORM_GATHER, FORM_COUN
 #define LOAD_ROW(NAME)                                                                             \
     { load_##NAME##_s, load_##NAME##_v, load_##NAME##_tail, load_##NAME##_strided, gather_##NAME }
 /* By log2 of the element size. */
-static const Exec loads[4][FORM_COUNT] = {LOAD_ROW(u8), {0}, LOAD_ROW(i32), LOAD_ROW(i64)};
+static const Exec loads[4][FORM_COUNT] = {LOAD_ROW(u8), LOAD_ROW(u16), LOAD_ROW(i32),
+                                          LOAD_ROW(i64)};
 
 static int size_class(DType dtype) {
     size_t size = dtype_size(dtype);
-    return size == 1 ? 0 : size == 4 ? 2 : 3;
+    return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
 }
 
 Exec exec_for_load(const KVal *load) {
@@ -84,6 +86,7 @@ Exec exec_for_store(const KStmt *store) {
     if (size == 2 && store->active == 16 && store->stride == 1) return store_i32_16;
     bool scalar = store->value->lanes == 1;
     if (size == 0) return scalar ? store_u8_s : store_u8;
+    if (size == 1) return scalar ? store_u16_s : store_u16;
     if (size == 2) return scalar ? store_i32_s : store_i32;
     return scalar ? store_i64_s : store_i64;
 }

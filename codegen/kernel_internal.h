@@ -26,4 +26,8 @@ const char *kkind_name(KKind kind);
 /* The double function's name: "atan2". */
 const char *klibm_name(int64_t function);
 
+/* kernel_half.c: a half's bits, I32, as a number; a number that is a half's as its bits. */
+KVal *kernel_widen_half(KBuilder *b, DType dtype, KVal *half);
+KVal *kernel_narrow_half(KBuilder *b, DType dtype, KVal *x);
+
 #endif

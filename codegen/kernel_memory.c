@@ -11,7 +11,7 @@ static void split_offset(KVal **index, int64_t *offset) {
 }
 
 static KVal *new_load(KBuilder *b, KOp op, KBuf *buf, KVal *index, int64_t offset, int lanes) {
-    KVal *value = kernel_new_value(b, op, kkind_of(buf->dtype), lanes, b->block);
+    KVal *value = kernel_new_value(b, op, kkind_stored(buf->dtype), lanes, b->block);
     split_offset(&index, &offset);
     value->buf = buf;
     value->a = index;
@@ -20,11 +20,18 @@ static KVal *new_load(KBuilder *b, KOp op, KBuf *buf, KVal *index, int64_t offse
     value->active = lanes;
     if (lanes == 1 && buf->dtype == DT_BOOL) kval_set_range(value, 0, 1);
     if (lanes == 1 && buf->dtype == DT_U8) kval_set_range(value, 0, 255);
+    if (lanes == 1 && dtype_is_half(buf->dtype)) kval_set_range(value, 0, UINT16_MAX);
     return value;
 }
 
+/* What a load has loaded, as the register that it is used in. */
+static KVal *loaded(KBuilder *b, KVal *load) {
+    DType dtype = load->buf->dtype;
+    return dtype_is_half(dtype) ? kernel_widen_half(b, dtype, load) : load;
+}
+
 KVal *k_load_at(KBuilder *b, KBuf *buf, KVal *index, int64_t offset, int lanes) {
-    return new_load(b, KOP_LOAD, buf, index, offset, lanes);
+    return loaded(b, new_load(b, KOP_LOAD, buf, index, offset, lanes));
 }
 
 KVal *k_load(KBuilder *b, KBuf *buf, KVal *index, int lanes) {
@@ -39,7 +46,7 @@ KVal *k_load_tail(KBuilder *b, KBuf *buf, KVal *index, int lanes, int active) {
     if (active == lanes) return k_load(b, buf, index, lanes);
     KVal *value = new_load(b, KOP_LOAD_TAIL, buf, index, 0, lanes);
     value->active = active;
-    return value;
+    return loaded(b, value);
 }
 
 KVal *k_load_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, int lanes, int active) {
@@ -48,13 +55,13 @@ KVal *k_load_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, int la
     KVal *value = new_load(b, KOP_LOAD_STRIDED, buf, index, 0, lanes);
     value->stride = stride;
     value->active = active;
-    return value;
+    return loaded(b, value);
 }
 
 KVal *k_gather(KBuilder *b, KBuf *buf, KVal *indexes) {
     if (indexes->lanes == 1) return k_load(b, buf, indexes, 1);
     NNC_CHECK(indexes->kind == K_I64, "gather needs I64 indexes");
-    return new_load(b, KOP_GATHER, buf, indexes, 0, indexes->lanes);
+    return loaded(b, new_load(b, KOP_GATHER, buf, indexes, 0, indexes->lanes));
 }
 
 void k_prefetch(KBuilder *b, KBuf *buf, KVal *index) {
@@ -68,6 +75,7 @@ void k_prefetch(KBuilder *b, KBuf *buf, KVal *index) {
 static KStmt *new_store(KBuilder *b, KBuf *buf, KVal *index, int64_t offset, KVal *value) {
     NNC_CHECK(value->kind == kkind_of(buf->dtype), "kernel %s: storing %s into %s", b->kernel->name,
               kkind_name(value->kind), dtype_name(buf->dtype));
+    if (dtype_is_half(buf->dtype)) value = kernel_narrow_half(b, buf->dtype, value);
     KStmt *stmt = kernel_new_stmt(b, KSTMT_STORE);
     split_offset(&index, &offset);
     stmt->buf = buf;

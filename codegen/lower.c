@@ -124,8 +124,6 @@ static KVal *constant_element(KBuilder *b, const Node *node, int64_t at) {
     bytes += (size_t)at * dtype_size(dtype);
     int32_t i32;
     int64_t i64;
-    float f32;
-    double f64;
     switch (dtype) {
     case DT_BOOL:
     case DT_U8:
@@ -136,12 +134,8 @@ static KVal *constant_element(KBuilder *b, const Node *node, int64_t at) {
     case DT_I64:
         memcpy(&i64, bytes, sizeof i64);
         return k_integer(b, K_I64, 1, i64);
-    case DT_F32:
-        memcpy(&f32, bytes, sizeof f32);
-        return k_number(b, K_F32, 1, (double)f32);
     default:
-        memcpy(&f64, bytes, sizeof f64);
-        return k_number(b, K_F64, 1, f64);
+        return k_number(b, kkind_of(dtype), 1, dtype_load_float(dtype, bytes));
     }
 }
 

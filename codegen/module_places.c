@@ -12,7 +12,7 @@
 static const char *field_expression(const Module *module, const char *base,
                                     const ModuleField *field, bool written) {
     return arena_printf(module->arena, "(%s%s *)%s%s%s", written ? "" : "const ",
-                        c_type_name(field->type.dtype), field->type.rank == 0 ? "&" : "", base,
+                        dtype_c_type(field->type.dtype), field->type.rank == 0 ? "&" : "", base,
                         field->ident);
 }
 

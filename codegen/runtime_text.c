@@ -8,16 +8,17 @@
 
 typedef struct RuntimePiece {
     const char *name;
-    const char *files[16];
+    const char *files[20];
 } RuntimePiece;
 
 static const RuntimePiece pieces[] = {
     {"threads", {"threads.h", "threads.c"}},
-    {"safetensors", {"base.h", "safetensors.h", "safetensors.c", "safetensors_state.c"}},
-    {"bench", {"base.h", "bench.h", "bench.c"}},
+    {"safetensors", {"half.h", "base.h", "safetensors.h", "safetensors.c", "safetensors_state.c"}},
+    {"bench", {"half.h", "base.h", "bench.h", "bench.c"}},
     {"command",
-     {"base.h", "inflate.h", "inflate.c", "idx.h", "idx.c", "npy.h", "npy.c", "tensor_print.h",
-      "tensor_print.c", "resize.h", "resize.c", "items.h", "items.c", "command.h", "command.c"}},
+     {"half.h", "base.h", "inflate.h", "inflate.c", "idx.h", "idx.c", "npy.h", "npy.c",
+      "tensor_print.h", "tensor_print.c", "resize.h", "resize.c", "items.h", "items.c", "command.h",
+      "command.c"}},
 };
 
 static void print_file_text(Emitter *e, const char *name) {

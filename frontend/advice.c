@@ -8,7 +8,7 @@
     "there are no complex numbers: keep the real and the imaginary part in two tensors; a "        \
     "Fourier "                                                                                     \
     "transform is a product with a matrix of cosines and one of sines"
-#define TYPES "there are float32, float64, int64, int32, uint8 and bool: x.float() and x.double()"
+#define TYPES "there are float32, float64, float16, bfloat16, int64, int32, uint8 and bool"
 
 static const struct {
     const char *part, *advice;
@@ -56,9 +56,6 @@ static const struct {
     {"Torch not compiled with CUDA enabled",
      "write torch.device('cuda' if torch.cuda.is_available() else 'cpu')"},
     {"is not linked with support for", "there is the CPU only: torch.device('cpu')"},
-    {"has no attribute 'half'", TYPES},
-    {"has no attribute 'bfloat16'", TYPES},
-    {"has no attribute 'float16'", TYPES},
     {"has no attribute 'complex", TYPES},
     {"has no attribute 'cfloat", TYPES},
     {"has no attribute 'cdouble", TYPES},

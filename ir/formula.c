@@ -75,6 +75,13 @@ static FormulaValue from_node(Node *node) {
     return (FormulaValue){.kind = FORMULA_NODE, .node = node};
 }
 
+/* What the row's names stand for; a gradient that is rounded once sees halves in f32. */
+static FormulaValue named_node(const FormulaContext *context, Node *node) {
+    bool wide = op_info(context->scope->node->op)->traits & TRAIT_ONE_GRADIENT;
+    DType dtype = node->type.dtype;
+    return from_node(wide ? build_cast(context->graph, node, dtype_computed(dtype)) : node);
+}
+
 static FormulaValue from_attr(const Attr *attr) {
     FormulaValue value = {.kind = FORMULA_NUMBER};
     switch (attr_kind(attr->name)) {
@@ -137,11 +144,11 @@ static FormulaValue name_value(Parser *parser, Name name) {
     }
     int results = op_info(node->op)->results, index;
     if ((index = numbered(name, "dy")) >= 0 && index < results)
-        return from_node(gradient_node(context, index));
+        return named_node(context, gradient_node(context, index));
     if ((index = numbered(name, "y")) >= 0 && index < results)
-        return from_node(result_node(context, index));
+        return named_node(context, result_node(context, index));
     Node *operand = operand_node(context, name);
-    if (operand) return from_node(operand);
+    if (operand) return named_node(context, operand);
     for (int i = 0; i < node->attr_count; i++) {
         if (name_is(name, attr_name(node->attrs[i].name))) return from_attr(&node->attrs[i]);
     }
@@ -382,7 +389,11 @@ bool formula_grad(Graph *graph, Node *node, Node *const *dys, const bool *wanted
     }
     if (!any || !flows) return true;
     FormulaScope scope = {node, node->inputs, dys};
-    return formula_build(graph, op_info(node->op)->grad, &scope, floats, out, count, error);
+    if (!formula_build(graph, op_info(node->op)->grad, &scope, floats, out, count, error))
+        return false;
+    for (int i = 0; i < count; i++)
+        if (out[i]) out[i] = build_cast(graph, out[i], node->inputs[i]->type.dtype);
+    return true;
 }
 
 Node *formula_decompose(Graph *to, const Node *node, Node *const *inputs) {

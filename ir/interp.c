@@ -23,7 +23,6 @@ Tensor64 tensor64_new(Arena *arena, Type type) {
 
 static void load_item(DType dtype, const void *bytes, size_t index, double *f, int64_t *i) {
     const unsigned char *at = (const unsigned char *)bytes + index * dtype_size(dtype);
-    float single;
     int32_t narrow;
     switch (dtype) {
     case DT_BOOL:
@@ -38,11 +37,11 @@ static void load_item(DType dtype, const void *bytes, size_t index, double *f, i
     case DT_I64:
         memcpy(i, at, sizeof *i);
         break;
+    case DT_F16:
+    case DT_BF16:
     case DT_F32:
-        memcpy(&single, at, sizeof single), *f = (double)single;
-        break;
     case DT_F64:
-        memcpy(f, at, sizeof *f);
+        *f = dtype_load_float(dtype, at);
         break;
     case DT_COUNT:
         NNC_BUG("dtype");
@@ -68,7 +67,6 @@ void tensor64_to_bytes(const Tensor64 *tensor, void *bytes) {
     int64_t count = type_numel(&tensor->type);
     unsigned char *at = bytes;
     for (int64_t k = 0; k < count; k++, at += dtype_size(tensor->type.dtype)) {
-        float single;
         int32_t narrow;
         switch (tensor->type.dtype) {
         case DT_BOOL:
@@ -81,11 +79,11 @@ void tensor64_to_bytes(const Tensor64 *tensor, void *bytes) {
         case DT_I64:
             memcpy(at, &tensor->i[k], sizeof(int64_t));
             break;
+        case DT_F16:
+        case DT_BF16:
         case DT_F32:
-            single = (float)tensor->f[k], memcpy(at, &single, sizeof single);
-            break;
         case DT_F64:
-            memcpy(at, &tensor->f[k], sizeof(double));
+            dtype_store_float(tensor->type.dtype, at, tensor->f[k]);
             break;
         case DT_COUNT:
             NNC_BUG("dtype");
@@ -168,20 +166,22 @@ void eval_result(EvalContext *context) {
     *context->results = context->inputs[0][node_int(context->node, ATTR_index)];
 }
 
-/* A composite: its decomposition, as a graph of its own. */
+/* A composite: its decomposition, as a graph of its own; of halves in f32. */
 void eval_decomposed(EvalContext *context) {
     const Node *node = context->node;
     Graph *graph = graph_new(context->arena, "composite");
     Node **inputs = ARENA_ARRAY(context->arena, Node *, (size_t)node->input_count);
     Tensor64 *values = ARENA_ARRAY(context->arena, Tensor64, (size_t)node->input_count);
     for (int i = 0; i < node->input_count; i++) {
-        inputs[i] = graph_input(graph, "x", node->inputs[i]->type, ROLE_DATA, i);
         values[i] = *context->inputs[i];
+        values[i].type.dtype = dtype_computed(values[i].type.dtype);
+        inputs[i] = graph_input(graph, "x", values[i].type, ROLE_DATA, i);
     }
     graph_output(graph, "y", formula_decompose(graph, node, inputs), OUT_RESULT, -1);
     if (!interp_run(graph, values, context->results, context->rounding, context->arena,
                     context->error))
         context->failed = true;
+    context->results->type = node->type;
     graph_free(graph);
 }
 
@@ -205,9 +205,9 @@ static void round_to_type(Tensor64 *tensor, Rounding rounding) {
         for (int64_t k = 0; k < count; k++)
             tensor->i[k] = wrap(dtype, tensor->i[k]);
     }
-    if (tensor->f && dtype == DT_F32 && rounding == ROUND_TO_TYPE) {
+    if (tensor->f && dtype != DT_F64 && rounding == ROUND_TO_TYPE) {
         for (int64_t k = 0; k < count; k++)
-            tensor->f[k] = (double)(float)tensor->f[k];
+            tensor->f[k] = dtype_round(dtype, tensor->f[k]);
     }
 }
 

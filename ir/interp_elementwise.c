@@ -173,9 +173,8 @@ static double binary_float(EvalContext *context, double a, double b) {
         return float_floor_div(a, b);
     case OP_trunc_div:
         /* The quotient has its type before it is truncated. */
-        if (context->rounding == ROUND_TO_TYPE && context->node->type.dtype == DT_F32)
-            return trunc((double)(float)(a / b));
-        return trunc(a / b);
+        if (context->rounding == ROUND_NONE) return trunc(a / b);
+        return trunc(dtype_round(dtype_computed(context->node->type.dtype), a / b));
     case OP_rem:
         return float_rem(a, b);
     case OP_fmod:

@@ -14,6 +14,8 @@ void eval_random_mt(EvalContext *context) {
     const char *dist = node_attr(node, ATTR_dist)->text;
     double low = node_float(node, ATTR_low), high = node_float(node, ATTR_high);
     int64_t count = type_numel(&y->type);
+    Type drawn = y->type; /* halves are rounded floats */
+    drawn.dtype = dtype_computed(drawn.dtype);
     Mt19937 mt;
     mt_seed(&mt, (uint64_t)context->inputs[0]->i[0]);
     mt_skip(&mt, (uint64_t)node_int(node, ATTR_skip));
@@ -22,20 +24,20 @@ void eval_random_mt(EvalContext *context) {
             y->i[k] = mt_next32(&mt);
         return;
     }
-    unsigned char *bytes = ARENA_ARRAY(context->arena, unsigned char, type_bytes(&y->type));
+    unsigned char *bytes = ARENA_ARRAY(context->arena, unsigned char, type_bytes(&drawn));
     if (strcmp(dist, "bernoulli") == 0) {
         for (int64_t k = 0; k < count; k++)
             y->f[k] = mt_bernoulli_one(&mt, DT_F64, low);
         return;
     }
     if (strcmp(dist, "uniform") == 0) {
-        mt_uniform(&mt, y->type.dtype, bytes, count, low, high);
+        mt_uniform(&mt, drawn.dtype, bytes, count, low, high);
     } else {
         double unused;
         if (strcmp(dist, "normal_second") == 0) mt_normal(&mt, DT_F64, &unused, 1, 0, 1);
-        mt_normal(&mt, y->type.dtype, bytes, count, low, high);
+        mt_normal(&mt, drawn.dtype, bytes, count, low, high);
     }
-    *y = tensor64_from_bytes(context->arena, y->type, bytes);
+    y->f = tensor64_from_bytes(context->arena, drawn, bytes).f;
 }
 
 /* Element k takes the words 4k.. of the key's stream: word 0 for a uniform number (24 bits for f32,
@@ -56,7 +58,7 @@ void eval_random(EvalContext *context) {
         }
         uint64_t wide = ((uint64_t)word[0] << 32 | word[1]) >> 11;
         double unit =
-            y->type.dtype == DT_F32 ? (double)(word[0] >> 8) * 0x1p-24 : (double)wide * 0x1p-53;
+            y->type.dtype != DT_F64 ? (double)(word[0] >> 8) * 0x1p-24 : (double)wide * 0x1p-53;
         if (strcmp(dist, "uniform") == 0)
             y->f[k] = low + unit * (high - low);
         else if (strcmp(dist, "bernoulli") == 0)

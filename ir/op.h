@@ -29,6 +29,7 @@ enum {
     TRAIT_RANDOM = 256,
     TRAIT_COMPOSITE = 512,           /* has a decomposition */
     TRAIT_PIECEWISE_CONSTANT = 1024, /* its gradient is zero wherever it exists */
+    TRAIT_ONE_GRADIENT = 4096,       /* PyTorch computes its gradient in one kernel: rounded once */
     TRAIT_EXACT = 2048, /* computes, and every target gets the reference's bits: may be folded */
 };
 

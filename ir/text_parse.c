@@ -204,8 +204,9 @@ static bool read_ints(Parser *parser, Attr *attr) {
 }
 
 void text_pack_float(Buf *bytes, DType dtype, double value) {
-    float single = (float)value;
-    buf_add(bytes, dtype == DT_F64 ? (const void *)&value : &single, dtype_size(dtype));
+    double packed;
+    dtype_store_float(dtype, &packed, value);
+    buf_add(bytes, &packed, dtype_size(dtype));
 }
 
 bool text_pack_int(Buf *bytes, DType dtype, int64_t value) {

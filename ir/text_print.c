@@ -31,9 +31,10 @@ void text_quote(Buf *out, const char *text) {
 
 void text_float(Buf *out, DType dtype, double value) {
     char text[40];
-    for (int digits = 6; dtype == DT_F32 && isfinite(value) && digits <= 9; digits++) {
+    int least = dtype_is_half(dtype) ? 3 : 6;
+    for (int digits = least; dtype != DT_F64 && isfinite(value) && digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtof(text, NULL) != (float)value) continue;
+        if (dtype_round(dtype, strtod(text, NULL)) != value) continue;
         value = strtod(text, NULL);
         break;
     }
@@ -43,9 +44,9 @@ void text_float(Buf *out, DType dtype, double value) {
 /* Whether printed numbers read back as these very bytes: all but NaNs with a payload do. */
 static bool prints_exactly(DType dtype, double value, const void *bytes) {
     if (value == value) return true;
-    float single = NAN;
-    double wide = (double)NAN;
-    return memcmp(dtype == DT_F32 ? (void *)&single : &wide, bytes, dtype_size(dtype)) == 0;
+    double nan;
+    dtype_store_float(dtype, &nan, (double)NAN);
+    return memcmp(&nan, bytes, dtype_size(dtype)) == 0;
 }
 
 bool text_lists(const Type *type, const Attr *attr) {

@@ -10,7 +10,19 @@
 
 enum { MAX_RANK = 8 };
 
-typedef enum DType { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_F32, DT_F64, DT_COUNT } DType;
+/* Ordered by what they promote to: of two the later one, but for the two halves, which meet in f32.
+ */
+typedef enum DType {
+    DT_BOOL,
+    DT_U8,
+    DT_I32,
+    DT_I64,
+    DT_F16,
+    DT_BF16,
+    DT_F32,
+    DT_F64,
+    DT_COUNT
+} DType;
 
 typedef struct Type {
     DType dtype;
@@ -23,8 +35,27 @@ const char *dtype_name(DType dtype);
 bool dtype_from_name(const char *name, DType *out);
 size_t dtype_size(DType dtype);
 bool dtype_is_float(DType dtype);
-/* PyTorch's name: "torch.float32". */
+/* A float of 16 bits. What is computed of such numbers is computed in f32 and rounded. */
+static inline bool dtype_is_half(DType dtype) {
+    return dtype == DT_F16 || dtype == DT_BF16;
+}
+/* The dtype that numbers are computed in. */
+static inline DType dtype_computed(DType dtype) {
+    return dtype_is_half(dtype) ? DT_F32 : dtype;
+}
+/* The largest number of a float type. */
+double dtype_biggest(DType dtype);
+/* A number rounded to a float type, kept as a double. */
+double dtype_round(DType dtype, double value);
+/* The float at `bytes`, and back. */
+double dtype_load_float(DType dtype, const void *bytes);
+void dtype_store_float(DType dtype, void *bytes, double value);
+/* PyTorch's names: "torch.float32", "Float" (as errors say), "long int" (as others say). */
 const char *dtype_torch_name(DType dtype);
+const char *dtype_long_name(DType dtype);
+const char *dtype_c_name(DType dtype);
+/* Of the emitted C: "int64_t"; halves are "uint16_t". */
+const char *dtype_c_type(DType dtype);
 
 Type type_make(DType dtype, int rank, const int64_t *dims);
 Type type_scalar(DType dtype);

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/half.h"
+
 #ifndef NN_API
 #define NN_API
 #endif
@@ -21,7 +23,7 @@
 enum { NN_MAX_RANK = 8 };
 
 /* In the order of the compiler's own element types. */
-typedef enum NnDType { NN_BOOL, NN_U8, NN_I32, NN_I64, NN_F32, NN_F64 } NnDType;
+typedef enum NnDType { NN_BOOL, NN_U8, NN_I32, NN_I64, NN_F16, NN_BF16, NN_F32, NN_F64 } NnDType;
 
 /* A tensor at `offset` bytes from the start of a struct: a network's state is a constant table of
  * these. Names are as in PyTorch's state dict. */
@@ -38,8 +40,32 @@ typedef struct NnError {
 } NnError;
 
 static inline size_t nn_dtype_size(NnDType dtype) {
-    static const size_t sizes[] = {1, 1, 4, 8, 4, 8};
+    static const size_t sizes[] = {1, 1, 4, 8, 2, 2, 4, 8};
     return sizes[dtype];
+}
+
+NN_INLINE int nn_is_float(NnDType dtype) {
+    return dtype >= NN_F16;
+}
+
+/* The float at `at`, and back. */
+NN_INLINE double nn_load_float(NnDType dtype, const void *at) {
+    uint16_t half;
+    float single;
+    double wide;
+    if (dtype == NN_F64) return memcpy(&wide, at, sizeof wide), wide;
+    if (dtype == NN_F32) return memcpy(&single, at, sizeof single), (double)single;
+    memcpy(&half, at, sizeof half);
+    return (double)(dtype == NN_F16 ? nn_f16_to_float(half) : nn_bf16_to_float(half));
+}
+
+NN_INLINE void nn_store_float(NnDType dtype, void *at, double value) {
+    float single = (float)value;
+    uint16_t half = dtype == NN_F16 ? nn_float_to_f16(single) : nn_float_to_bf16(single);
+    const void *from = dtype == NN_F64   ? (const void *)&value
+                       : dtype == NN_F32 ? (const void *)&single
+                                         : (const void *)&half;
+    memcpy(at, from, nn_dtype_size(dtype));
 }
 
 static inline size_t nn_tensor_bytes(const NnTensor *tensor) {

@@ -88,11 +88,11 @@ static void bench_fill(const NnTensor *tensor, void *at, uint32_t classes, uint3
         double real = (double)x * 0x1p-31 - 1.0;
         int64_t whole = (int64_t)(x % classes);
         switch (tensor->dtype) {
+        case NN_F16:
+        case NN_BF16:
         case NN_F32:
-            memcpy(data, &(float){(float)real}, size);
-            break;
         case NN_F64:
-            memcpy(data, &real, size);
+            nn_store_float(tensor->dtype, data, real);
             break;
         case NN_I64:
             memcpy(data, &whole, size);

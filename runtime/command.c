@@ -160,12 +160,13 @@ static int64_t command_class(const NnNetwork *network, int64_t item) {
     for (int i = output->rank > 1; i < output->rank; i++)
         classes *= output->dim[i];
     const unsigned char *base = (const unsigned char *)network->out + output->offset;
-    const float *single = (const float *)(const void *)base;
-    const double *wide = (const double *)(const void *)base;
+    size_t size = nn_dtype_size(output->dtype);
     for (int64_t i = 1; i < classes; i++) {
-        int64_t at = item % batch * classes + i, old = item % batch * classes + best;
-        bool more = output->dtype == NN_F64 ? wide[at] > wide[old] : single[at] > single[old];
-        if (more) best = i;
+        size_t at = (size_t)(item % batch * classes + i) * size;
+        size_t old = (size_t)(item % batch * classes + best) * size;
+        if (nn_load_float(output->dtype, base + at) > nn_load_float(output->dtype, base + old)) {
+            best = i;
+        }
     }
     return best;
 }

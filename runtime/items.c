@@ -23,10 +23,6 @@ static int64_t items_numel(const NnTensor *input) {
     return numel;
 }
 
-static bool items_is_float(NnDType dtype) {
-    return dtype == NN_F32 || dtype == NN_F64;
-}
-
 /* The file's shape is the input's but for the first dimension (which may be missing for a single
  * item), dimensions of one element aside. */
 static bool items_shape_fits(const NnItems *items, int rank, const int64_t *dims, int64_t *count) {
@@ -157,7 +153,7 @@ NN_API bool nn_items_open(NnItems *items, const char *path, NnItemFormat format,
     items->raw = (NnInput){.filter = items_filter, .user = items};
     items->format = format == NN_FORMAT_AUTO ? items_recognize(items) : format;
     bool ok = items_open_format(items, fit, error);
-    if (ok && items_is_float(items->dtype) && !items_is_float(input->dtype)) {
+    if (ok && nn_is_float(items->dtype) && !nn_is_float(input->dtype)) {
         ok = nn_fail(error, "the file has floats, the network's input integers");
     }
     if (!ok) nn_items_close(items);
@@ -174,7 +170,7 @@ static void items_decode(const NnItems *items, unsigned char *bytes, double *num
                          int64_t *whole) {
     if (items->format == NN_FORMAT_IDX) {
         *number = nn_idx_value(&items->idx, bytes);
-        *whole = items_is_float(items->dtype) ? 0 : (int64_t)*number;
+        *whole = nn_is_float(items->dtype) ? 0 : (int64_t)*number;
         return;
     }
     for (size_t i = 0; items->swapped && i < items->element_size / 2; i++) {
@@ -183,7 +179,6 @@ static void items_decode(const NnItems *items, unsigned char *bytes, double *num
         bytes[items->element_size - 1 - i] = swap;
     }
     int32_t small;
-    float single;
     *whole = bytes[0];
     switch (items->dtype) {
     case NN_BOOL:
@@ -198,12 +193,11 @@ static void items_decode(const NnItems *items, unsigned char *bytes, double *num
     case NN_I64:
         memcpy(whole, bytes, sizeof *whole);
         break;
+    case NN_F16:
+    case NN_BF16:
     case NN_F32:
-        memcpy(&single, bytes, sizeof single);
-        *number = (double)single;
-        return;
     case NN_F64:
-        memcpy(number, bytes, sizeof *number);
+        *number = nn_load_float(items->dtype, bytes);
         return;
     }
     *number = (double)*whole;
@@ -225,11 +219,13 @@ static void items_store(const NnItems *items, void *out, int64_t index, double n
     case NN_I64:
         ((int64_t *)out)[index] = whole;
         break;
+    case NN_F16:
+    case NN_BF16:
     case NN_F32:
-        ((float *)out)[index] = (float)number;
-        break;
     case NN_F64:
-        ((double *)out)[index] = number;
+        nn_store_float(items->input->dtype,
+                       (unsigned char *)out + (size_t)index * nn_dtype_size(items->input->dtype),
+                       number);
         break;
     }
 }

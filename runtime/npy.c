@@ -42,8 +42,8 @@ static bool npy_descr(NpyScanner *scanner, NnNpy *npy) {
     static const struct {
         const char *name;
         NnDType dtype;
-    } types[] = {{"b1", NN_BOOL}, {"u1", NN_U8},  {"i4", NN_I32},
-                 {"i8", NN_I64},  {"f4", NN_F32}, {"f8", NN_F64}};
+    } types[] = {{"b1", NN_BOOL}, {"u1", NN_U8},  {"i4", NN_I32}, {"i8", NN_I64},
+                 {"f2", NN_F16},  {"f4", NN_F32}, {"f8", NN_F64}};
     char text[16];
     npy_space(scanner);
     if (*scanner->at == '[') {
@@ -192,7 +192,7 @@ NN_API bool nn_npy_read(NnInput *input, const NnNpy *npy, void *out, size_t size
 
 NN_API bool nn_npy_write(FILE *file, NnDType dtype, int rank, const int64_t *dims,
                          const void *data) {
-    static const char *const types[] = {"|b1", "|u1", "<i4", "<i8", "<f4", "<f8"};
+    static const char *const types[] = {"|b1", "|u1", "<i4", "<i8", "<f2", "|V2", "<f4", "<f8"};
     char header[512];
     size_t bytes = nn_dtype_size(dtype);
     int used = snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (",

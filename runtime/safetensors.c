@@ -145,20 +145,20 @@ static bool json_whole(JsonScanner *json, uint64_t *out) {
     return true;
 }
 
+NN_API const char *nn_safetensors_type(NnDType dtype) {
+    static const char *const types[] = {"BOOL", "U8", "I32", "I64", "F16", "BF16", "F32", "F64"};
+    return types[dtype];
+}
+
 static bool entry_type(JsonScanner *json, NnEntry *entry) {
-    static const struct {
-        const char *name;
-        NnDType dtype;
-    } types[] = {{"BOOL", NN_BOOL}, {"U8", NN_U8},   {"I32", NN_I32},
-                 {"I64", NN_I64},   {"F32", NN_F32}, {"F64", NN_F64}};
     size_t length;
     if (!json_string(json, entry->type, sizeof entry->type, &length)) return false;
     if (length >= sizeof entry->type) return nn_fail(json->error, "a dtype in the header is wrong");
     entry->known = false;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (strcmp(entry->type, types[i].name) != 0) continue;
+    for (int dtype = NN_BOOL; dtype <= NN_F64; dtype++) {
+        if (strcmp(entry->type, nn_safetensors_type((NnDType)dtype)) != 0) continue;
         entry->known = true;
-        entry->dtype = types[i].dtype;
+        entry->dtype = (NnDType)dtype;
     }
     return true;
 }

@@ -22,6 +22,9 @@ typedef struct NnEntry {
     uint64_t begin, end; /* bytes, from the start of the data */
 } NnEntry;
 
+/* A type as files spell it. */
+NN_API const char *nn_safetensors_type(NnDType dtype);
+
 /* Called for each tensor of the header, in the file's order; false (with a message) stops. */
 typedef bool NnEntryVisit(void *user, const NnEntry *entry, NnError *error);
 

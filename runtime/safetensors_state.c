@@ -37,12 +37,11 @@ static bool state_visit(void *user, const NnEntry *entry, NnError *error) {
     for (int i = 0; same && i < entry->rank; i++)
         same = entry->dim[i] == tensor->dim[i];
     if (!same) {
-        static const char *const types[] = {"BOOL", "U8", "I32", "I64", "F32", "F64"};
         char want[64], got[64];
         state_shape(want, sizeof want, tensor->rank, tensor->dim);
         state_shape(got, sizeof got, entry->rank, entry->dim);
         return nn_fail(error, "%.80s is %s%s in the file, the network needs %s%s", entry->name,
-                       entry->type, got, types[tensor->dtype], want);
+                       entry->type, got, nn_safetensors_type(tensor->dtype), want);
     }
     load->ranges[row] = (NnRange){entry->begin, entry->end};
     return true;
@@ -144,7 +143,6 @@ static size_t state_put_name(FILE *file, const char *name) {
 
 /* The header's JSON; returns its size. With file NULL it only measures. */
 static uint64_t state_header(FILE *file, const NnTensor *tensors, int count) {
-    static const char *const types[] = {"BOOL", "U8", "I32", "I64", "F32", "F64"};
     uint64_t size = 2, begin = 0;
     if (file) putc('{', file);
     for (int i = 0; i < count; i++) {
@@ -154,9 +152,10 @@ static uint64_t state_header(FILE *file, const NnTensor *tensors, int count) {
         if (i > 0 && file) putc(',', file);
         size += i > 0;
         size += state_put_name(file, tensors[i].name);
-        size += (uint64_t)snprintf(
-            text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%llu,%llu]}",
-            types[tensors[i].dtype], shape, (unsigned long long)begin, (unsigned long long)end);
+        size += (uint64_t)snprintf(text, sizeof text,
+                                   ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%llu,%llu]}",
+                                   nn_safetensors_type(tensors[i].dtype), shape,
+                                   (unsigned long long)begin, (unsigned long long)end);
         if (file) fputs(text, file);
         begin = end;
     }

@@ -43,13 +43,9 @@ static void print_spaces(TensorPrinter *printer, int count) {
         print_text(printer, " ");
 }
 
-static bool print_is_float(NnDType dtype) {
-    return dtype == NN_F32 || dtype == NN_F64;
-}
-
 static double print_float_at(const TensorPrinter *printer, int64_t index) {
-    if (printer->dtype == NN_F32) return (double)((const float *)printer->data)[index];
-    return ((const double *)printer->data)[index];
+    const unsigned char *data = printer->data;
+    return nn_load_float(printer->dtype, data + (size_t)index * nn_dtype_size(printer->dtype));
 }
 
 /* Fixed point of the largest double with the widest precision fits. */
@@ -89,7 +85,7 @@ static void print_widen(int *width, int length) {
 
 static void print_measure(TensorPrinter *printer, int64_t index) {
     char text[PRINT_NUMBER_MAX];
-    if (!print_is_float(printer->dtype)) {
+    if (!nn_is_float(printer->dtype)) {
         print_widen(&printer->width, print_integer(printer, index, text));
         return;
     }
@@ -109,7 +105,7 @@ static void print_measure(TensorPrinter *printer, int64_t index) {
 static void print_element(TensorPrinter *printer, int64_t index) {
     char text[PRINT_NUMBER_MAX];
     int length;
-    if (print_is_float(printer->dtype)) {
+    if (nn_is_float(printer->dtype)) {
         const char *style = printer->sci_mode ? "e" : printer->int_mode ? "i" : "f";
         length =
             print_double(print_float_at(printer, index), style, printer->options.precision, text);
@@ -122,7 +118,7 @@ static void print_element(TensorPrinter *printer, int64_t index) {
 
 /* Chooses between integers ("3."), fixed point and scientific. */
 static void print_choose_format(TensorPrinter *printer) {
-    if (!print_is_float(printer->dtype) || !printer->any) return;
+    if (!nn_is_float(printer->dtype) || !printer->any) return;
     bool wide = printer->max_abs / printer->min_abs > 1000.0 || printer->max_abs > 1e8;
     printer->sci_mode = wide || (!printer->int_mode && printer->min_abs < 1e-4);
     if (printer->options.sci_mode >= 0) printer->sci_mode = printer->options.sci_mode;
@@ -263,8 +259,8 @@ NN_API void nn_tensor_print(NnSink sink, NnDType dtype, int rank, const int64_t 
                             const void *data, const char *const *suffixes, int suffix_count,
                             const NnPrintOptions *options) {
     static const char *const dtypes[] = {
-        "dtype=torch.bool",  "dtype=torch.uint8",   "dtype=torch.int32",
-        "dtype=torch.int64", "dtype=torch.float32", "dtype=torch.float64",
+        "dtype=torch.bool",    "dtype=torch.uint8",    "dtype=torch.int32",   "dtype=torch.int64",
+        "dtype=torch.float16", "dtype=torch.bfloat16", "dtype=torch.float32", "dtype=torch.float64",
     };
     TensorPrinter printer = print_start(sink, dtype, rank, dims, data, options);
     print_text(&printer, print_prefix);

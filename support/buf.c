@@ -148,6 +148,11 @@ static int shortest_digits(double value, char digits[18], int *count) {
     for (int precision = value < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
         snprintf(text, sizeof text, "%.*e", precision - 1, value);
         if (strtod(text, NULL) == value) break;
+        /* Below a power of two numbers lie closer: the nearest digits may be another's. */
+        char *last = strchr(text, 'e') - 1;
+        if (*last == '9') continue;
+        ++*last;
+        if (strtod(text, NULL) == value) break;
     }
     char *exponent = strchr(text, 'e');
     int n = 0;

@@ -71,7 +71,7 @@ static void print_data(Emitter *e, const Module *module, bool train) {
         emit_line(e, "static %sTrain train;", module->type_prefix);
         print_struct(e, &module->target, "target");
         for (int i = 0; i < module->results.count; i++)
-            emit_line(e, "static %s result_%d;", c_type_name(module->results.fields[i].type.dtype),
+            emit_line(e, "static %s result_%d;", dtype_c_type(module->results.fields[i].type.dtype),
                       i);
     } else {
         print_struct(e, &module->out, "out");

@@ -7,8 +7,34 @@
 /* The last parameter of what runs on a GPU: a cudaStream_t, without CUDA's headers. */
 #define STREAM ", struct CUstream_st *stream"
 
+/* The type of an element as the header has it. */
+static const char *element_type(DType dtype) {
+    return dtype == DT_F16 ? "nn_f16" : dtype == DT_BF16 ? "nn_bf16" : dtype_c_type(dtype);
+}
+
+static bool has_type(const ModuleStruct *structure, DType dtype) {
+    for (int i = 0; i < structure->count; i++)
+        if (structure->fields[i].type.dtype == dtype) return true;
+    return false;
+}
+
+static void print_half_types(Emitter *e, const Module *module) {
+    const ModuleStruct *all[] = {&module->params, &module->grads, &module->states,
+                                 &module->in,     &module->out,   &module->target};
+    for (DType dtype = DT_F16; dtype <= DT_BF16; dtype++) {
+        bool used = false;
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            used = used || has_type(all[i], dtype);
+        if (!used) continue;
+        emit_newline(e);
+        emit_comment(e, dtype == DT_F16 ? "The bits of a 16-bit float, IEEE's binary16 (_Float16)."
+                                        : "The bits of a bfloat16: the upper half of a float's.");
+        emit_line(e, "typedef uint16_t %s;", element_type(dtype));
+    }
+}
+
 static void print_field(Emitter *e, const ModuleField *field) {
-    emit_text(e, "%s ", c_type_name(field->type.dtype));
+    emit_text(e, "%s ", element_type(field->type.dtype));
     emit_ident(e, field->ident);
     for (int i = 0; i < field->type.rank; i++) {
         long long dim = (long long)field->type.dim[i];
@@ -138,7 +164,7 @@ static void print_macros(Emitter *e, const Module *module) {
 static void print_train_parameters(Emitter *e, const Module *module, bool named) {
     if (module->target.count) emit_text(e, ", const %s *target", module->target.type_name);
     for (size_t i = 0; i < module->program->hypers.count; i++) {
-        emit_text(e, ", %s ", c_type_name(module->hypers[i].type.dtype));
+        emit_text(e, ", %s ", dtype_c_type(module->hypers[i].type.dtype));
         if (named) {
             emit_ident(e, module->hypers[i].ident);
         } else {
@@ -146,7 +172,7 @@ static void print_train_parameters(Emitter *e, const Module *module, bool named)
         }
     }
     for (int i = 0; i < module->results.count; i++) {
-        emit_text(e, ", %s *", c_type_name(module->results.fields[i].type.dtype));
+        emit_text(e, ", %s *", dtype_c_type(module->results.fields[i].type.dtype));
         if (named) {
             emit_ident(e, module->results.fields[i].ident);
         } else {
@@ -307,6 +333,7 @@ void module_print_header(Emitter *e, const Module *module) {
     e->indent = 0;
     emit_line(e, "#endif");
     print_macros(e, module);
+    print_half_types(e, module);
     if (!module->options->embed_weights) {
         print_struct(e, &module->params,
                      "The state dict: parameters, then buffers, in PyTorch's layouts.");

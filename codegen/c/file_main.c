@@ -4,7 +4,8 @@
 #include "codegen/module.h"
 #include "codegen/runtime_text.h"
 
-static const char *const nn_dtypes[] = {"NN_BOOL", "NN_U8", "NN_I32", "NN_I64", "NN_F32", "NN_F64"};
+static const char *const nn_dtypes[] = {"NN_BOOL", "NN_U8",   "NN_I32", "NN_I64",
+                                        "NN_F16",  "NN_BF16", "NN_F32", "NN_F64"};
 
 void module_print_tensors(Emitter *e, const ModuleStruct *structure, const char *table) {
     emit_line(e, "static const NnTensor %s[%d] = {", table,

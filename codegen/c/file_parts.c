@@ -123,29 +123,6 @@ void file_print_kernels(Emitter *e, const FileParts *parts) {
     if (guard) emit_line(e, "#endif");
 }
 
-static void print_element(Emitter *e, DType dtype, const void *bytes, size_t index) {
-    switch (dtype) {
-    case DT_BOOL:
-    case DT_U8:
-        emit_integer(e, dtype, ((const uint8_t *)bytes)[index]);
-        break;
-    case DT_I32:
-        emit_integer(e, dtype, ((const int32_t *)bytes)[index]);
-        break;
-    case DT_I64:
-        emit_integer(e, dtype, ((const int64_t *)bytes)[index]);
-        break;
-    case DT_F32:
-        emit_number(e, dtype, (double)((const float *)bytes)[index]);
-        break;
-    case DT_F64:
-        emit_number(e, dtype, ((const double *)bytes)[index]);
-        break;
-    case DT_COUNT:
-        NNC_BUG("a constant without a type");
-    }
-}
-
 void file_print_constants(Emitter *e, const FileParts *parts) {
     for (size_t i = 0; i < parts->constants.count; i++) {
         const FileConstant *constant = &parts->constants.items[i];
@@ -156,9 +133,9 @@ void file_print_constants(Emitter *e, const FileParts *parts) {
         emit_comment(e, buf_text(&text));
         buf_free(&text);
         emit_line(e, "static const _Alignas(64) %s constant_%zu[%zu] = {",
-                  c_type_name(constant->type.dtype), i, count ? count : 1);
+                  dtype_c_type(constant->type.dtype), i, count ? count : 1);
         for (size_t j = 0; j < count; j++) {
-            print_element(e, constant->type.dtype, constant->bytes, j);
+            emit_element(e, constant->type.dtype, constant->bytes, (int64_t)j);
             emit_text(e, j + 1 == count ? "\n" : j % 8 == 7 ? ",\n" : ", ");
         }
         if (count == 0) emit_text(e, "0\n");

@@ -66,12 +66,12 @@ static void add_data_parameters(Signature *signature, const Module *module, Func
     }
     for (size_t i = 0; i < module->program->hypers.count; i++) {
         const ModuleField *hyper = &module->hypers[i];
-        add_parameter(signature, arena_printf(arena, "%s ", c_type_name(hyper->type.dtype)),
+        add_parameter(signature, arena_printf(arena, "%s ", dtype_c_type(hyper->type.dtype)),
                       arena_printf(arena, "hyper_%zu", i));
     }
     for (int i = 0; i < module->results.count; i++) {
         const ModuleField *result = &module->results.fields[i];
-        add_parameter(signature, arena_printf(arena, "%s *", c_type_name(result->type.dtype)),
+        add_parameter(signature, arena_printf(arena, "%s *", dtype_c_type(result->type.dtype)),
                       arena_printf(arena, "result_%d", i));
     }
 }
@@ -374,7 +374,7 @@ static void print_fill(Emitter *e, const Module *module, int index) {
     double fill = module->program->states.items[index].fill;
     if (fill == 0) return; /* all zero already */
     emit_text(e, "for (int i = 0; i < %lld; i++) ((%s *)%strain->states.",
-              (long long)type_numel(&field->type), c_type_name(field->type.dtype),
+              (long long)type_numel(&field->type), dtype_c_type(field->type.dtype),
               field->type.rank == 0 ? "&" : "");
     emit_ident(e, field->ident);
     emit_text(e, ")[i] = ");

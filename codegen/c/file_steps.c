@@ -85,7 +85,7 @@ static const char *constant_expression(const FilePlaces *places, const Node *nod
     if (!places->constants)
         return arena_printf(places->parts->arena, "%sconstant_%zu",
                             places->launches ? "memory->" : "", number);
-    return arena_printf(places->parts->arena, "(const %s *)%s[%zu]", c_type_name(node->type.dtype),
+    return arena_printf(places->parts->arena, "(const %s *)%s[%zu]", dtype_c_type(node->type.dtype),
                         places->constants, number);
 }
 
@@ -117,7 +117,7 @@ static const char *pointed_type(const Scope *scope, int step, int argument) {
     if (!scope->places->cplusplus || !kernel) return "void";
     for (size_t i = 0; i < kernel->buffers.count; i++) {
         const KBuf *buf = kernel->buffers.items[i];
-        if (kbuf_is_parameter(buf) && argument-- == 0) return c_type_name(buf->dtype);
+        if (kbuf_is_parameter(buf) && argument-- == 0) return dtype_c_type(buf->dtype);
     }
     NNC_BUG("%s has no such parameter", kernel->name);
 }

@@ -162,7 +162,7 @@ static void print_types(Emitter *e, Uses *uses) {
             if (dtype == DT_BOOL && uses->memory[DT_BOOL][lanes]) uses->memory[DT_U8][lanes] = true;
             if (dtype == DT_BOOL || !uses->memory[dtype][lanes]) continue;
             int size = (int)dtype_size((DType)dtype);
-            emit_text(e, "typedef %s ", c_type_name((DType)dtype));
+            emit_text(e, "typedef %s ", dtype_c_type((DType)dtype));
             print_memory_type(e, (DType)dtype, lanes);
             emit_line(e, " __attribute__((vector_size(%d), aligned(%d), may_alias));", size * lanes,
                       size);

@@ -15,12 +15,6 @@
 #include "codegen/c/print_internal.h"
 #include "support/checked.h"
 
-const char *c_type_name(DType dtype) {
-    static const char *const names[] = {"uint8_t", "uint8_t", "int32_t",
-                                        "int64_t", "float",   "double"};
-    return names[dtype];
-}
-
 static void end_statement(Emitter *e) {
     emit_literal(e, ";");
     emit_newline(e);
@@ -58,7 +52,7 @@ static void print_load_tail(Printer *p, const KVal *v) {
     emit_text(e, " m%d = {0};\n", v->id);
     emit_text(e, "memcpy(&m%d, ", v->id);
     print_address(p, v->buf, v->a, v->imm);
-    emit_text(e, ", %d);\n", v->active);
+    emit_text(e, ", %d);\n", v->active * (int)dtype_size(v->buf->dtype));
     emit_literal(e, "const ");
     print_type(e, v->kind, v->lanes);
     emit_text(e, " v%d = __builtin_convertvector(m%d, ", v->id, v->id);
@@ -118,13 +112,17 @@ static void print_set(Printer *p, const KStmt *s) {
     end_statement(p->e);
 }
 
+static void print_narrowing(Emitter *e, DType dtype) {
+    emit_text(e, "(%s)", dtype_c_type(dtype));
+}
+
 static void print_store_lanes(Printer *p, const KStmt *s) {
     for (int l = 0; l < s->active; l++) {
         print_buffer_name(p->e, s->buf);
         emit_literal(p->e, "[");
         print_index(p, s->index, s->imm + l * s->stride);
         emit_literal(p->e, "] = ");
-        if (dtype_is_narrow(s->buf->dtype)) emit_literal(p->e, "(uint8_t)");
+        if (dtype_is_narrow(s->buf->dtype)) print_narrowing(p->e, s->buf->dtype);
         print_value(p, s->value, PREC_ATOM);
         emit_literal(p->e, "[");
         emit_decimal(p->e, l);
@@ -157,7 +155,7 @@ static void print_store_tail(Printer *p, const KStmt *s) {
     emit_text(e, ");\n");
     emit_literal(e, "memcpy(");
     print_address(p, s->buf, s->index, s->imm);
-    emit_text(e, ", &tail, %d);\n", s->active);
+    emit_text(e, ", &tail, %d);\n", s->active * (int)dtype_size(s->buf->dtype));
     emit_line(e, "}");
 }
 
@@ -189,7 +187,7 @@ static void print_store(Printer *p, const KStmt *s) {
         emit_literal(e, "[");
         print_index(p, s->index, s->imm);
         emit_literal(e, "] = ");
-        if (narrow) emit_literal(e, "(uint8_t)");
+        if (narrow) print_narrowing(e, s->buf->dtype);
         print_value(p, s->value, narrow ? PREC_UNARY : PREC_ANY);
         end_statement(e);
     }
@@ -334,34 +332,13 @@ static void print_block(Printer *p, const KBlock *block) {
     }
 }
 
-static void print_element(Emitter *e, DType dtype, const void *elements, int64_t i) {
-    switch (dtype) {
-    case DT_BOOL:
-    case DT_U8:
-        emit_integer(e, dtype, ((const uint8_t *)elements)[i]);
-        break;
-    case DT_I32:
-        emit_integer(e, dtype, ((const int32_t *)elements)[i]);
-        break;
-    case DT_I64:
-        emit_integer(e, dtype, ((const int64_t *)elements)[i]);
-        break;
-    case DT_F32:
-        emit_number(e, dtype, (double)((const float *)elements)[i]);
-        break;
-    default:
-        emit_number(e, dtype, ((const double *)elements)[i]);
-        break;
-    }
-}
-
 static void print_table(Printer *p, const KBuf *buf) {
     Emitter *e = p->e;
-    emit_text(e, "static const %s ", c_type_name(buf->dtype));
+    emit_text(e, "static const %s ", dtype_c_type(buf->dtype));
     print_buffer_name(p->e, buf);
     emit_line(e, "[%lld] = {", (long long)buf->count);
     for (int64_t i = 0; i < buf->count; i++) {
-        print_element(e, buf->dtype, buf->table, i);
+        emit_element(e, buf->dtype, buf->table, i);
         emit_text(e, i % 8 == 7 || i + 1 == buf->count ? ",\n" : ", ");
     }
     emit_line(e, "};");
@@ -376,7 +353,7 @@ static void print_arrays(Printer *p) {
         const char *where = buf->role == KBUF_SHARED ? "__shared__ "
                             : p->kernel->blocks == 0 ? "_Alignas(64) "
                                                      : "";
-        emit_text(p->e, "%s%s ", where, c_type_name(buf->dtype));
+        emit_text(p->e, "%s%s ", where, dtype_c_type(buf->dtype));
         print_buffer_name(p->e, buf);
         emit_line(p->e, "[%lld];", (long long)buf->count);
     }
@@ -390,7 +367,7 @@ static void print_parameters(Emitter *e, const Kernel *kernel) {
         if (!parameter) continue;
         if (!first) emit_literal(e, ", ");
         if (buf->role == KBUF_IN) emit_literal(e, "const ");
-        const char *type = c_type_name(buf->dtype);
+        const char *type = dtype_c_type(buf->dtype);
         emit_piece(e, type, strlen(type));
         emit_literal(e, " *");
         if (!buf->aliased && !kernel->blocks) emit_literal(e, "restrict ");

@@ -33,7 +33,5 @@ void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix);
  * several targets may stand in one file. Needs <math.h>, <stdint.h> and <string.h>, which the
  * caller includes (and <immintrin.h>, which this includes under its guard). */
 void print_prelude(Emitter *e, Uses *uses);
-/* The C type of an element in memory: "float", "uint8_t"... */
-const char *c_type_name(DType dtype);
 
 #endif

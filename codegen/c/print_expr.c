@@ -279,7 +279,7 @@ static void print_lanes(Printer *p, const KVal *v) {
 
 static void print_load(Printer *p, const KVal *v, int prec) {
     Emitter *e = p->e;
-    bool narrow = v->buf->dtype == DT_BOOL || v->buf->dtype == DT_U8;
+    bool narrow = dtype_is_narrow(v->buf->dtype);
     if (v->lanes > 1 && v->op != KOP_LOAD) {
         print_lanes(p, v);
         return;

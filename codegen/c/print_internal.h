@@ -75,7 +75,7 @@ const char *macro_name(KOp op);
 
 /* Memory dtypes that are wider in registers. */
 static inline bool dtype_is_narrow(DType dtype) {
-    return dtype == DT_BOOL || dtype == DT_U8;
+    return dtype == DT_BOOL || dtype == DT_U8 || dtype_is_half(dtype);
 }
 
 /* Of an operation whose vectors are macros. */

@@ -26,15 +26,15 @@ static void print_memory(Emitter *e, const Module *module) {
         if (module->target.count) emit_line(e, "alignas(64) %s target;", module->target.type_name);
     }
     for (size_t i = 0; i < module->program->hypers.count; i++)
-        emit_line(e, "%s hyper_%zu;", c_type_name(module->hypers[i].type.dtype), i);
+        emit_line(e, "%s hyper_%zu;", dtype_c_type(module->hypers[i].type.dtype), i);
     for (int i = 0; i < module->results.count; i++) {
         const Type *type = &module->results.fields[i].type;
-        emit_line(e, "%s result_%d[%lld];", c_type_name(type->dtype), i,
+        emit_line(e, "%s result_%d[%lld];", dtype_c_type(type->dtype), i,
                   (long long)(type_numel(type) ? type_numel(type) : 1));
     }
     for (size_t i = 0; i < parts->constants.count; i++) {
         const Type *type = &parts->constants.items[i].type;
-        emit_line(e, "alignas(64) %s constant_%zu[%lld];", c_type_name(type->dtype), i,
+        emit_line(e, "alignas(64) %s constant_%zu[%lld];", dtype_c_type(type->dtype), i,
                   (long long)(type_numel(type) ? type_numel(type) : 1));
     }
     emit_line(e, "int fault; /* 1: an index from data was out of range */");
@@ -147,7 +147,7 @@ static void print_hypers(Emitter *e, const Module *module) {
     emit_newline(e);
     emit_text(e, "KERNEL(1) nn_set_hypers(%sMemory *memory", module->type_prefix);
     for (size_t i = 0; i < count; i++)
-        emit_text(e, ", %s hyper_%zu", c_type_name(module->hypers[i].type.dtype), i);
+        emit_text(e, ", %s hyper_%zu", dtype_c_type(module->hypers[i].type.dtype), i);
     emit_line(e, ") {");
     for (size_t i = 0; i < count; i++)
         emit_line(e, "memory->hyper_%zu = hyper_%zu;", i, i);

@@ -11,17 +11,19 @@ static Operand element(Operand at, int64_t number, int size) {
     return at;
 }
 
-/* Widens bytes to 32-bit lanes, and back (EVEX). */
-static const VecOp WIDEN = {M_38, P_66, 0x31, 0}, NARROW = {M_38, P_F3, 0x31, 0};
+/* Widens elements of 1 and 2 bytes to 32-bit lanes, and back (EVEX). */
+static const VecOp WIDEN[] = {{0}, {M_38, P_66, 0x31, 0}, {M_38, P_66, 0x33, 0}};
+static const VecOp NARROW[] = {{0}, {M_38, P_F3, 0x31, 0}, {M_38, P_F3, 0x33, 0}};
 
 static void load_scalar(Jit *j, int size, int to, Operand from) {
-    if (size == 1)
-        x86_op(&j->x, 0x1b6, false, to, from, NO_IMM);
+    if (size < 4)
+        x86_op(&j->x, size == 1 ? 0x1b6 : 0x1b7, false, to, from, NO_IMM);
     else
         x86_load(&j->x, size == 8, to, from);
 }
 
 static void store_scalar(Jit *j, int size, Operand to, int from) {
+    if (size == 2) x86_byte(&j->x, 0x66);
     if (size == 1)
         x86_op(&j->x, 0x88, false, from, to, NO_IMM);
     else
@@ -63,12 +65,12 @@ static void load_vector(Jit *j, const Instr *i, const KVal *v, Operand from) {
     int active = v->op == KOP_LOAD ? v->lanes : v->active;
     int64_t stride = v->op == KOP_LOAD_STRIDED ? v->stride : 1;
     bool whole = active == v->lanes && stride == 1 && !home->slot_only;
-    if (whole && size > 1) {
+    if (whole && size >= 4) {
         jit_load_bytes(j, jit_value_bytes(v), to, from);
     } else if (whole && v->lanes >= 4) {
         VecArgs args = {.bytes = jit_value_bytes(v), .to = to, .rm = from};
-        x86_vector(&j->x, WIDEN, args, NO_IMM);
-    } else if (stride == 1 && size > 1 && j->x.evex && !home->slot_only) {
+        x86_vector(&j->x, WIDEN[size], args, NO_IMM);
+    } else if (stride == 1 && size >= 4 && j->x.evex && !home->slot_only) {
         if (from.index == RAX) { /* the mask takes RAX */
             x86_mov(&j->x, RDX, RAX);
             from.index = RDX;
@@ -116,12 +118,12 @@ static void store_vector(Jit *j, const Instr *i, const KVal *v, Operand to) {
     const Home *home = v->op == KOP_CONST ? NULL : jit_home(j, i->b);
     bool whole = i->active == v->lanes && i->stride == 1 && !(home && home->slot_only);
     if (whole && jit_value_bytes(v) > j->width) whole = false; /* a constant */
-    if (whole && size > 1) {
+    if (whole && size >= 4) {
         jit_store_bytes(j, jit_value_bytes(v), to, jit_vector(j, i->b, v, SCRATCH));
     } else if (whole && j->x.evex && v->lanes >= 4) {
         int from = jit_vector(j, i->b, v, SCRATCH);
-        x86_vector(&j->x, NARROW, (VecArgs){.bytes = jit_value_bytes(v), .to = from, .rm = to},
-                   NO_IMM);
+        x86_vector(&j->x, NARROW[size],
+                   (VecArgs){.bytes = jit_value_bytes(v), .to = from, .rm = to}, NO_IMM);
     } else {
         store_elements(j, i, v, to);
     }

@@ -249,7 +249,7 @@ static Value binary_inplace(TensorState *ts, const BinarySpec *spec, Value a, Va
 }
 
 /* Puts a computed tensor (consumed) into self in place. */
-static Value assign(TensorState *ts, Value self, Value result) {
+Value tensor_assign(TensorState *ts, Value self, Value result) {
     if (is_null(result)) return result;
     Value out = NULL_VALUE;
     if (tensor_check_inplace(ts, as_tensor(self)))
@@ -267,7 +267,7 @@ static Value written_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     if (!vm_args(vm, "written", "t result", args, nargs, kwnames, v) ||
         !arg_tensor(ts, v[0], "written", &x) || !arg_tensor(ts, v[1], "written", &result))
         return NULL_VALUE;
-    return assign(ts, v[0], incref(v[1]));
+    return tensor_assign(ts, v[0], incref(v[1]));
 }
 
 /* original(t) -> t as it is now, in a storage of its own: what an operation in place computes from.
@@ -283,7 +283,7 @@ static Value original_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
 }
 
 /* b scaled by the `alpha` of add and sub; a new reference. */
-static Value scaled(TensorState *ts, Value b, Value alpha) {
+Value tensor_scaled(TensorState *ts, Value b, Value alpha) {
     if (is_null(alpha) || (is_int(alpha) && as_int(alpha) == 1)) return incref(b);
     if (!is_tensor(ts, b)) return vm_binary(ts->vm, BINARY_MUL, b, alpha);
     return tensor_binary(ts, OP_mul, b, alpha, "MulBackward0");
@@ -323,7 +323,9 @@ static Value binary_call(Vm *vm, const BinarySpec *spec, bool inplace, const Val
     if (!vm_args(vm, spec->name, "input other * alpha?", args, nargs, kwnames, v) ||
         !operand_allowed(ts, spec, inplace, v[1]))
         return NULL_VALUE;
-    Value b = scaled(ts, v[1], v[2]);
+    DType half = is_null(v[2]) ? DT_COUNT : first_half(ts, v, 2);
+    if (half != DT_COUNT && is_float(v[2])) v[2] = from_float(dtype_round(half, as_float(v[2])));
+    Value b = tensor_scaled(ts, v[1], v[2]);
     if (is_null(b)) return b;
     Value result =
         inplace ? binary_inplace(ts, spec, v[0], b)
@@ -432,152 +434,6 @@ static Value pow_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     if (!vm_args(vm, "pow_", "self exponent", args, nargs, kwnames, v)) return NULL_VALUE;
     if (!arg_tensor(ts, v[0], "pow_", &x) || !tensor_check_inplace(ts, x)) return NULL_VALUE;
     return tensor_inplace_result(ts, v[0], pow_node(ts, v[0], v[1]), pow_fn_name(ts, v[0], v[1]));
-}
-
-/* ---- three operands ---- */
-
-/* The dtype of addcmul and addcdiv, in which their `value` counts; false: raised. */
-static bool fused_dtype(TensorState *ts, Op op, Value input, Value a, Value b, DType *dtype) {
-    Promotion p;
-    promote_init(&p);
-    *dtype = ts->default_dtype;
-    if (!promote_add(ts, &p, a) || !promote_add(ts, &p, b)) return true; /* the op complains */
-    if (op == OP_div && !dtype_is_float(promote_result(ts, &p))) {
-        vm_raise(ts->vm, EXC_RuntimeError,
-                 "Integer division with addcdiv is no longer supported, and in a future  release "
-                 "addcdiv will perform a true division of tensor1 and tensor2. The historic "
-                 "addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / "
-                 "tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
-                 "tensor2) for float inputs. The future addcdiv behavior is just the latter "
-                 "implementation: (input + value * tensor1 / tensor2), for all dtypes.");
-        return false;
-    }
-    promote_add(ts, &p, input);
-    *dtype = promote_result(ts, &p);
-    if (*dtype != DT_BOOL) return true;
-    vm_raise(ts->vm, EXC_NotImplementedError, "\"addcmul_cpu_out\" not implemented for 'Bool'");
-    return false;
-}
-
-/* input + value * (a op b). */
-static Value fused_value(TensorState *ts, Value input, Value a, Value b, Value value, Op op) {
-    DType dtype;
-    if (!fused_dtype(ts, op, input, a, b, &dtype)) return NULL_VALUE;
-    if (is_float(value) && !dtype_is_float(dtype)) value = from_int((int64_t)as_float(value));
-    Value product = tensor_binary(ts, op, a, b, NULL);
-    if (is_null(product)) return product;
-    Value part = scaled(ts, product, value);
-    decref(product);
-    if (is_null(part)) return part;
-    Value result = tensor_binary(ts, OP_add, input, part,
-                                 op == OP_mul ? "AddcmulBackward0" : "AddcdivBackward0");
-    decref(part);
-    return result;
-}
-
-/* base + change * weight, or base - change * weight; consumes the weight. */
-static Value moved(TensorState *ts, Op op, Value base, Value change, Value weight) {
-    Value part = is_null(weight) ? weight : tensor_binary(ts, OP_mul, change, weight, NULL);
-    if (!is_null(weight)) decref(weight);
-    if (is_null(part)) return part;
-    Value result = tensor_binary(ts, op, base, part, "LerpBackward0");
-    decref(part);
-    return result;
-}
-
-/* From the nearer end, as PyTorch does. */
-static Value lerp_value(TensorState *ts, Value input, Value end, Value weight) {
-    double w = 0;
-    bool is_tensor_weight = is_tensor(ts, weight);
-    if (!is_tensor_weight && is_float(weight)) w = as_float(weight);
-    if (!is_tensor_weight && is_int(weight)) w = (double)as_int(weight);
-    Value change = tensor_binary(ts, OP_sub, end, input, NULL);
-    if (is_null(change)) return change;
-    Value near = NULL_VALUE, far = NULL_VALUE, result = NULL_VALUE;
-    if (is_tensor_weight || fabs(w) < 0.5) near = moved(ts, OP_add, input, change, incref(weight));
-    if (is_tensor_weight || fabs(w) >= 0.5)
-        far = moved(ts, OP_sub, end, change, vm_binary(ts->vm, BINARY_SUB, from_int(1), weight));
-    if (is_tensor_weight && !is_null(near) && !is_null(far)) {
-        Value size = tensor_unary(ts, OP_abs, as_tensor(weight), NULL);
-        Value is_near =
-            is_null(size) ? size : tensor_binary(ts, OP_lt, size, from_float(0.5), NULL);
-        result = is_null(is_near) ? is_near : tensor_where(ts, is_near, near, far);
-        if (!is_null(result)) as_tensor(result)->var->fn_name = "LerpBackward1";
-        if (!is_null(size)) decref(size);
-        if (!is_null(is_near)) decref(is_near);
-    }
-    decref(change);
-    if (is_tensor_weight || vm_failed(ts->vm)) {
-        if (!is_null(near)) decref(near);
-        if (!is_null(far)) decref(far);
-        return result;
-    }
-    return is_null(near) ? far : near;
-}
-
-static Value addc(Vm *vm, const char *name, Op op, bool inplace, const Value *args, int nargs,
-                  const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
-    Value v[4];
-    Tensor *x;
-    if (!vm_args(vm, name, "input tensor1 tensor2 * value?", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], name, &x))
-        return NULL_VALUE;
-    Value result = fused_value(ts, v[0], v[1], v[2], v[3], op);
-    return inplace ? assign(ts, v[0], result) : result;
-}
-
-static Value addcmul_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    return addc(vm, "addcmul", OP_mul, false, args, nargs, kwnames);
-}
-static Value addcmul_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    return addc(vm, "addcmul_", OP_mul, true, args, nargs, kwnames);
-}
-static Value addcdiv_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    return addc(vm, "addcdiv", OP_div, false, args, nargs, kwnames);
-}
-static Value addcdiv_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    return addc(vm, "addcdiv_", OP_div, true, args, nargs, kwnames);
-}
-
-/* lerp does not promote, but for a weight that is one number. */
-static bool lerp_operand(TensorState *ts, const Tensor *input, Value v, const char *what) {
-    if (!is_tensor(ts, v)) return true;
-    const Type *type = &as_tensor(v)->type;
-    if (type->dtype == input->type.dtype || (type->rank == 0 && strcmp(what, "weight") == 0))
-        return true;
-    vm_raise(ts->vm, EXC_RuntimeError, "expected dtype %s for `%s` but got dtype %s",
-             dtype_c_name(input->type.dtype), what, dtype_c_name(type->dtype));
-    return false;
-}
-
-static Value lerp_any(Vm *vm, bool inplace, const Value *args, int nargs, const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
-    Value v[3];
-    Tensor *x;
-    if (!vm_args(vm, "lerp", "input end weight", args, nargs, kwnames, v) ||
-        !arg_tensor(ts, v[0], "lerp", &x))
-        return NULL_VALUE;
-    if (!lerp_operand(ts, x, v[1], "end") || !lerp_operand(ts, x, v[2], "weight"))
-        return NULL_VALUE;
-    if (!dtype_is_float(x->type.dtype))
-        return vm_raise(vm, EXC_NotImplementedError, "\"lerp_kernel_%s\" not implemented for '%s'",
-                        is_tensor(ts, v[2]) ? "tensor" : "scalar", dtype_long_name(x->type.dtype));
-    Value result = lerp_value(ts, v[0], v[1], v[2]);
-    return inplace ? assign(ts, v[0], result) : result;
-}
-
-static Value lerp_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    return lerp_any(vm, false, args, nargs, kwnames);
-}
-static Value lerp_call_(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    return lerp_any(vm, true, args, nargs, kwnames);
-}
-
-static Value rsub_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    Value v[2];
-    if (!vm_args(vm, "rsub", "input other", args, nargs, kwnames, v)) return NULL_VALUE;
-    return tensor_binary(tensor_state(vm), OP_sub, v[1], v[0], "RsubBackward1");
 }
 
 /* ---- operators ---- */
@@ -743,6 +599,12 @@ static Value allclose_call(Vm *vm, const Value *args, int nargs, const Tuple *kw
     return bool_value(ts, all_true(ts, close_node(ts, v[0], v[1], v + 2)));
 }
 
+static Value rsub_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    Value v[2];
+    if (!vm_args(vm, "rsub", "input other", args, nargs, kwnames, v)) return NULL_VALUE;
+    return tensor_binary(tensor_state(vm), OP_sub, v[1], v[0], "RsubBackward1");
+}
+
 const TensorFunction ARITH_FUNCTIONS[] = {
 #define X(name, op, typing, fn) {#name, name##_call, FN_BOTH}, {#name "_", name##_call_, FN_METHOD},
     BINARY_LIST(X)
@@ -766,12 +628,6 @@ const TensorFunction ARITH_FUNCTIONS[] = {
     {"written", written_call, FN_FUNCTION},
     {"original", original_call, FN_FUNCTION},
     {"rsub", rsub_call, FN_FUNCTION},
-    {"addcmul", addcmul_call, FN_BOTH},
-    {"addcmul_", addcmul_call_, FN_METHOD},
-    {"addcdiv", addcdiv_call, FN_BOTH},
-    {"addcdiv_", addcdiv_call_, FN_METHOD},
-    {"lerp", lerp_call, FN_BOTH},
-    {"lerp_", lerp_call_, FN_METHOD},
     {"equal", equal_call, FN_BOTH},
     {"isclose", isclose_call, FN_BOTH},
     {"allclose", allclose_call, FN_BOTH},

@@ -15,9 +15,10 @@ typedef struct Other {
 } Other;
 
 static const Other OTHERS[] = {
-    {"float16", "half", 2, true},      {"bfloat16", NULL, 2, true},
-    {"int16", "short", 2, false},      {"int8", NULL, 1, false},
-    {"complex64", "cfloat", 8, false}, {"complex128", "cdouble", 16, false},
+    {"int16", "short", 2, false},
+    {"int8", NULL, 1, false},
+    {"complex64", "cfloat", 8, false},
+    {"complex128", "cdouble", 16, false},
 };
 
 static const DTypeObj *as_dtype(Value v) {
@@ -77,9 +78,10 @@ bool dtype_module_init(TensorState *ts, ModuleObj *module) {
     static const struct {
         const char *name;
         DType dtype;
-    } dtypes[] = {{"float32", DT_F32}, {"float", DT_F32}, {"float64", DT_F64}, {"double", DT_F64},
-                  {"int64", DT_I64},   {"long", DT_I64},  {"int32", DT_I32},   {"int", DT_I32},
-                  {"uint8", DT_U8},    {"bool", DT_BOOL}};
+    } dtypes[] = {{"float32", DT_F32}, {"float", DT_F32}, {"float64", DT_F64},   {"double", DT_F64},
+                  {"float16", DT_F16}, {"half", DT_F16},  {"bfloat16", DT_BF16}, {"int64", DT_I64},
+                  {"long", DT_I64},    {"int32", DT_I32}, {"int", DT_I32},       {"uint8", DT_U8},
+                  {"bool", DT_BOOL}};
     Vm *vm = ts->vm;
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof dtypes / sizeof *dtypes; i++)
@@ -99,7 +101,8 @@ bool arg_dtype(TensorState *ts, Value v, DType *out) {
         const DTypeObj *object = as_dtype(v);
         if (!object->row) return *out = object->dtype, true;
         vm_raise(vm, EXC_NotImplementedError,
-                 "nnc has no torch.%s tensors: use float32, float64, int64, int32, uint8 or bool",
+                 "nnc has no torch.%s tensors: use float32, float64, float16, bfloat16, int64, "
+                 "int32, uint8 or bool",
                  object->row->name);
         return false;
     }

@@ -17,8 +17,10 @@ struct Generator {
 void generator_seed(Generator *g, uint64_t seed);
 /* The one named by `generator=`, else the default one; NULL: raised. */
 Generator *generator_of(TensorState *ts, Value v);
-/* A number of double precision: of [0, 1), of the standard normal distribution. */
+/* A number of double precision: of [0, 1), of the standard normal distribution,
+ * of the exponential one. */
 double generator_unit(Generator *g);
 double generator_normal(Generator *g);
+double generator_exponential(Generator *g, double rate);
 
 #endif

@@ -74,11 +74,11 @@ void element_store(DType dtype, void *bytes, double f, int64_t i) {
     case DT_I64:
         *(int64_t *)bytes = i;
         break;
+    case DT_F16:
+    case DT_BF16:
     case DT_F32:
-        *(float *)bytes = (float)f;
-        break;
     case DT_F64:
-        *(double *)bytes = f;
+        dtype_store_float(dtype, bytes, f);
         break;
     case DT_COUNT:
         break;
@@ -86,8 +86,7 @@ void element_store(DType dtype, void *bytes, double f, int64_t i) {
 }
 
 double element_double(DType dtype, const void *bytes) {
-    if (dtype == DT_F32) return (double)*(const float *)bytes;
-    if (dtype == DT_F64) return *(const double *)bytes;
+    if (dtype_is_float(dtype)) return dtype_load_float(dtype, bytes);
     return (double)element_int(dtype, bytes);
 }
 

@@ -75,8 +75,11 @@ static LazyNode *vector_by(TensorState *ts, Tensor *a, Tensor *b) {
     return node;
 }
 
-Value tensor_matmul(TensorState *ts, Value av, Value bv) {
+static Value matmul_of_floats(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value av = args[0], bv = args[1];
     Tensor *a, *b;
+    (void)nargs, (void)kwnames;
     if (!arg_tensor(ts, av, "matmul", &a) || !arg_tensor_at(ts, bv, "matmul", "other", 2, &b) ||
         !same_dtype(ts, a, b))
         return NULL_VALUE;
@@ -116,6 +119,10 @@ Value tensor_matmul(TensorState *ts, Value av, Value bv) {
     return tensor_wrap(ts, node, fn_name);
 }
 
+Value tensor_matmul(TensorState *ts, Value a, Value b) {
+    return half_product(ts->vm, matmul_of_floats, (Value[]){a, b}, 2, NULL);
+}
+
 static Value matmul_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     Value v[3];
     TensorState *ts = tensor_state(vm);
@@ -150,7 +157,7 @@ static Value ranked(Vm *vm, const char *name, int rank_a, int rank_b, const Valu
         return NULL_VALUE;
     if (a->type.rank != rank_a || b->type.rank != rank_b) return wrong_ranks(ts, name, a, b);
     if (rank_a == 3 && a->type.dim[0] != b->type.dim[0]) return batch_error(ts, a, b);
-    Value result = tensor_matmul(ts, v[0], v[1]);
+    Value result = matmul_of_floats(vm, v, 2, NULL);
     if (rank_a == 3 && !is_null(result)) as_tensor(result)->var->fn_name = "BmmBackward0";
     return result;
 }
@@ -194,8 +201,8 @@ static Value add_scaled(TensorState *ts, Value input, Value product, Value beta,
     return result;
 }
 
-static Value addmm_any(Vm *vm, const char *name, const char *fn_name, const Value *args, int nargs,
-                       const Tuple *kwnames) {
+static Value addmm_of(Vm *vm, const char *name, const char *fn_name, const Value *args, int nargs,
+                      const Tuple *kwnames) {
     Value v[6];
     if (!vm_args(vm, name, "input mat1|batch1 mat2|batch2 * beta? alpha?", args, nargs, kwnames, v))
         return NULL_VALUE;
@@ -211,10 +218,10 @@ static Value addmm_any(Vm *vm, const char *name, const char *fn_name, const Valu
     return sum;
 }
 static Value addmm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    return addmm_any(vm, "addmm", "AddmmBackward0", args, nargs, kwnames);
+    return addmm_of(vm, "addmm", "AddmmBackward0", args, nargs, kwnames);
 }
 static Value baddbmm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    return addmm_any(vm, "baddbmm", "BaddbmmBackward0", args, nargs, kwnames);
+    return addmm_of(vm, "baddbmm", "BaddbmmBackward0", args, nargs, kwnames);
 }
 
 /* x[..., k] by weight[n, k] transposed, plus bias[n]. */
@@ -291,15 +298,28 @@ static Value set_precision_call(Vm *vm, const Value *args, int nargs, const Tupl
     return vm_failed(vm) ? NULL_VALUE : NONE;
 }
 
+/* Of halves, and under autocast: rounded once, the sum with the bias. */
+#define WRAPPED(name, wrapper)                                                                     \
+    static Value name##_any(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {          \
+        return wrapper(vm, name##_call, args, nargs, kwnames);                                     \
+    }
+WRAPPED(mm, half_product)
+WRAPPED(bmm, half_product)
+WRAPPED(mv, half_kernel)
+WRAPPED(dot, half_kernel)
+WRAPPED(addmm, half_product)
+WRAPPED(baddbmm, half_product)
+WRAPPED(linear, half_product)
+
 const TensorFunction MATMUL_FUNCTIONS[] = {
     {"matmul", matmul_call, FN_BOTH},
-    {"mm", mm_call, FN_BOTH},
-    {"bmm", bmm_call, FN_BOTH},
-    {"mv", mv_call, FN_BOTH},
-    {"dot", dot_call, FN_BOTH},
-    {"addmm", addmm_call, FN_BOTH},
-    {"baddbmm", baddbmm_call, FN_BOTH},
-    {"linear", linear_call, FN_FUNCTION},
+    {"mm", mm_any, FN_BOTH},
+    {"bmm", bmm_any, FN_BOTH},
+    {"mv", mv_any, FN_BOTH},
+    {"dot", dot_any, FN_BOTH},
+    {"addmm", addmm_any, FN_BOTH},
+    {"baddbmm", baddbmm_any, FN_BOTH},
+    {"linear", linear_any, FN_FUNCTION},
     {"precision", precision_call, FN_FUNCTION},
     {"set_precision", set_precision_call, FN_FUNCTION},
     {NULL, NULL, 0},

@@ -21,6 +21,8 @@
  * inside const(t) -> t                               compiling: part of the network, not data
  *   laid(t, *like) -> t                         the channels last if those of `like` are
  *   precision() -> str; set_precision(name)     of products
+ *   _half(x), _low(x), _in_float(f, ...), _as_float(f, ...), _product(f, ...), _autocast(),
+ * _set_autocast(dtype)                          see half.c
  *   counters() -> tuple                         of the running policy, for tests
  * Compiling (under `nnc run` these return their tensor or number)
  *   compiling() -> bool
@@ -253,7 +255,7 @@ static LazyNode *op_node(TensorState *ts, Op op, const Value *args, int count,
     return node;
 }
 
-static Value op_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+static Value op_of_floats(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     OpAttrs attrs = {.count = 0};
     Op op;
@@ -271,6 +273,14 @@ static Value op_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames)
         }
     }
     return tensor_wrap(ts, op_node(ts, op, args + 1, nargs - 1, &attrs), attrs.fn_name);
+}
+
+static Value op_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    Op op;
+    bool product = nargs > 0 && is_str(args[0]) && op_from_name(as_str(args[0])->data, &op) &&
+                   (op_info(op)->traits & TRAIT_CONTRACTION);
+    return product ? half_product(vm, op_of_floats, args, nargs, kwnames)
+                   : op_of_floats(vm, args, nargs, kwnames);
 }
 
 /* results(t, n, grad_fn=None): the results of an op that has several. */
@@ -431,7 +441,7 @@ static const TensorFunction *const TABLES[] = {
     GATHER_FUNCTIONS,   CREATE_FUNCTIONS, RANDOM_FUNCTIONS, GENERATOR_FUNCTIONS, BATCH_FUNCTIONS,
     SAMPLING_FUNCTIONS, FILE_FUNCTIONS,   MATMUL_FUNCTIONS, REPR_FUNCTIONS,      JOIN_FUNCTIONS,
     AUTOGRAD_FUNCTIONS, OBJECT_FUNCTIONS, TRACE_FUNCTIONS,  STRIDED_FUNCTIONS,   LAYOUT_FUNCTIONS,
-    MODULE_FUNCTIONS,
+    MODULE_FUNCTIONS,   HALF_FUNCTIONS,   FUSED_FUNCTIONS,
 };
 enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
 
@@ -538,6 +548,7 @@ TensorState *tensor_state_new(Vm *vm) {
     vm->tensor_state = ts;
     ts->grad_enabled = true;
     ts->default_dtype = DT_F32;
+    ts->autocast = DT_COUNT;
     ts->print.precision = 4;
     ts->print.line_width = 80;
     ts->print.sci_mode = -1;

@@ -197,6 +197,8 @@ TYPED(byte, DT_U8)
 TYPED(int, DT_I32)
 TYPED(long, DT_I64)
 TYPED(double, DT_F64)
+TYPED(half, DT_F16)
+TYPED(bfloat16, DT_BF16)
 
 /* torch.Tensor(...): always the default float. */
 static Value object_create(Vm *vm, Class *cls, const Value *args, int nargs, const Tuple *kwnames) {
@@ -557,6 +559,8 @@ const TensorFunction OBJECT_FUNCTIONS[] = {
     {"IntTensor", int_tensor, FN_FUNCTION},
     {"LongTensor", long_tensor, FN_FUNCTION},
     {"DoubleTensor", double_tensor, FN_FUNCTION},
+    {"HalfTensor", half_tensor, FN_FUNCTION},
+    {"BFloat16Tensor", bfloat16_tensor, FN_FUNCTION},
     {NULL, NULL, 0},
 };
 

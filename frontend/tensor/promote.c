@@ -1,6 +1,5 @@
 /* Arguments of tensor functions: type promotion, broadcasting, and the conversions from the
  * program's values with PyTorch's messages. */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -8,8 +7,8 @@
 
 /* ---- promotion ---- */
 
-/* Rank in the lattice bool < u8 < i32 < i64 < f32 < f64, which is the enum's order. */
 DType promote_types(DType a, DType b) {
+    if (a != b && dtype_is_half(a) && dtype_is_half(b)) return DT_F32;
     return a > b ? a : b;
 }
 
@@ -112,10 +111,12 @@ bool number_fits(DType dtype, Value v) {
     double f = is_whole ? (double)as_int(v) : as_float(v);
     switch (dtype) {
     case DT_BOOL:
-    case DT_F64:
         return true;
+    case DT_F16:
+    case DT_BF16:
     case DT_F32:
-        return !isfinite(f) || fabs(f) <= (double)FLT_MAX;
+    case DT_F64:
+        return !isfinite(f) || fabs(f) <= dtype_biggest(dtype);
     case DT_U8: /* negative ones wrap */
         return is_whole ? as_int(v) >= -255 && as_int(v) <= 255 : f > -1 && f < 256;
     case DT_I32:
@@ -127,11 +128,11 @@ bool number_fits(DType dtype, Value v) {
 }
 
 LazyNode *filler_node(TensorState *ts, Value v, Type type) {
-    static const char *const names[] = {"bool", "uint8_t", "int", "int64_t", "float", "double"};
     if ((!is_int(v) && !is_float(v)) || is_big(v) || number_fits(type.dtype, v))
         return operand_node(ts, v, type);
+    bool plain = dtype_is_float(type.dtype) || type.dtype == DT_I32;
     vm_raise(ts->vm, EXC_RuntimeError, "value cannot be converted to type %s without overflow",
-             names[type.dtype]);
+             plain ? dtype_c_name(type.dtype) : dtype_c_type(type.dtype));
     return NULL;
 }
 
@@ -340,15 +341,4 @@ void shape_text(Buf *out, const int64_t *dims, int rank) {
     for (int i = 0; i < rank; i++)
         buf_printf(out, i ? ", %lld" : "%lld", (long long)dims[i]);
     buf_putc(out, ']');
-}
-
-const char *dtype_long_name(DType dtype) {
-    static const char *const names[] = {"Bool", "Byte", "Int", "Long", "Float", "Double"};
-    return names[dtype];
-}
-
-const char *dtype_c_name(DType dtype) {
-    static const char *const names[] = {"bool",     "unsigned char", "int",
-                                        "long int", "float",         "double"};
-    return names[dtype];
 }

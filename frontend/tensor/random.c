@@ -82,10 +82,34 @@ static LazyNode *recorded_draw(TensorState *ts, Generator *g, Dist dist, Type ty
     return random_node(ts, names[dist], type, low, high, g->draws);
 }
 
+static LazyNode *draw_node(TensorState *ts, Generator *g, Dist dist, Type type, double low,
+                           double high);
+
+/* Halves are floats, rounded; but of many normal numbers that don't fill up sixteens PyTorch draws
+ * the rest anew, not all and then the rest. */
+static LazyNode *draw_halves(TensorState *ts, Generator *g, Dist dist, Type type, double low,
+                             double high) {
+    int64_t count = type_numel(&type), rest = count % 16, start = 0, one = 1;
+    DType half = type.dtype;
+    type.dtype = DT_F32;
+    if (dist != DIST_NORMAL || count < 16 || rest == 0)
+        return lazy_cast(ts, draw_node(ts, g, dist, type, low, high), half);
+    int64_t whole = count - rest, kept = count - 16, block = 16;
+    LazyNode *parts[2];
+    parts[0] = draw_node(ts, g, dist, type_make(DT_F32, 1, &whole), low, high);
+    parts[0] = lazy_slice(ts, parts[0], &start, &kept, &one);
+    parts[1] = draw_node(ts, g, dist, type_make(DT_F32, 1, &block), low, high);
+    LazyNode *joined = parts[0] && parts[1] ? lazy_concat(ts, parts, 2, 0) : NULL;
+    for (int i = 0; i < 2; i++)
+        if (parts[i]) lazy_unref(ts, parts[i]);
+    return joined ? lazy_cast(ts, lazy_reshape(ts, joined, type.rank, type.dim), half) : NULL;
+}
+
 /* A tensor's worth of numbers as a node. */
 static LazyNode *draw_node(TensorState *ts, Generator *g, Dist dist, Type type, double low,
                            double high) {
     LazyNode *recorded = NULL;
+    if (dtype_is_half(type.dtype)) return draw_halves(ts, g, dist, type, low, high);
     if (ts->policy.compiling && g == ts->generator && !g->entered) {
         recorded = recorded_draw(ts, g, dist, type, low, high);
         recorded = lazy_cast(ts, recorded, type.dtype);
@@ -131,9 +155,10 @@ static LazyNode *fill_node(TensorState *ts, Generator *g, Dist dist, const Tenso
     Type type = filled_type(x, back);
     LazyNode *node;
     if (dist == DIST_NORMAL && !tensor_is_contiguous(x)) {
+        type.dtype = dtype_computed(type.dtype);
         Buffer *buffer = buffer_new(ts, type_bytes(&type));
         draw_normals(g, &type, (char *)buffer->bytes, low, high);
-        node = lazy_leaf(ts, type, buffer);
+        node = lazy_cast(ts, lazy_leaf(ts, type, buffer), x->type.dtype);
     } else {
         node = draw_node(ts, g, dist, type, low, high);
     }
@@ -477,6 +502,10 @@ static int64_t random_whole(Generator *g, DType dtype) {
         return (int64_t)(mt_next32(&g->mt) & 0xFF);
     case DT_I32:
         return (int64_t)(mt_next32(&g->mt) & INT32_MAX);
+    case DT_F16:
+        return (int64_t)(mt_next32(&g->mt) % ((UINT32_C(1) << 11) + 1));
+    case DT_BF16:
+        return (int64_t)(mt_next32(&g->mt) % ((UINT32_C(1) << 8) + 1));
     case DT_F32:
         return (int64_t)(mt_next32(&g->mt) % ((UINT64_C(1) << 24) + 1));
     case DT_F64:
@@ -533,7 +562,7 @@ double generator_normal(Generator *g) {
     return normal;
 }
 
-static double draw_exponential(Generator *g, double rate) {
+double generator_exponential(Generator *g, double rate) {
     return -1 / rate * log1p(-generator_unit(g));
 }
 
@@ -558,8 +587,8 @@ static Value exponential_fill(Vm *vm, const Value *args, int nargs, const Tuple 
     Buffer *buffer = buffer_new(ts, type_bytes(&x->type));
     size_t size = dtype_size(x->type.dtype);
     for (int64_t i = 0; i < type_numel(&x->type); i++)
-        element_store(x->type.dtype, buffer->bytes + (size_t)i * size, draw_exponential(g, rate),
-                      0);
+        element_store(x->type.dtype, buffer->bytes + (size_t)i * size,
+                      generator_exponential(g, rate), 0);
     return fill_with(ts, x, buffer) ? incref(v[0]) : NULL_VALUE;
 }
 
@@ -646,140 +675,24 @@ static Value geometric_fill(Vm *vm, const Value *args, int nargs, const Tuple *k
     return fill_drawn(vm, &how, args, nargs, kwnames);
 }
 
-/* A row's samples without replacement: the largest of p / e, e being exponential numbers. */
-static void sample_distinct(double *p, int64_t count, int64_t *out, int64_t samples) {
-    for (int64_t i = 0; i < samples; i++) {
-        int64_t best = 0;
-        for (int64_t k = 1; k < count; k++)
-            if (p[k] > p[best]) best = k;
-        out[i] = best;
-        p[best] = -1;
-    }
-}
-
-/* With replacement: where uniform numbers fall among the sums of probabilities, which are kept in
- * the row's type. */
-static void sample_repeated(Generator *g, DType dtype, double *p, int64_t count, int64_t *out,
-                            int64_t samples) {
-    double sum = 0;
-    for (int64_t k = 0; k < count; k++) {
-        sum = dtype == DT_F32 ? (double)((float)sum + (float)p[k]) : sum + p[k];
-        p[k] = sum;
-    }
-    for (int64_t k = 0; k < count; k++)
-        p[k] = dtype == DT_F32 ? (double)((float)p[k] / (float)sum) : p[k] / sum;
-    for (int64_t i = 0; i < samples; i++) {
-        double unit;
-        mt_uniform(&g->mt, DT_F64, &unit, 1, 0, 1);
-        g->draws += 2;
-        int64_t left = 0, right = count;
-        while (left < right) {
-            int64_t middle = left + (right - left) / 2;
-            if (p[middle] < unit)
-                left = middle + 1;
-            else
-                right = middle;
-        }
-        out[i] = left < count ? left : count - 1;
-    }
-}
-
-static bool check_probabilities(Vm *vm, const double *p, int64_t count) {
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++) {
-        if (!(p[i] >= 0 && p[i] < INFINITY)) {
-            vm_raise(vm, EXC_RuntimeError,
-                     "probability tensor contains either `inf`, `nan` or element < 0");
-            return false;
-        }
-        sum += p[i];
-    }
-    if (sum > 0) return true;
-    vm_raise(vm, EXC_RuntimeError, "invalid multinomial distribution (sum of probabilities <= 0)");
-    return false;
-}
-
-static bool check_multinomial(Vm *vm, const Tensor *x, int64_t samples, bool replacement) {
-    int rank = x->type.rank;
-    const char *problem = NULL;
-    if (!dtype_is_float(x->type.dtype)) {
-        vm_raise(vm, EXC_RuntimeError,
-                 "multinomial only supports floating-point dtypes for input, got: %s",
-                 dtype_long_name(x->type.dtype));
-        return false;
-    }
-    if (rank != 1 && rank != 2)
-        problem = "prob_dist must be 1 or 2 dim";
-    else if (samples <= 0)
-        problem = "cannot sample n_sample <= 0 samples";
-    else if (!replacement && samples > x->type.dim[rank - 1])
-        problem = "cannot sample n_sample > prob_dist.size(-1) samples without replacement";
-    if (problem) vm_raise(vm, EXC_RuntimeError, "%s", problem);
-    return !problem;
-}
-
-/* Samples of every row. Distinct ones take an exponential number for each probability first, of all
- * rows in order. */
-static bool sample_rows(TensorState *ts, Generator *g, const Tensor *x, const Buffer *from,
-                        int64_t *out, int64_t samples, bool distinct) {
-    DType dtype = x->type.dtype;
-    size_t size = dtype_size(dtype);
-    int64_t count = x->type.dim[x->type.rank - 1], total = type_numel(&x->type);
-    double *p = xcalloc((size_t)total + 1, sizeof *p);
-    bool ok = true;
-    for (int64_t i = 0; i < total; i++)
-        p[i] = element_double(dtype, from->bytes + (size_t)i * size);
-    for (int64_t i = 0; ok && i < total; i += count)
-        ok = check_probabilities(ts->vm, p + i, count);
-    for (int64_t i = 0; ok && distinct && i < total; i++) {
-        double drawn = draw_exponential(g, 1);
-        p[i] = dtype == DT_F32 ? (double)((float)p[i] / (float)drawn) : p[i] / drawn;
-    }
-    for (int64_t i = 0; ok && i < total; i += count, out += samples) {
-        if (distinct)
-            sample_distinct(p + i, count, out, samples);
-        else
-            sample_repeated(g, dtype, p + i, count, out, samples);
-    }
-    free(p);
-    return ok;
-}
-
-static Value multinomial_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
-    TensorState *ts = tensor_state(vm);
-    Value v[4];
-    Tensor *x;
-    int64_t samples;
-    bool replacement;
-    if (!vm_args(vm, "multinomial", "input num_samples replacement? * generator?", args, nargs,
-                 kwnames, v) ||
-        !arg_tensor(ts, v[0], "multinomial", &x) || !arg_int(ts, v[1], 0, &samples) ||
-        !arg_bool(ts, v[2], false, &replacement) || !check_multinomial(vm, x, samples, replacement))
-        return NULL_VALUE;
-    Generator *g = generator_of(ts, v[3]);
-    Buffer *from = g ? tensor_buffer(ts, x, "multinomial()") : NULL;
-    if (!from) return NULL_VALUE;
-    Type type = {.dtype = DT_I64, .rank = x->type.rank};
-    type.dim[0] = x->type.dim[0];
-    type.dim[type.rank - 1] = samples;
-    Buffer *to = buffer_new(ts, type_bytes(&type));
-    bool ok = sample_rows(ts, g, x, from, (int64_t *)(void *)to->bytes, samples,
-                          !replacement || samples == 1);
-    buffer_unref(ts, from);
-    if (ok) return tensor_from_buffer(ts, type, to);
-    buffer_unref(ts, to);
-    return NULL_VALUE;
-}
-
 const TensorFunction RANDOM_FUNCTIONS[] = {
-    {"cauchy_", cauchy_fill, FN_METHOD},        {"log_normal_", log_normal_fill, FN_METHOD},
-    {"geometric_", geometric_fill, FN_METHOD},  {"check_range", check_range_call, FN_FUNCTION},
-    {"rand", rand_call, FN_FUNCTION},           {"randn", randn_call, FN_FUNCTION},
-    {"rand_like", rand_like_call, FN_FUNCTION}, {"randn_like", randn_like_call, FN_FUNCTION},
-    {"randint", randint_call, FN_FUNCTION},     {"randint_like", randint_like_call, FN_FUNCTION},
-    {"randperm", randperm_call, FN_FUNCTION},   {"normal", normal_call, FN_FUNCTION},
-    {"bernoulli", bernoulli_call, FN_BOTH},     {"normal_", normal_fill, FN_METHOD},
-    {"uniform_", uniform_fill, FN_METHOD},      {"bernoulli_", bernoulli_fill, FN_METHOD},
-    {"random_", random_fill, FN_METHOD},        {"exponential_", exponential_fill, FN_METHOD},
-    {"multinomial", multinomial_call, FN_BOTH}, {NULL, NULL, 0},
+    {"cauchy_", cauchy_fill, FN_METHOD},
+    {"log_normal_", log_normal_fill, FN_METHOD},
+    {"geometric_", geometric_fill, FN_METHOD},
+    {"check_range", check_range_call, FN_FUNCTION},
+    {"rand", rand_call, FN_FUNCTION},
+    {"randn", randn_call, FN_FUNCTION},
+    {"rand_like", rand_like_call, FN_FUNCTION},
+    {"randn_like", randn_like_call, FN_FUNCTION},
+    {"randint", randint_call, FN_FUNCTION},
+    {"randint_like", randint_like_call, FN_FUNCTION},
+    {"randperm", randperm_call, FN_FUNCTION},
+    {"normal", normal_call, FN_FUNCTION},
+    {"bernoulli", bernoulli_call, FN_BOTH},
+    {"normal_", normal_fill, FN_METHOD},
+    {"uniform_", uniform_fill, FN_METHOD},
+    {"bernoulli_", bernoulli_fill, FN_METHOD},
+    {"random_", random_fill, FN_METHOD},
+    {"exponential_", exponential_fill, FN_METHOD},
+    {NULL, NULL, 0},
 };

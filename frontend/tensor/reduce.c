@@ -363,16 +363,16 @@ static Value variance(Vm *vm, const char *name, bool root, bool both, const Valu
     if (r.keep && mean) mean = lazy_reshape(ts, mean, node->type.rank, node->type.dim);
     return vm_pair(vm, spread_value, tensor_wrap(ts, mean, fn_name));
 }
-static Value var_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+static Value var_of_floats(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return variance(vm, "var", false, false, args, nargs, kwnames);
 }
-static Value std_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+static Value std_of_floats(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return variance(vm, "std", true, false, args, nargs, kwnames);
 }
-static Value var_mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+static Value var_mean_of_floats(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return variance(vm, "var_mean", false, true, args, nargs, kwnames);
 }
-static Value std_mean_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+static Value std_mean_of_floats(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     return variance(vm, "std_mean", true, true, args, nargs, kwnames);
 }
 
@@ -386,7 +386,7 @@ static LazyNode *power_sum(TensorState *ts, const Reduction *r, double p) {
     return lazy_binary(ts, OP_pow, sum, lazy_full(ts, sum->type, from_float(1 / p)));
 }
 
-static Value norm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+static Value norm_of_floats(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
     Value v[5];
     Reduction r;
@@ -421,6 +421,20 @@ static Value norm_call(Vm *vm, const Value *args, int nargs, const Tuple *kwname
     }
     return tensor_wrap(ts, node, "LinalgVectorNormBackward0");
 }
+
+static Value prod_any(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    return half_lifted(vm, prod_call, args, nargs, kwnames);
+}
+
+#define OF_HALVES(name)                                                                            \
+    static Value name##_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {         \
+        return half_kernel(vm, name##_of_floats, args, nargs, kwnames);                            \
+    }
+OF_HALVES(var)
+OF_HALVES(std)
+OF_HALVES(var_mean)
+OF_HALVES(std_mean)
+OF_HALVES(norm)
 
 /* ---- truth ---- */
 
@@ -551,7 +565,7 @@ static Value logsumexp_call(Vm *vm, const Value *args, int nargs, const Tuple *k
 
 const TensorFunction REDUCE_FUNCTIONS[] = {
     {"sum", sum_call, FN_BOTH},
-    {"prod", prod_call, FN_BOTH},
+    {"prod", prod_any, FN_BOTH},
     {"mean", mean_call, FN_BOTH},
     {"max", max_call, FN_BOTH},
     {"min", min_call, FN_BOTH},

@@ -1,7 +1,8 @@
 /* Samples of distributions whose parameters are tensors, an element after the other in PyTorch's
- * CPU streams: Poisson and gamma numbers, by rejection. */
+ * CPU streams: Poisson and gamma numbers, by rejection; and of multinomial ones. */
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "frontend/tensor/generator.h"
 
@@ -108,7 +109,135 @@ static Value gamma_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
     return sampled(vm, "gamma", sample_gamma, NULL, args, nargs, kwnames);
 }
 
+/* ---- multinomial ---- */
+
+/* A row's samples without replacement: the largest of p / e, e being exponential numbers. */
+static void sample_distinct(double *p, int64_t count, int64_t *out, int64_t samples) {
+    for (int64_t i = 0; i < samples; i++) {
+        int64_t best = 0;
+        for (int64_t k = 1; k < count; k++)
+            if (p[k] > p[best]) best = k;
+        out[i] = best;
+        p[best] = -1;
+    }
+}
+
+/* With replacement: where uniform numbers fall among the sums of probabilities, which are kept in
+ * the row's type. */
+static void sample_repeated(Generator *g, DType dtype, double *p, int64_t count, int64_t *out,
+                            int64_t samples) {
+    double sum = 0;
+    for (int64_t k = 0; k < count; k++) {
+        sum = dtype == DT_F32 ? (double)((float)sum + (float)p[k]) : sum + p[k];
+        p[k] = sum;
+    }
+    for (int64_t k = 0; k < count; k++)
+        p[k] = dtype == DT_F32 ? (double)((float)p[k] / (float)sum) : p[k] / sum;
+    for (int64_t i = 0; i < samples; i++) {
+        double unit;
+        mt_uniform(&g->mt, DT_F64, &unit, 1, 0, 1);
+        g->draws += 2;
+        int64_t left = 0, right = count;
+        while (left < right) {
+            int64_t middle = left + (right - left) / 2;
+            if (p[middle] < unit)
+                left = middle + 1;
+            else
+                right = middle;
+        }
+        out[i] = left < count ? left : count - 1;
+    }
+}
+
+static bool check_probabilities(Vm *vm, const double *p, int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (!(p[i] >= 0 && p[i] < INFINITY)) {
+            vm_raise(vm, EXC_RuntimeError,
+                     "probability tensor contains either `inf`, `nan` or element < 0");
+            return false;
+        }
+        sum += p[i];
+    }
+    if (sum > 0) return true;
+    vm_raise(vm, EXC_RuntimeError, "invalid multinomial distribution (sum of probabilities <= 0)");
+    return false;
+}
+
+static bool check_multinomial(Vm *vm, const Tensor *x, int64_t samples, bool replacement) {
+    int rank = x->type.rank;
+    const char *problem = NULL;
+    if (!dtype_is_float(x->type.dtype)) {
+        vm_raise(vm, EXC_RuntimeError,
+                 "multinomial only supports floating-point dtypes for input, got: %s",
+                 dtype_long_name(x->type.dtype));
+        return false;
+    }
+    if (rank != 1 && rank != 2)
+        problem = "prob_dist must be 1 or 2 dim";
+    else if (samples <= 0)
+        problem = "cannot sample n_sample <= 0 samples";
+    else if (!replacement && samples > x->type.dim[rank - 1])
+        problem = "cannot sample n_sample > prob_dist.size(-1) samples without replacement";
+    if (problem) vm_raise(vm, EXC_RuntimeError, "%s", problem);
+    return !problem;
+}
+
+/* Samples of every row. Distinct ones take an exponential number for each probability first, of all
+ * rows in order. */
+static bool sample_rows(TensorState *ts, Generator *g, const Tensor *x, const Buffer *from,
+                        int64_t *out, int64_t samples, bool distinct) {
+    DType dtype = x->type.dtype;
+    size_t size = dtype_size(dtype);
+    int64_t count = x->type.dim[x->type.rank - 1], total = type_numel(&x->type);
+    double *p = xcalloc((size_t)total + 1, sizeof *p);
+    bool ok = true;
+    for (int64_t i = 0; i < total; i++)
+        p[i] = element_double(dtype, from->bytes + (size_t)i * size);
+    for (int64_t i = 0; ok && i < total; i += count)
+        ok = check_probabilities(ts->vm, p + i, count);
+    for (int64_t i = 0; ok && distinct && i < total; i++) {
+        double drawn = generator_exponential(g, 1);
+        p[i] = dtype == DT_F32 ? (double)((float)p[i] / (float)drawn) : p[i] / drawn;
+    }
+    for (int64_t i = 0; ok && i < total; i += count, out += samples) {
+        if (distinct)
+            sample_distinct(p + i, count, out, samples);
+        else
+            sample_repeated(g, dtype, p + i, count, out, samples);
+    }
+    free(p);
+    return ok;
+}
+
+static Value multinomial_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Value v[4];
+    Tensor *x;
+    int64_t samples;
+    bool replacement;
+    if (!vm_args(vm, "multinomial", "input num_samples replacement? * generator?", args, nargs,
+                 kwnames, v) ||
+        !arg_tensor(ts, v[0], "multinomial", &x) || !arg_int(ts, v[1], 0, &samples) ||
+        !arg_bool(ts, v[2], false, &replacement) || !check_multinomial(vm, x, samples, replacement))
+        return NULL_VALUE;
+    Generator *g = generator_of(ts, v[3]);
+    Buffer *from = g ? tensor_buffer(ts, x, "multinomial()") : NULL;
+    if (!from) return NULL_VALUE;
+    Type type = {.dtype = DT_I64, .rank = x->type.rank};
+    type.dim[0] = x->type.dim[0];
+    type.dim[type.rank - 1] = samples;
+    Buffer *to = buffer_new(ts, type_bytes(&type));
+    bool ok = sample_rows(ts, g, x, from, (int64_t *)(void *)to->bytes, samples,
+                          !replacement || samples == 1);
+    buffer_unref(ts, from);
+    if (ok) return tensor_from_buffer(ts, type, to);
+    buffer_unref(ts, to);
+    return NULL_VALUE;
+}
+
 const TensorFunction SAMPLING_FUNCTIONS[] = {
+    {"multinomial", multinomial_call, FN_BOTH},
     {"poisson", poisson_call, FN_FUNCTION},
     {"_standard_gamma", gamma_call, FN_FUNCTION},
     {NULL, NULL, 0},

@@ -125,6 +125,7 @@ struct TensorState {
     Precision precision; /* as the program sets it */
     bool script_started; /* a module was called */
     DType default_dtype;
+    DType autocast; /* DT_COUNT: off */
     Class *tensor_class, *parameter_class, *size_class, *dtype_class, *device_class;
     Class *grad_fn_class, *function_class, *ctx_class, *opaque_class, *generator_class;
     Class *pairs[PAIR_COUNT];
@@ -322,14 +323,16 @@ Value dtype_value(TensorState *ts, DType dtype);
 Class *dtype_class_new(TensorState *ts);
 bool dtype_module_init(TensorState *ts, ModuleObj *module); /* torch.float32 and so on */
 void shape_text(Buf *out, const int64_t *dims, int rank);   /* "[2, 3]" */
-const char *dtype_long_name(DType dtype);                   /* "Float", as errors say */
-const char *dtype_c_name(DType dtype);                      /* "long int", as others say */
 
 /* ---- operations ---- */
 Value tensor_binary(TensorState *ts, Op op, Value a, Value b, const char *fn_name);
 /* The tensor `self` (a new reference) with the result of an operation, whose shape and kind of
  * number must fit, in place. Consumes the node. */
 Value tensor_inplace_result(TensorState *ts, Value self, LazyNode *node, const char *fn_name);
+/* Puts a computed tensor (consumed) into self in place. */
+Value tensor_assign(TensorState *ts, Value self, Value result);
+/* b times a factor that may be missing; a new reference. */
+Value tensor_scaled(TensorState *ts, Value b, Value alpha);
 /* What an operation called with `out` returns: the result (consumed) where out is missing, or out,
  * written (and resized where its shape differs). */
 Value tensor_out(TensorState *ts, const char *name, Value out, Value result);
@@ -379,6 +382,18 @@ Value tensor_like_list(TensorState *ts, const Type *type, const unsigned char *b
  * requires_grad, generator and fill_value. `type` holds the dtype when none is named. */
 bool creation_args(TensorState *ts, const char *name, bool has_value, const Value *args, int nargs,
                    const Tuple *kwnames, Type *type, Value out[3]);
+
+/* ---- halves and autocast (half.c) ---- */
+/* The type of the first half among the arguments; DT_COUNT: there is none. */
+DType first_half(TensorState *ts, const Value *args, int count);
+/* The call of a product; of halves, or of float32 under autocast, it is computed in float32 and
+ * rounded once. */
+Value half_product(Vm *vm, NativeFn function, const Value *args, int nargs, const Tuple *kwnames);
+/* The call of what PyTorch computes in one kernel: of halves likewise. */
+Value half_kernel(Vm *vm, NativeFn function, const Value *args, int nargs, const Tuple *kwnames);
+
+/* The call of what autocast has in float32. */
+Value half_lifted(Vm *vm, NativeFn function, const Value *args, int nargs, const Tuple *kwnames);
 
 /* ---- modes, random, text, autograd ---- */
 bool need_value(TensorState *ts, LazyNode *node, const char *what);
@@ -444,7 +459,7 @@ extern const TensorFunction ARITH_FUNCTIONS[], UNARY_FUNCTIONS[], REDUCE_FUNCTIO
     SAMPLING_FUNCTIONS[], GENERATOR_FUNCTIONS[], BATCH_FUNCTIONS[], FILE_FUNCTIONS[],
     MATMUL_FUNCTIONS[], REPR_FUNCTIONS[], AUTOGRAD_FUNCTIONS[], OBJECT_FUNCTIONS[],
     TRACE_FUNCTIONS[], JOIN_FUNCTIONS[], STRIDED_FUNCTIONS[], LAYOUT_FUNCTIONS[],
-    MODULE_FUNCTIONS[];
+    MODULE_FUNCTIONS[], HALF_FUNCTIONS[], FUSED_FUNCTIONS[];
 extern const Slots TENSOR_SLOTS;
 
 /* Registers `_nnc`, makes the state and hangs it on the Vm. */

@@ -191,8 +191,10 @@ static LazyNode *record_frac(TensorState *ts, LazyNode *x) {
     return lazy_binary(ts, OP_sub, lazy_ref(x), lazy_unary(ts, OP_trunc, x));
 }
 static LazyNode *record_erfc(TensorState *ts, LazyNode *x) {
+    DType dtype = x->type.dtype;
+    x = lazy_cast(ts, x, dtype_computed(dtype)); /* rounded once */
     LazyNode *one = number_like(ts, x, 1);
-    return lazy_binary(ts, OP_sub, one, lazy_unary(ts, OP_erf, x));
+    return lazy_cast(ts, lazy_binary(ts, OP_sub, one, lazy_unary(ts, OP_erf, x)), dtype);
 }
 static LazyNode *record_isfinite(TensorState *ts, LazyNode *x) {
     LazyNode *bad = lazy_binary(ts, OP_or, lazy_unary(ts, OP_isnan, lazy_ref(x)),
@@ -473,7 +475,7 @@ static Value nan_to_num_call(Vm *vm, const Value *args, int nargs, const Tuple *
         !arg_tensor(ts, v[0], "nan_to_num", &x))
         return NULL_VALUE;
     if (!dtype_is_float(x->type.dtype)) return incref(v[0]);
-    double biggest = x->type.dtype == DT_F32 ? 3.4028234663852886e38 : 1.7976931348623157e308;
+    double biggest = dtype_biggest(x->type.dtype);
     double fill[3] = {0, biggest, -biggest};
     for (int i = 0; i < 3; i++)
         if (!is_null(v[i + 1]) && !is_none(v[i + 1]) && !vm_to_double(vm, v[i + 1], &fill[i]))
@@ -501,6 +503,8 @@ Value tensor_cast(TensorState *ts, Tensor *x, DType dtype) {
 #define CAST_LIST(X)                                                                               \
     X(float, DT_F32)                                                                               \
     X(double, DT_F64)                                                                              \
+    X(half, DT_F16)                                                                                \
+    X(bfloat16, DT_BF16)                                                                           \
     X(long, DT_I64)                                                                                \
     X(int, DT_I32)                                                                                 \
     X(byte, DT_U8)                                                                                 \

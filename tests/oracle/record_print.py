@@ -7,7 +7,7 @@ Each case is "case DTYPE DIMS", "data ...", perhaps "suffix ...", then the text,
 import torch
 
 NAMES = {torch.bool: "bool", torch.uint8: "u8", torch.int32: "i32", torch.int64: "i64",
-         torch.float32: "f32", torch.float64: "f64"}
+         torch.float16: "f16", torch.bfloat16: "bf16", torch.float32: "f32", torch.float64: "f64"}
 
 
 def case(t, requires_grad=False, grad_fn=False):
@@ -31,7 +31,7 @@ def case(t, requires_grad=False, grad_fn=False):
 def main():
     torch.manual_seed(0)
     inf, nan = float("inf"), float("nan")
-    for dtype in (torch.float32, torch.float64):
+    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
         for values in ([], [0.0], [-0.0], [1.0], [1.0, 2.0], [0.5], [1.5, nan], [nan], [inf, -inf],
                        [0.0, nan], [1.0, inf], [1e-5], [1e-4], [0.00011, 1.0], [1e8], [1.00000001e8],
                        [123456789.0], [1e9], [1000.0, 1.0], [1001.0, 1.0], [0.001, 1.1], [0.001, 0.99],

@@ -113,7 +113,7 @@ static void print_wrapper(Emitter *e, const Kernel *kernel, size_t number) {
         const KBuf *buf = kernel->buffers.items[i];
         if (!is_parameter(buf)) continue;
         emit_text(e, "%s(%s%s *)p[%d]", parameter ? ", " : "", buf->role == KBUF_IN ? "const " : "",
-                  c_type_name(buf->dtype), parameter);
+                  dtype_c_type(buf->dtype), parameter);
         parameter++;
     }
     emit_line(e, ");");

@@ -151,8 +151,9 @@ Tensor64 *random_graph_values(RandomGraph *random, Arena *arena) {
         if (dtype_is_float(type.dtype)) {
             values[i].f = ARENA_ARRAY(arena, double, (size_t)count);
             for (int64_t k = 0; k < count; k++)
-                values[i].f[k] = (double)(float)(range.low + random_unit(&random->random) *
-                                                                 (range.high - range.low));
+                values[i].f[k] = dtype_round(type.dtype == DT_F64 ? DT_F32 : type.dtype,
+                                             range.low + random_unit(&random->random) *
+                                                             (range.high - range.low));
         } else {
             values[i].i = ARENA_ARRAY(arena, int64_t, (size_t)count);
             for (int64_t k = 0; k < count; k++)

@@ -20,7 +20,7 @@ static void append(void *user, const char *text, size_t size) {
 }
 
 static NnDType read_dtype(const char *name) {
-    static const char *const names[] = {"bool", "u8", "i32", "i64", "f32", "f64"};
+    static const char *const names[] = {"bool", "u8", "i32", "i64", "f16", "bf16", "f32", "f64"};
     int dtype = 0;
     while (strcmp(names[dtype], name) != 0)
         dtype++;
@@ -49,11 +49,12 @@ static void read_data(Case *c, char *text) {
         case NN_I64:
             ((int64_t *)c->data)[i] = atoll(word);
             break;
+        case NN_F16:
+        case NN_BF16:
         case NN_F32:
-            ((float *)c->data)[i] = strtof(word, NULL);
-            break;
         case NN_F64:
-            ((double *)c->data)[i] = strtod(word, NULL);
+            nn_store_float(c->dtype, (char *)c->data + i * nn_dtype_size(c->dtype),
+                           strtod(word, NULL));
             break;
         }
     }

@@ -73,6 +73,7 @@ Test(buf, shortest_doubles) {
     expect_double(0.1 + 0.2, "0.30000000000000004");
     expect_double(1e15, "1000000000000000.0");
     expect_double(1e16, "1e+16");
+    expect_double(0x1p-24, "5.960464477539063e-08");
     expect_double(123456789.125, "123456789.125");
     expect_double(0.0001, "0.0001");
     expect_double(0.00001, "1e-05");

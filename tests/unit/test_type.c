@@ -4,15 +4,15 @@
 #include "ir/type.h"
 
 Test(type, names_and_sizes) {
-    static const size_t sizes[] = {1, 1, 4, 8, 4, 8};
+    static const size_t sizes[] = {1, 1, 4, 8, 2, 2, 4, 8};
     for (int i = 0; i < DT_COUNT; i++) {
         DType found;
         cr_expect(dtype_from_name(dtype_name((DType)i), &found) && found == (DType)i);
         cr_expect_eq(dtype_size((DType)i), sizes[i]);
-        cr_expect_eq(dtype_is_float((DType)i), i == DT_F32 || i == DT_F64);
+        cr_expect_eq(dtype_is_float((DType)i), i >= DT_F16);
     }
     DType found;
-    cr_expect(!dtype_from_name("f16", &found));
+    cr_expect(!dtype_from_name("f8", &found));
     cr_expect_str_eq(dtype_torch_name(DT_F32), "torch.float32");
 }
 
