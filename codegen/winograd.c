@@ -1,7 +1,8 @@
 /* Emits Winograd's convolution (winograd.h), block by block of rows of tiles.
  *
  * Neighbouring tiles of a row stand in lanes, so that pictures are read and written as they lie,
- * plane by plane: vectors of a row are dealt to the tiles' columns by shuffles, and back.
+ * plane by plane: vectors of a row are dealt to the tiles' columns by shuffles, and back. Where a
+ * row's tiles fill but a part of the lanes, several rows share a vector.
  *
  *   for each input channel:  tiles, transformed      [point][channel][tile of the block]
  *   for each point:          times the weights, summed [point][channel][tile of the block]
@@ -21,11 +22,12 @@ typedef struct Winograd {
     int m, n, points;
     int wide;                             /* lanes of the products: tiles, whichever their rows */
     int lanes;                            /* of the transforms: tiles of one row */
+    int stack;                            /* rows in a vector of the transforms, where they fit */
     int64_t tile_rows, tile_columns;      /* of a picture */
     int64_t rows, tiles;                  /* of a block; tiles fill whole vectors */
     int block;                            /* output channels in registers */
     int64_t u_point, v_point, sums_point; /* strides */
-    int64_t width;                        /* of a vector of tiles' results */
+    int64_t width;                        /* of a row's results in a vector of tiles */
     KBuf *x, *u, *v, *sums;
     KBuf *square; /* [row][column] vectors of tiles between two passes */
 } Winograd;
@@ -42,6 +44,7 @@ static Winograd winograd_begin(Nest *nest) {
     w.tile_columns = (w.shape.width + w.m - 1) / w.m;
     w.lanes = winograd_row_lanes(w.wide, w.tile_columns);
     w.rows = s->tile[w.shape.h];
+    w.stack = winograd_stack(&w.shape, s, w.rows);
     w.tiles = winograd_vectors(&w.shape, s, w.rows) * w.wide;
     w.block = (int)s->tile[w.shape.out];
     w.u_point = (w.shape.outs + w.block - 1) / w.block * w.block * w.shape.ins;
@@ -65,12 +68,13 @@ static int64_t operand_extent(const Contraction *c, int dim) {
 
 /* Tiles beside each other, in the lanes. */
 typedef struct Vector {
-    KVal *image, *row; /* of tiles, in the picture */
-    KVal *first;       /* tile of the row */
-    KVal *place;       /* of the first tile in the block */
-    int64_t at;        /* the first tile's number, or -1 in a loop over vectors inside of the row */
-    int active;        /* tiles that exist */
-    bool at_end;       /* of the row */
+    int stack;   /* rows, one after the other in the lanes */
+    KVal *row;   /* of tiles, counted through all pictures; the first one */
+    KVal *first; /* tile of the row */
+    KVal *place; /* of the first tile in the block */
+    int64_t at;  /* the first tile's number, or -1 in a loop over vectors inside of the row */
+    int active;  /* tiles of a row that exist */
+    bool at_end; /* of the row */
 } Vector;
 
 typedef void (*VectorBody)(Winograd *w, const Vector *vector, KVal *channel);
@@ -81,17 +85,9 @@ static void one_vector(Winograd *w, Vector vector, KVal *first, KVal *channel, V
     body(w, &vector, channel);
 }
 
-/* All vectors of some rows of tiles: those at rows' ends are code of their own. */
-static void each_vector(Winograd *w, KVal *first_row, int64_t rows, KVal *channel,
-                        VectorBody body) {
+/* All vectors of a row: those at its ends are code of their own. */
+static void each_in_row(Winograd *w, Vector vector, KVal *channel, VectorBody body) {
     KBuilder *b = w->b;
-    KVal *row = k_for(b, 0, rows, 1, 0);
-    Vector vector = {.image = k_index(b, 0), .row = k_add(b, first_row, row)};
-    vector.place = k_muli(b, row, w->tile_columns);
-    if (w->shape.images > 1) {
-        vector.image = k_divi(b, vector.row, w->tile_rows);
-        vector.row = k_remi(b, vector.row, w->tile_rows);
-    }
     int64_t last = (w->tile_columns - 1) / w->lanes * w->lanes;
     vector.active = w->lanes;
     if (last > 0) one_vector(w, vector, k_index(b, 0), channel, body);
@@ -105,7 +101,33 @@ static void each_vector(Winograd *w, KVal *first_row, int64_t rows, KVal *channe
     vector.active = (int)(w->tile_columns - last);
     vector.at_end = true;
     one_vector(w, vector, k_index(b, last), channel, body);
-    k_end(b);
+}
+
+/* All vectors of some rows of tiles. */
+static void each_vector(Winograd *w, KVal *first_row, int64_t rows, KVal *channel,
+                        VectorBody body) {
+    KBuilder *b = w->b;
+    int64_t stacked = rows / w->stack * w->stack;
+    for (int part = 0; part < 2; part++) {
+        int64_t lo = part ? stacked : 0, hi = part ? rows : stacked;
+        if (lo == hi) continue;
+        Vector vector = {.stack = part ? 1 : w->stack};
+        KVal *row = k_for(b, lo, hi, vector.stack, 0);
+        vector.row = k_add(b, first_row, row);
+        vector.place = k_muli(b, row, w->tile_columns);
+        each_in_row(w, vector, channel, body);
+        k_end(b);
+    }
+}
+
+/* Where the tiles of a vector's row `number` stand. */
+static void find_row(const Winograd *w, const Vector *vector, KVal *number, KVal **image,
+                     KVal **row) {
+    *image = k_index(w->b, 0);
+    *row = k_add(w->b, vector->row, number);
+    if (w->shape.images == 1) return;
+    *image = k_divi(w->b, *row, w->tile_rows);
+    *row = k_remi(w->b, *row, w->tile_rows);
 }
 
 /* Elements of a vector that exist in a row of `size`, when it begins at `column`. */
@@ -115,12 +137,36 @@ static int64_t elements_inside(const Vector *vector, int64_t column, int64_t mos
     return left < 0 ? 0 : left;
 }
 
-/* Lanes moved by one place, to lower ones or to higher ones, with a scalar in the place left. */
-static KVal *move_lanes(KBuilder *b, KVal *vector, KVal *scalar, bool higher) {
-    int lanes[K_MAX_LANES], count = vector->lanes;
-    for (int l = 0; l < count; l++)
-        lanes[l] = higher ? (l == 0 ? count : l - 1) : l + 1; /* count: the scalar */
-    return k_shuffle(b, vector, k_splat(b, scalar, count), lanes, count);
+/* Lanes of each row, `lanes` wide, moved by one place to lower ones or to higher ones, with a
+ * scalar in the place left. */
+static KVal *move_lanes(KBuilder *b, KVal *vector, int lanes, KVal *scalar, bool higher) {
+    int from[K_MAX_LANES], count = vector->lanes;
+    for (int l = 0; l < count; l++) {
+        bool left = l % lanes == (higher ? 0 : lanes - 1);
+        from[l] = left ? count : higher ? l - 1 : l + 1; /* count: the scalar */
+    }
+    return k_shuffle(b, vector, k_splat(b, scalar, count), from, count);
+}
+
+/* Vectors put together, two and two, until there are `count`. */
+static void join_vectors(KBuilder *b, KVal **v, int vectors, int count) {
+    int lanes[K_MAX_LANES];
+    for (int l = 0; l < K_MAX_LANES; l++)
+        lanes[l] = l;
+    for (; vectors > count; vectors /= 2)
+        for (int i = 0; i < vectors / 2; i++)
+            v[i] = k_shuffle(b, v[2 * i], v[2 * i + 1], lanes, 2 * v[2 * i]->lanes);
+}
+
+/* Lane l of a row of tiles, among `from` a row, at lane l of the row among `to` a row. */
+static KVal *space_rows(KBuilder *b, KVal *x, int from, int to) {
+    int lanes[K_MAX_LANES];
+    if (from == to) return x;
+    for (int l = 0; l < x->lanes; l++) {
+        int lane = l / to * from + (l % to < from ? l % to : 0);
+        lanes[l] = lane < x->lanes ? lane : 0;
+    }
+    return k_shuffle(b, x, x, lanes, x->lanes);
 }
 
 /* Vectors that follow each other become elements 0, m, 2 m..., elements 1, m + 1... */
@@ -159,7 +205,7 @@ static void gather_lanes(KBuilder *b, KVal **v, int m) {
 
 /* ---- inputs ---- */
 
-static KVal *load_columns(Winograd *w, KVal *row, KVal *column, int lanes, int active) {
+static KVal *load_columns(const Winograd *w, KVal *row, KVal *column, int lanes, int active) {
     if (active == 0) return k_number(w->b, K_F32, lanes, 0);
     int64_t step = operand_stride(w->nest->c, CONTRACT_A, w->shape.w);
     KVal *at = k_add(w->b, row, k_muli(w->b, column, step));
@@ -167,79 +213,131 @@ static KVal *load_columns(Winograd *w, KVal *row, KVal *column, int lanes, int a
     return k_load_strided(w->b, w->x, at, step, lanes, active);
 }
 
-/* The columns of a vector of tiles in the row of a picture that begins at `row`. */
-static void load_tiles(Winograd *w, const Vector *vector, KVal *row, KVal **x) {
+/* What a row of a vector of tiles reads of a row of the picture. */
+typedef struct Columns {
+    int units, unit;           /* vectors that follow each other, and their lanes */
+    KVal *value[WINOGRAD_MAX]; /* these */
+    KVal
+        *beside[WINOGRAD_MAX]; /* by the tile's column: of the tiles beside the vector's; or NULL */
+} Columns;
+
+/* The tile's column `i`, from the first one of its results: of the tile before, or the next one? */
+static bool is_beside(const Winograd *w, int i, bool *before) {
+    int64_t shift = i + w->shape.first_column;
+    *before = shift < 0;
+    return shift < 0 || shift >= w->m;
+}
+
+/* From the row that begins at `from`; NULL: zeros. */
+static void load_row(const Winograd *w, const Vector *vector, KVal *from, Columns *row) {
     KBuilder *b = w->b;
-    int64_t width = operand_extent(w->nest->c, w->shape.w);
-    KVal *start = k_muli(b, vector->first, w->m), *phase[WINOGRAD_MAX];
-    for (int i = 0; i < w->m; i++) {
-        int64_t column = vector->at * w->m + i * w->lanes;
-        int active = (int)elements_inside(vector, column, w->lanes, width);
-        phase[i] = load_columns(w, row, k_addi(b, start, i * w->lanes), w->lanes, active);
+    int64_t width = w->shape.columns;
+    KVal *start = k_muli(b, vector->first, w->m);
+    for (int i = 0; i < row->units; i++) {
+        int64_t column = vector->at * w->m + i * row->unit;
+        int active = from ? (int)elements_inside(vector, column, row->unit, width) : 0;
+        row->value[i] = load_columns(w, from, k_addi(b, start, i * row->unit), row->unit, active);
     }
+    for (int i = 0; i < w->n && vector->stack == 1; i++) {
+        bool before;
+        if (!is_beside(w, i, &before)) continue;
+        int64_t step = i + w->shape.first_column + (before ? 0 : w->width - w->m);
+        bool inside =
+            before ? vector->at != 0 : !vector->at_end || vector->at * w->m + step < width;
+        if (inside) row->beside[i] = load_columns(w, from, k_addi(b, start, step), 1, from ? 1 : 0);
+    }
+}
+
+/* The same of the picture's row `y`; zeros where it has none. */
+static void load_guarded(const Winograd *w, const Vector *vector, KVal *image, KVal *channel,
+                         KVal *y, Columns *row) {
+    KBuilder *b = w->b;
+    const Contraction *c = w->nest->c;
+    int64_t height = operand_extent(c, w->shape.h);
+    bool guarded = y->lo < 0 || y->hi >= height;
+    Columns zeros = *row;
+    KVal **now[] = {row->value, row->beside}, **kept[] = {zeros.value, zeros.beside};
+    if (guarded) {
+        load_row(w, vector, NULL, &zeros);
+        for (int i = 0; i < 2 * WINOGRAD_MAX; i++) {
+            KVal **value = &kept[i % 2][i / 2];
+            if (*value) *value = k_var(b, *value);
+        }
+        k_if(b, k_and(b, k_ge(b, y, k_index(b, 0)), k_lt(b, y, k_index(b, height))));
+    }
+    y = k_assume(b, y, 0, height - 1);
+    KVal *from = k_index(b, c->operand[CONTRACT_A].map.offset);
+    from = k_add(b, from, k_muli(b, image, operand_stride(c, CONTRACT_A, w->shape.n)));
+    from = k_add(b, from, k_muli(b, channel, operand_stride(c, CONTRACT_A, w->shape.in)));
+    from = k_add(b, from, k_muli(b, y, operand_stride(c, CONTRACT_A, w->shape.h)));
+    load_row(w, vector, from, row);
+    if (!guarded) return;
+    for (int i = 0; i < 2 * WINOGRAD_MAX; i++)
+        if (now[i % 2][i / 2]) k_set(b, kept[i % 2][i / 2], now[i % 2][i / 2]);
+    k_end(b);
+    for (int i = 0; i < 2 * WINOGRAD_MAX; i++)
+        if (now[i % 2][i / 2]) now[i % 2][i / 2] = k_copy(b, kept[i % 2][i / 2]);
+}
+
+/* The columns of a vector of tiles in the tiles' row `row`. */
+static void load_tiles(const Winograd *w, const Vector *vector, KVal *channel, KVal *row,
+                       KVal **x) {
+    KBuilder *b = w->b;
+    KVal *phase[WINOGRAD_MAX];
+    int64_t lanes = (int64_t)w->lanes * vector->stack;
+    Columns columns = {.unit = (int)(w->width < lanes ? w->width : lanes)};
+    columns.units = (int)(w->width / columns.unit);
+    for (int r = 0; r < vector->stack; r++) {
+        KVal *image, *tiles;
+        find_row(w, vector, k_index(b, r), &image, &tiles);
+        KVal *y = k_addi(b, k_add(b, k_muli(b, tiles, w->m), row), w->shape.first_row);
+        load_guarded(w, vector, image, channel, y, &columns);
+        for (int i = 0; i < columns.units; i++)
+            phase[r * columns.units + i] = columns.value[i];
+    }
+    join_vectors(b, phase, vector->stack * columns.units, w->m);
     deal_lanes(b, phase, w->m);
     for (int i = 0; i < w->n; i++) {
+        bool before;
         int64_t shift = i + w->shape.first_column; /* from the phases' first column to this one */
-        if (shift >= 0 && shift < w->m) {
+        if (!is_beside(w, i, &before)) {
             x[i] = phase[shift];
             continue;
         }
-        bool before = shift < 0; /* in the tile before, or in the next one */
-        int64_t step = before ? shift : shift + w->width - w->m;
-        bool inside =
-            before ? vector->at != 0 : !vector->at_end || vector->at * w->m + step < width;
-        KVal *scalar = load_columns(w, row, inside ? k_addi(b, start, step) : start, 1, inside);
-        x[i] = move_lanes(b, phase[before ? shift + w->m : shift - w->m], scalar, before);
+        KVal *scalar = columns.beside[i] ? columns.beside[i] : k_number(b, K_F32, 1, 0);
+        x[i] = move_lanes(b, phase[before ? shift + w->m : shift - w->m], w->lanes, scalar, before);
     }
 }
 
 static KVal *square_at(const Winograd *w, KVal *row, KVal *column) {
-    return k_muli(w->b, k_add(w->b, k_muli(w->b, row, w->n), column), w->lanes);
+    int64_t lanes = (int64_t)w->lanes * w->stack;
+    return k_muli(w->b, k_add(w->b, k_muli(w->b, row, w->n), column), lanes);
 }
 
-static void store_square_row(Winograd *w, KVal *row, KVal *const *x) {
-    for (int i = 0; i < w->n; i++)
-        k_store(w->b, w->square, square_at(w, row, k_index(w->b, i)), x[i]);
-}
-
-/* A row of the tiles, transformed along the row. Rows outside of the picture are zeros. */
-static void transform_row(Winograd *w, const Vector *vector, KVal *channel, KVal *row) {
-    KBuilder *b = w->b;
-    const Contraction *c = w->nest->c;
-    int64_t height = operand_extent(c, w->shape.h);
-    KVal *x[WINOGRAD_MAX], *out[WINOGRAD_MAX];
-    KVal *y = k_addi(b, k_add(b, k_muli(b, vector->row, w->m), row), w->shape.first_row);
-    bool guarded = y->lo < 0 || y->hi >= height;
-    if (guarded) k_if(b, k_and(b, k_ge(b, y, k_index(b, 0)), k_lt(b, y, k_index(b, height))));
-    y = k_assume(b, y, 0, height - 1);
-    KVal *from = k_index(b, c->operand[CONTRACT_A].map.offset);
-    from = k_add(b, from, k_muli(b, vector->image, operand_stride(c, CONTRACT_A, w->shape.n)));
-    from = k_add(b, from, k_muli(b, channel, operand_stride(c, CONTRACT_A, w->shape.in)));
-    from = k_add(b, from, k_muli(b, y, operand_stride(c, CONTRACT_A, w->shape.h)));
-    load_tiles(w, vector, from, x);
-    winograd_apply(b, w->matrices.b, w->n, w->n, x, out);
-    store_square_row(w, row, out);
-    if (!guarded) return;
-    k_else(b);
-    for (int i = 0; i < w->n; i++)
-        out[i] = k_number(b, K_F32, w->lanes, 0);
-    store_square_row(w, row, out);
-    k_end(b);
+/* Tiles of a vector, and lanes of it. */
+static int tiles_of(const Vector *vector) {
+    return vector->active * vector->stack;
 }
 
 static void transform_tiles(Winograd *w, const Vector *vector, KVal *channel) {
     KBuilder *b = w->b;
     KVal *x[WINOGRAD_MAX], *out[WINOGRAD_MAX];
-    transform_row(w, vector, channel, k_for(b, 0, w->n, 1, 0));
+    KVal *row = k_for(b, 0, w->n, 1, 0);
+    load_tiles(w, vector, channel, row, x);
+    winograd_apply(b, w->matrices.b, w->n, w->n, x, out);
+    for (int i = 0; i < w->n; i++)
+        k_store(b, w->square, square_at(w, row, k_index(b, i)), out[i]);
     k_end(b);
     KVal *column = k_for(b, 0, w->n, 1, 0);
     for (int i = 0; i < w->n; i++)
-        x[i] = k_load(b, w->square, square_at(w, k_index(b, i), column), w->lanes);
+        x[i] = k_load(b, w->square, square_at(w, k_index(b, i), column), w->lanes * vector->stack);
     winograd_apply(b, w->matrices.b, w->n, w->n, x, out);
     KVal *to = k_add(b, k_muli(b, channel, w->tiles), vector->place);
     to = k_add(b, to, k_muli(b, column, w->v_point));
-    for (int i = 0; i < w->n; i++)
-        k_store_tail(b, w->v, k_addi(b, to, i * w->n * w->v_point), out[i], vector->active);
+    for (int i = 0; i < w->n; i++) {
+        if (vector->stack > 1) out[i] = space_rows(b, out[i], w->lanes, vector->active);
+        k_store_tail(b, w->v, k_addi(b, to, i * w->n * w->v_point), out[i], tiles_of(vector));
+    }
     k_end(b);
 }
 
@@ -341,24 +439,32 @@ static void add_tap(Winograd *w, KVal *sum, KVal *from, KVal *weight, KVal *y, K
     k_set(b, sum, k_fma(b, k_copy(b, value), factor, k_copy(b, sum)));
 }
 
+/* Where the results of a vector's row `number` begin, in the row `row` of the tiles. */
+static KVal *result_row(const Winograd *w, KVal *row, KVal *number) {
+    KVal *to = k_muli(w->b, row, w->width * w->stack);
+    return k_add(w->b, to, k_muli(w->b, number, w->width));
+}
+
 /* The vector's results by plain sums. */
 static void sum_plainly(Winograd *w, const Vector *vector, KVal *out) {
     KBuilder *b = w->b;
     const Contraction *c = w->nest->c;
     const WinogradShape *shape = &w->shape;
+    KVal *number = k_for(b, 0, vector->stack, 1, 0), *image, *tiles;
+    find_row(w, vector, number, &image, &tiles);
     KVal *row = k_for(b, 0, w->m, 1, 0);
     KVal *column = k_for(b, 0, (int64_t)vector->active * w->m, 1, 0);
     KVal *sum = k_var(b, k_number(b, K_F32, 1, 0));
     KVal *in = k_for(b, 0, shape->ins, 1, 0);
     KVal *kh = k_for(b, 0, WINOGRAD_WINDOW, 1, 0);
     KVal *kw = k_for(b, 0, WINOGRAD_WINDOW, 1, 0);
-    KVal *y = k_add(b, k_muli(b, vector->row, w->m), k_addi(b, row, shape->first_row));
+    KVal *y = k_add(b, k_muli(b, tiles, w->m), k_addi(b, row, shape->first_row));
     KVal *x = k_add(b, k_muli(b, vector->first, w->m), k_addi(b, column, shape->first_column));
     int back = WINOGRAD_WINDOW - 1;
     y = k_add(b, y, shape->flipped ? k_sub(b, k_index(b, back), kh) : kh);
     x = k_add(b, x, shape->flipped ? k_sub(b, k_index(b, back), kw) : kw);
     KVal *from = k_index(b, c->operand[CONTRACT_A].map.offset);
-    from = k_add(b, from, k_muli(b, vector->image, operand_stride(c, CONTRACT_A, shape->n)));
+    from = k_add(b, from, k_muli(b, image, operand_stride(c, CONTRACT_A, shape->n)));
     from = k_add(b, from, k_muli(b, in, operand_stride(c, CONTRACT_A, shape->in)));
     KVal *weight = k_index(b, c->operand[CONTRACT_B].map.offset);
     weight = k_add(b, weight, k_muli(b, out, operand_stride(c, CONTRACT_B, shape->out)));
@@ -368,42 +474,55 @@ static void sum_plainly(Winograd *w, const Vector *vector, KVal *out) {
     add_tap(w, sum, from, weight, y, x);
     for (int i = 0; i < 3; i++)
         k_end(b);
-    KVal *to = k_add(b, k_muli(b, row, w->width), column);
+    KVal *to = k_add(b, result_row(w, row, number), column);
     k_store(b, w->nest->totals, to, k_copy(b, sum));
-    k_end(b);
-    k_end(b);
+    for (int i = 0; i < 3; i++)
+        k_end(b);
 }
 
-/* The vector's totals, through the epilogue. */
+/* Lanes for the epilogue: as many as a row has, in whole windows of pooling. */
+static int finish_lanes(const Winograd *w, const Vector *vector, int64_t window) {
+    int lanes = vector->stack > 1 ? w->wide : w->lanes;
+    while (window * lanes > w->width)
+        lanes /= 2;
+    return lanes;
+}
+
+/* The totals of the vector's rows, through the epilogue. */
 static void finish_results(Winograd *w, const Vector *vector, KVal *out) {
     KBuilder *b = w->b;
     Nest *nest = w->nest;
     const WinogradShape *shape = &w->shape;
     int64_t high = nest->request->window[shape->h], wide = nest->request->window[shape->w];
     const Schedule *whole = nest->s;
-    Schedule finish = {.lane = shape->w, .lanes = w->lanes, .vectors = (int)wide};
+    Schedule finish = {.lane = shape->w, .vectors = (int)wide};
+    finish.lanes = finish_lanes(w, vector, wide);
     nest->s = &finish;
+    KVal *number = k_for(b, 0, vector->stack, 1, 0), *image, *tiles;
+    find_row(w, vector, number, &image, &tiles);
     if (shape->n >= 0) {
-        nest->at[shape->n] = vector->image;
+        nest->at[shape->n] = image;
         nest->size[shape->n] = 1;
     }
     nest->at[shape->out] = out;
     nest->size[shape->out] = 1;
     KVal *row = nest->within[shape->h] = k_for(b, 0, w->m, high, 0);
-    KVal *y = k_add(b, k_muli(b, vector->row, w->m), row);
+    KVal *y = k_add(b, k_muli(b, tiles, w->m), row);
     bool guarded = shape->height % w->m != 0;
     if (guarded) k_if(b, k_le(b, y, k_index(b, shape->height - high)));
     nest->at[shape->h] = k_assume(b, y, 0, shape->height - high);
     nest->size[shape->h] = high;
-    for (int64_t column = 0; column < w->width; column += wide * w->lanes) {
+    KVal *from = k_muli(b, number, w->width);
+    for (int64_t column = 0; column < w->width; column += wide * finish.lanes) {
         nest->size[shape->w] =
-            elements_inside(vector, vector->at * w->m + column, wide * w->lanes, shape->width);
+            elements_inside(vector, vector->at * w->m + column, wide * finish.lanes, shape->width);
         if (nest->size[shape->w] == 0) break;
-        nest->within[shape->w] = k_index(b, column);
+        nest->within[shape->w] = k_addi(b, from, column);
         nest->at[shape->w] = k_addi(b, k_muli(b, vector->first, w->m), column);
         contract_tile(nest);
     }
     if (guarded) k_end(b);
+    k_end(b);
     k_end(b);
     nest->s = whole;
 }
@@ -411,21 +530,24 @@ static void finish_results(Winograd *w, const Vector *vector, KVal *out) {
 static void transform_results(Winograd *w, const Vector *vector, KVal *out) {
     KBuilder *b = w->b;
     KVal *x[WINOGRAD_MAX], *y[WINOGRAD_MAX];
+    int lanes = w->lanes * vector->stack;
     KVal *column = k_for(b, 0, w->n, 1, 0);
     KVal *from = k_add(b, k_muli(b, out, w->tiles), vector->place);
     from = k_add(b, from, k_muli(b, column, w->sums_point));
-    for (int i = 0; i < w->n; i++)
-        x[i] = k_load_tail(b, w->sums, k_addi(b, from, i * w->n * w->sums_point), w->lanes,
-                           vector->active);
+    for (int i = 0; i < w->n; i++) {
+        KVal *at = k_addi(b, from, i * w->n * w->sums_point);
+        x[i] = k_load_tail(b, w->sums, at, lanes, tiles_of(vector));
+        if (vector->stack > 1) x[i] = space_rows(b, x[i], vector->active, w->lanes);
+    }
     winograd_apply(b, w->matrices.a, w->m, w->n, x, y);
     for (int i = 0; i < w->m; i++)
         k_store(b, w->square, square_at(w, k_index(b, i), column), y[i]);
     k_end(b);
-    KVal *zero = k_number(b, K_F32, w->lanes, 0);
+    KVal *zero = k_number(b, K_F32, lanes, 0);
     KVal *bad = k_var(b, zero); /* lanes are NaN where a result is not finite */
     KVal *row = k_for(b, 0, w->m, 1, 0);
     for (int i = 0; i < w->n; i++)
-        x[i] = k_load(b, w->square, square_at(w, row, k_index(b, i)), w->lanes);
+        x[i] = k_load(b, w->square, square_at(w, row, k_index(b, i)), lanes);
     winograd_apply(b, w->matrices.a, w->m, w->n, x, y);
     KVal *now = k_copy(b, bad);
     for (int i = 0; i < w->m; i++)
@@ -433,7 +555,7 @@ static void transform_results(Winograd *w, const Vector *vector, KVal *out) {
     k_set(b, bad, now);
     gather_lanes(b, y, w->m);
     for (int i = 0; i < w->m; i++)
-        k_store_at(b, w->nest->totals, k_muli(b, row, w->width), i * w->lanes, y[i]);
+        k_store_at(b, w->nest->totals, result_row(w, row, k_index(b, 0)), i * lanes, y[i]);
     k_end(b);
     k_if(b, k_ne(b, k_sum_lanes(b, k_copy(b, bad)), k_number(b, K_F32, 1, 0)));
     sum_plainly(w, vector, out);
@@ -521,10 +643,11 @@ static void bind_buffers(Winograd *w) {
     w->x = k_input(b, nest->c->operand[CONTRACT_A].node);
     w->v = k_scratch(b, DT_F32, w->points * w->v_point, "transformed tiles");
     w->sums = k_scratch(b, DT_F32, w->points * w->sums_point, "their products, summed");
-    w->square = k_local(b, DT_F32, (int64_t)w->points * w->lanes, "tiles between two passes");
-    nest->totals = k_local(b, DT_F32, w->m * w->width, "results of a vector of tiles");
+    w->square =
+        k_local(b, DT_F32, (int64_t)w->points * w->lanes * w->stack, "tiles between two passes");
+    nest->totals = k_local(b, DT_F32, w->m * w->width * w->stack, "results of a vector of tiles");
     nest->total_stride[w->shape.w] = 1;
-    nest->total_stride[w->shape.h] = w->width;
+    nest->total_stride[w->shape.h] = w->width * w->stack;
     nest->phase = NEST_FINISH;
 }
 

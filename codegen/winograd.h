@@ -21,6 +21,7 @@ typedef struct WinogradShape {
     int in, kh, kw;            /* summed dims */
     int64_t images, outs, ins; /* extents; 1 for no dim */
     int64_t height, width;     /* of the result */
+    int64_t columns;           /* of the operand */
     int64_t first_row,
         first_column; /* of the operand, that the first result's window begins with */
     bool flipped;     /* the window runs backwards: conv_dx */
@@ -30,6 +31,9 @@ typedef struct WinogradShape {
 bool winograd_shape(const Contraction *c, const Target *target, WinogradShape *shape);
 /* Lanes for the tiles of one row. */
 int winograd_row_lanes(int lanes, int64_t tiles);
+/* How many rows of tiles, of the `rows` of a block, stand in one vector of the transforms: more
+ * than one where all that is read of a row's columns fits into its tiles. */
+int winograd_stack(const WinogradShape *shape, const Schedule *s, int64_t rows);
 /* Output channels whose weights are transformed together; register tiles have whole groups. */
 int winograd_group(int lanes);
 /* Vectors that the tiles of so many rows fill. */

@@ -70,7 +70,8 @@ bool winograd_shape(const Contraction *c, const Target *target, WinogradShape *s
     /* Of a tile's columns none lies further than in the tiles beside it. */
     int64_t last = s->first_column + s->width - 1 + WINOGRAD_WINDOW - 1;
     if (s->first_column > 0 || s->first_column < -2) return false;
-    if (last > c->operand[CONTRACT_A].map.dim[3]) return false;
+    s->columns = c->operand[CONTRACT_A].map.dim[3];
+    if (last > s->columns) return false;
     return s->outs % lanes == 0 && s->ins <= MAX_CHANNELS;
 }
 
@@ -78,6 +79,15 @@ int winograd_row_lanes(int lanes, int64_t tiles) {
     while (lanes > 4 && lanes / 2 >= tiles)
         lanes /= 2;
     return lanes;
+}
+
+int winograd_stack(const WinogradShape *shape, const Schedule *s, int64_t rows) {
+    int lanes = winograd_row_lanes(s->lanes, (shape->width + s->winograd - 1) / s->winograd);
+    int stack = 1;
+    if (shape->columns > (int64_t)s->winograd * lanes) return 1;
+    while (2 * stack * lanes <= s->lanes && 2 * stack <= rows)
+        stack *= 2;
+    return stack;
 }
 
 int winograd_group(int lanes) {
@@ -130,6 +140,12 @@ static void choose_register_tile(const WinogradShape *shape, const Target *targe
         }
 }
 
+/* Vectors of the transforms that the rows of a block take, or rows where they take several. */
+static int64_t stacked_rows(const WinogradShape *shape, const Schedule *s, int64_t rows) {
+    int64_t stack = winograd_stack(shape, s, rows);
+    return rows / stack + rows % stack;
+}
+
 static double cost_of(const WinogradShape *shape, const ScheduleRequest *request,
                       const Schedule *s) {
     int m = s->winograd, n = m + WINOGRAD_WINDOW - 1, points = n * n;
@@ -148,7 +164,10 @@ static double cost_of(const WinogradShape *shape, const ScheduleRequest *request
     double in_block = held * (double)winograd_vectors(shape, s, rows);
     if (in_block > 0.6 * (double)request->target->l2)
         products += held * vectors * (in_block > FAR_BYTES ? COST_FAR : COST_MOVE);
-    double row_vectors = (double)(all * ((columns + row_lanes - 1) / row_lanes));
+    int64_t in_row = (columns + row_lanes - 1) / row_lanes;
+    double row_vectors =
+        (double)((all / rows * stacked_rows(shape, s, rows) + stacked_rows(shape, s, all % rows)) *
+                 in_row);
     double cost = products + row_vectors * (ins * input + outs * output);
     if (request->prepared[CONTRACT_B]) return cost;
     /* Weights are transformed in each run: written, and read again. */

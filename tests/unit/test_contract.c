@@ -401,6 +401,7 @@ Test(contract, pooled) {
     check_pooled(2, 16, 4, 14, OP_window_sum, false);
     check_pooled(2, 16, 4, 14, OP_max_pool, true);
     check_pooled(16, 14, 16, 2, OP_max_pool, true);
+    check_pooled(16, 18, 16, 2, OP_max_pool, true);
     check_pooled(16, 11, 16, 3, OP_window_sum, false);
 }
 
