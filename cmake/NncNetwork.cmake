@@ -1,15 +1,15 @@
 # nnc_add_network(<target> MODEL <file.nn> [WEIGHTS <file.safetensors>] [PREFIX <prefix>] [TRAIN]
-#                 [THREADS] [BATCH <size>...] [OPTIONS <option>...])
+#                 [THREADS] [BATCH <size>...] [SCHEDULES <file.json>] [OPTIONS <option>...])
 #
 # Adds a static library of the network that nnc compiles the file to. Linking the target gives its
 # header, <prefix>.h (the prefix is the file's name unless given), and nnc's runtime, which
 # <prefix>_load() and <prefix>_save() use. With TRAIN the training functions are there too; with
 # WEIGHTS the values are inside the library, which only infers then. BATCH gives forward's inputs
 # another first dimension than the program's; several sizes make a <prefix>_forward_b<size>() for
-# each. THREADS lets the functions run on those that <prefix>_start() starts. The network is compiled
-# again when the file, the weights or nnc change.
+# each. THREADS lets the functions run on those that <prefix>_start() starts. SCHEDULES takes what
+# nnc --tune found. The network is compiled again when the files or nnc change.
 function(nnc_add_network target)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "TRAIN;THREADS" "MODEL;WEIGHTS;PREFIX" "BATCH;OPTIONS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "TRAIN;THREADS" "MODEL;WEIGHTS;PREFIX;SCHEDULES" "BATCH;OPTIONS")
   if(NOT ARG_MODEL)
     message(FATAL_ERROR "nnc_add_network(${target}): MODEL <file.nn> is missing")
   endif()
@@ -31,6 +31,10 @@ function(nnc_add_network target)
     get_filename_component(weights ${ARG_WEIGHTS} ABSOLUTE)
     list(APPEND options --weights=${weights})
   endif()
+  if(ARG_SCHEDULES)
+    get_filename_component(schedules ${ARG_SCHEDULES} ABSOLUTE)
+    list(APPEND options --schedules=${schedules})
+  endif()
   if(ARG_BATCH)
     list(JOIN ARG_BATCH "," batch)
     list(APPEND options --batch=${batch})
@@ -46,7 +50,7 @@ function(nnc_add_network target)
   add_custom_command(
     OUTPUT ${source} ${directory}/${ARG_PREFIX}.h
     COMMAND nnc::nnc ${model} ${options} -o ${source}
-    DEPENDS nnc::nnc ${model} ${weights}
+    DEPENDS nnc::nnc ${model} ${weights} ${schedules}
     DEPFILE ${source}.d
     COMMENT "nnc ${ARG_MODEL}"
     VERBATIM)

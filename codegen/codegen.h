@@ -25,6 +25,8 @@ typedef struct CodegenOptions {
                             processor cycles; 0: no threads */
     int threads;         /* of programs; 0: one */
     Precision precision; /* of products of float32 values */
+    const struct ScheduleBook *schedules; /* that come before the model's choices, or NULL */
+    int candidates;      /* schedules of each contraction that the report tells of, for tuning */
     bool standalone;     /* the runtime pieces used are copied into the file */
     bool ticks;          /* after each kernel of a function nn_tick(its number) is called */
     bool embed_weights;  /* program->weights become const arrays; forward needs no LenetParams */
@@ -35,11 +37,20 @@ typedef struct CodegenOptions {
     Buf *dump_out;
 } CodegenOptions;
 
+/* How a kernel runs a contraction; keys and schedules as files have them. */
+typedef struct CodegenChoice {
+    const char *kernel, *key, *schedule;
+    const char *const *others; /* to be compared with it, the model's choice first */
+    int other_count;
+} CodegenChoice;
+
 /* What the emitted program needs and costs; for -v, the report and tests. */
 typedef struct CodegenReport {
     size_t arena_bytes, arena_lower_bound;
     int kernel_count;
-    Buf kernels; /* one line a kernel, by function: name, shapes, GFLOP, schedule */
+    Buf kernels;  /* one line a kernel, by function: name, shapes, GFLOP, schedule */
+    Arena *arena; /* NULL: without what follows */
+    VEC(CodegenChoice) choices;
 } CodegenReport;
 
 /* The prefix of public names that is made of a wish, with which it may clash or not be C. */
@@ -51,9 +62,9 @@ bool codegen_c(const Program *program, const CodegenOptions *options, Buf *sourc
 bool codegen_main(const Program *program, const CodegenOptions *options, Buf *source, Buf *error);
 
 /* The same three texts for a program that times forward or the train step, kernel by kernel: it
- * takes --json. False with a message. */
+ * takes --json. `report` may be NULL. False with a message. */
 bool codegen_bench(const Program *program, const CodegenOptions *options, bool train, Buf *source,
-                   Buf *header, Buf *main_text, Buf *error);
+                   Buf *header, Buf *main_text, CodegenReport *report, Buf *error);
 
 /* A graph that runs now; inputs and outputs are buffers in graph order, row-major. */
 typedef struct Executable Executable;

@@ -518,21 +518,6 @@ static void pack_ahead(const Nest *nest, int operand, int phase, LowerContext *c
     VEC_PUSH(context->ahead, kernel_end(&b));
 }
 
-/* The request, and the best schedule for it. */
-static ScheduleRequest make_request(const Contraction *c, Epilogue *epilogue, const Target *target,
-                                    const LowerContext *context, Schedule *best) {
-    ScheduleRequest request = {.target = target, .precision = context->precision};
-    for (int operand = 0; operand < 2; operand++)
-        request.prepared[operand] = context->known && context->known[c->operand[operand].node->id];
-    epilogue_windows(epilogue, c, request.window);
-    if (schedule_choose(c, &request, best)) return request;
-    epilogue->pool_later = true;
-    epilogue_windows(epilogue, c, request.window);
-    bool found = schedule_choose(c, &request, best);
-    NNC_CHECK(found, "no schedule for a contraction");
-    return request;
-}
-
 /* A phase of the contraction of a group (contract_phase()). False when it has no results. */
 static bool describe(const Group *group, const Epilogue *epilogue, int phase, Contraction *c) {
     *c = contract_describe(group);
@@ -549,11 +534,14 @@ typedef struct Lowering {
     const Target *target;
     Epilogue epilogue;
     Buf text; /* the schedule of the first phase */
+    KernelChoice *choices;
 } Lowering;
 
 static void lower_phase(Lowering *l, int phase, Contraction *c, const Schedule *schedule) {
     Schedule chosen;
-    ScheduleRequest request = make_request(c, &l->epilogue, l->target, l->context, &chosen);
+    KernelChoice *choice = &l->choices[l->b.kernel->choice_count++];
+    ScheduleRequest request =
+        contract_request(c, &l->epilogue, l->target, l->context, &chosen, choice);
     if (schedule && l->text.size == 0) chosen = *schedule;
     double products = contract_products(c);
     if (chosen.pairs) contract_pair(c);
@@ -587,6 +575,8 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
     if (context->grid.blocks) k_grid(&l.b, context->grid.blocks, context->grid.threads);
     Contraction whole = contract_describe(group), c;
     int phases = group->pool ? 1 : contract_phases(&whole);
+    l.choices = ARENA_ARRAY(context->arena, KernelChoice, (size_t)phases);
+    l.b.kernel->choices = l.choices;
     for (int phase = 0; phase < phases; phase++)
         if (describe(group, &l.epilogue, phase, &c)) lower_phase(&l, phase, &c, schedule);
     if (phases > 1) buf_printf(&l.text, ", in %d phases", phases);
@@ -597,14 +587,22 @@ Kernel *contract_lower_with(const Group *group, const Target *target, LowerConte
     return kernel_end(&l.b);
 }
 
+bool contract_ask(const Group *group, const Target *target, LowerContext *context, Contraction *c,
+                  ScheduleRequest *request) {
+    Epilogue epilogue = epilogue_make(context, group);
+    Schedule best;
+    KernelChoice choice;
+    if (!describe(group, &epilogue, 0, c)) return false;
+    *request = contract_request(c, &epilogue, target, context, &best, &choice);
+    return true;
+}
+
 int contract_schedules(const Group *group, const Target *target, LowerContext *context,
                        Schedule *out, int limit) {
-    Epilogue epilogue = epilogue_make(context, group);
     Contraction c;
-    Schedule best;
-    if (!describe(group, &epilogue, 0, &c)) return 0;
-    ScheduleRequest request = make_request(&c, &epilogue, target, context, &best);
-    return schedule_candidates(&c, &request, out, limit);
+    ScheduleRequest request;
+    if (!contract_ask(group, target, context, &c, &request)) return 0;
+    return schedule_candidates(&c, &request, out, NULL, limit);
 }
 
 Kernel *lower_contraction(const Group *group, const Target *target, LowerContext *context) {

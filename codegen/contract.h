@@ -74,6 +74,10 @@ struct Schedule;
 /* The kernel under a given schedule; NULL: the best one. */
 Kernel *contract_lower_with(const Group *group, const Target *target, LowerContext *context,
                             const struct Schedule *schedule);
+struct ScheduleRequest;
+/* What a schedule is chosen for, of the first phase. False when that has no results. */
+bool contract_ask(const Group *group, const Target *target, LowerContext *context, Contraction *c,
+                  struct ScheduleRequest *request);
 /* Every schedule that the model compares; returns how many and writes the first `limit`. */
 int contract_schedules(const Group *group, const Target *target, LowerContext *context,
                        struct Schedule *out, int limit);

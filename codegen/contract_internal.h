@@ -78,6 +78,10 @@ typedef struct Tile {
     KVal *value[SCHEDULE_MAX_ACCUMULATORS];
 } Tile;
 
+/* contract_choose.c: what is asked for a schedule, the schedule, and what is noted of it. */
+ScheduleRequest contract_request(const Contraction *c, Epilogue *epilogue, const Target *target,
+                                 const LowerContext *context, Schedule *best, KernelChoice *choice);
+
 /* Sums and finishes the tile that at[] and size[] name. */
 void contract_tile(Nest *nest);
 /* Offsets of accumulator `i` from the tile's start, each result dim in elements. */

@@ -73,12 +73,29 @@ static const char *copy_text(Arena *arena, const char *text) {
     return text ? arena_strdup(arena, text) : NULL;
 }
 
+static const KernelChoice *copy_choices(const Kernel *kernel, Arena *arena) {
+    KernelChoice *copy =
+        arena_copy(arena, kernel->choices, (size_t)kernel->choice_count, sizeof *copy);
+    for (int i = 0; i < kernel->choice_count; i++) {
+        const KernelChoice *from = &kernel->choices[i];
+        const char **others = ARENA_ARRAY(arena, const char *, (size_t)from->other_count);
+        for (int k = 0; k < from->other_count; k++)
+            others[k] = copy_text(arena, from->others[k]);
+        copy[i].key = copy_text(arena, from->key);
+        copy[i].schedule = copy_text(arena, from->schedule);
+        copy[i].wrong = copy_text(arena, from->wrong);
+        copy[i].others = others;
+    }
+    return copy;
+}
+
 Kernel *kernel_outline(const Kernel *kernel, Arena *arena) {
     Kernel *outline = arena_copy(arena, kernel, 1, sizeof *kernel);
     size_t count = kernel->buffers.count;
     outline->name = copy_text(arena, kernel->name);
     outline->comment = copy_text(arena, kernel->comment);
     outline->schedule = copy_text(arena, kernel->schedule);
+    outline->choices = copy_choices(kernel, arena);
     outline->body = NULL;
     outline->buffers.items = ARENA_ARRAY(arena, KBuf *, count);
     KBuf *buffers = ARENA_ARRAY(arena, KBuf, count);

@@ -238,6 +238,14 @@ static inline int kstmt_operands(const KStmt *s, const KVal *operands[KSTMT_OPER
     return count;
 }
 
+/* A contraction's schedule, as files have it (codegen/schedule_text.h). */
+typedef struct KernelChoice {
+    const char *key, *schedule;
+    const char *wrong;         /* why what a file said could not be followed, or NULL */
+    const char *const *others; /* schedules to be compared with it */
+    int other_count;
+} KernelChoice;
+
 typedef struct Kernel {
     const char *name; /* an identifier, unique in its graph */
     Span span;
@@ -256,6 +264,8 @@ typedef struct Kernel {
     bool meets;           /* GPU: holds a barrier or a PEER */
     double flops;         /* multiplications and additions of a run, for reports */
     const char *schedule; /* how it was tiled, for reports; may be NULL */
+    const struct KernelChoice *choices; /* of schedules: one a phase of a contraction */
+    int choice_count;
     const struct KernelText *text; /* the body as C (codegen/c/print.h), once it is printed */
     const struct Kernel *twin; /* an earlier kernel with this very body, its own first; or NULL */
 } Kernel;

@@ -31,6 +31,8 @@ typedef struct LowerContext {
     uint32_t next_value; /* id for the next value that is no node of the graph */
     Precision precision; /* of contractions */
     bool threads;        /* kernels are to be split, where they can be */
+    const struct ScheduleBook *schedules; /* that come before the model's, or NULL */
+    int candidates;      /* schedules of a contraction to be noted in its kernel, for tuning */
     LowerGrid grid;      /* of the next kernel */
     VEC(Kernel *) ahead; /* kernels that lowering adds to the prepare steps: packed operands */
 } LowerContext;

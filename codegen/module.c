@@ -272,7 +272,9 @@ static void plan(Job *job, Worker *worker) {
     PlanOptions plan_options = {.prepare = function->kind == FUNCTION_FORWARD &&
                                            !(options->cuda && options->embed_weights),
                                 .split = function->kind == FUNCTION_INIT ? 0 : options->split,
-                                .precision = options->precision};
+                                .precision = options->precision,
+                                .schedules = options->schedules,
+                                .candidates = options->candidates};
     function->plans[job->variant] =
         plan_graph(function->fusion, target, plan_options, &reader, arena);
 }
@@ -443,6 +445,7 @@ bool module_init(Module *module, const Program *program, const CodegenOptions *o
                  Arena *arena, Buf *error) {
     if (!module_lay_out(module, program, options, arena, error)) return false;
     make_functions(module);
+    if (options->schedules && !module_follows_schedules(module, error)) return false;
     if (!options->embed_weights) module_share_prepared(module);
     count_all_memory(module);
     if (options->embed_weights) module_embed(module);

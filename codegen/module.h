@@ -112,6 +112,8 @@ void module_print_comment(Emitter *e, const Module *module, bool kernels);
 /* The identifier in capitals, other than those of the `count` fields before. */
 const char *module_macro(const Module *module, const ModuleField *fields, int count,
                          const char *ident);
+/* False with a message when some schedule of the options' file is impossible. */
+bool module_follows_schedules(const Module *module, Buf *error);
 /* One line a kernel call, by function. */
 void module_report(const Module *module, CodegenReport *report);
 

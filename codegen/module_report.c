@@ -1,5 +1,6 @@
 /* What a module costs, for the file's comment and for -v: memory and kernels. */
 #include "codegen/module.h"
+#include "codegen/schedule_book.h"
 
 static void report_kernel(Buf *out, const char *function, const Kernel *kernel) {
     buf_printf(out, "%s: %s", function, kernel->name);
@@ -24,6 +25,58 @@ static int report_steps(Buf *out, const char *function, const PlanSteps *steps) 
     return kernels;
 }
 
+/* The choices of a list of steps, in order: false as soon as the visitor says so. */
+typedef bool Visit(void *context, const Kernel *kernel, const KernelChoice *choice);
+
+static bool visit_steps(const PlanSteps *steps, Visit *visit, void *context) {
+    for (int s = 0; s < steps->count; s++) {
+        const Kernel *kernel = steps->items[s].kernel;
+        for (int i = 0; kernel && i < kernel->choice_count; i++)
+            if (!visit(context, kernel, &kernel->choices[i])) return false;
+    }
+    return true;
+}
+
+static bool visit_choices(const Module *module, Visit *visit, void *context) {
+    for (int i = 0; i < module->function_count; i++)
+        for (int variant = 0; variant < MODULE_MAX_VARIANTS; variant++) {
+            const Plan *plan = module->functions[i].plans[variant];
+            if (plan && (!visit_steps(&plan->prepare, visit, context) ||
+                         !visit_steps(&plan->run, visit, context)))
+                return false;
+        }
+    return true;
+}
+
+static bool check_choice(void *context, const Kernel *kernel, const KernelChoice *choice) {
+    Buf *error = context;
+    (void)kernel;
+    if (choice->wrong)
+        buf_printf(error, "the schedule for \"%s\" is impossible: %s", choice->key, choice->wrong);
+    return !choice->wrong;
+}
+
+bool module_follows_schedules(const Module *module, Buf *error) {
+    buf_printf(error, "%s: ", schedule_book_name(module->options->schedules));
+    bool good = visit_choices(module, check_choice, error);
+    if (good) buf_clear(error);
+    return good;
+}
+
+static bool report_choice(void *context, const Kernel *kernel, const KernelChoice *choice) {
+    CodegenReport *report = context;
+    const char **others = ARENA_ARRAY(report->arena, const char *, (size_t)choice->other_count);
+    for (int i = 0; i < choice->other_count; i++)
+        others[i] = arena_strdup(report->arena, choice->others[i]);
+    CodegenChoice copy = {.kernel = arena_strdup(report->arena, kernel->name),
+                          .key = arena_strdup(report->arena, choice->key),
+                          .schedule = arena_strdup(report->arena, choice->schedule),
+                          .others = others,
+                          .other_count = choice->other_count};
+    VEC_PUSH(report->choices, copy);
+    return true;
+}
+
 void module_report(const Module *module, CodegenReport *report) {
     report->arena_bytes = module->arena_bytes;
     report->arena_lower_bound = module->arena_lower_bound;
@@ -35,6 +88,7 @@ void module_report(const Module *module, CodegenReport *report) {
         report->kernel_count += report_steps(&report->kernels, "prepare", &plan->prepare);
         report->kernel_count += report_steps(&report->kernels, function->name, &plan->run);
     }
+    if (report->arena) visit_choices(module, report_choice, report);
 }
 
 static void comment_step(Emitter *e, const char *indent, const Kernel *kernel) {

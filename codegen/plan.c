@@ -274,12 +274,8 @@ Plan *plan_graph(const Fusion *fusion, const Target *target, PlanOptions options
     const Graph *graph = fusion->graph;
     Plan *plan = ARENA_NEW(arena, Plan);
     *plan = (Plan){.graph = graph, .target = target};
-    Planner planner = {.plan = plan,
-                       .graph = graph,
-                       .reader = reader,
-                       .arena = arena,
-                       .split = options.split,
-                       .precision = options.precision};
+    Planner planner = {
+        .plan = plan, .graph = graph, .reader = reader, .arena = arena, .options = options};
     size_t groups = (size_t)fusion->group_count;
     planner.value_count = graph->nodes.count + LOWER_MAX_AHEAD * groups;
     planner.values = ARENA_ARRAY(arena, Value, planner.value_count);

@@ -72,6 +72,8 @@ typedef struct PlanOptions {
     bool prepare;  /* what depends only on params and buffers is computed by the prepare steps */
     int64_t split; /* threads share kernels of so many processor cycles, and meet; 0: no threads */
     Precision precision;
+    const struct ScheduleBook *schedules; /* as in LowerContext */
+    int candidates;
 } PlanOptions;
 
 /* The fusion of a graph that has been through the passes. OUT_UPDATE outputs may share memory with

@@ -19,8 +19,7 @@ typedef struct Planner {
     const Graph *graph;
     const PlanReader *reader;
     Arena *arena;
-    int64_t split; /* as in PlanOptions */
-    Precision precision;
+    PlanOptions options;
     PlanSteps *steps;
     Value *values; /* by node id; values that lowering made come after the graph's */
     size_t value_count;

@@ -230,7 +230,8 @@ static void add_packs(Lowering *l, Lowered *entry, const Kernel *kernel, Kernel 
 static Kernel *lower_anew(Lowering *l, Lowered *entry) {
     Planner *planner = l->planner;
     Kernel *kernel = lower_group(entry->group, planner->plan->target, &l->context);
-    kernel->split = planner->split > 0 && kernel_cycles(kernel) >= (double)planner->split &&
+    kernel->split = planner->options.split > 0 &&
+                    kernel_cycles(kernel) >= (double)planner->options.split &&
                     kernel_splits(kernel);
     Kernel **ahead = l->context.ahead.items;
     int count = (int)l->context.ahead.count;
@@ -280,8 +281,10 @@ void plan_lower(Planner *planner, const Fusion *fusion, const bool *param_only, 
     l.context = (LowerContext){.arena = planner->reader ? planner->reader->scratch : planner->arena,
                                .values = planner->arena,
                                .next_value = (uint32_t)planner->graph->nodes.count,
-                               .threads = planner->split > 0,
-                               .precision = planner->precision};
+                               .threads = planner->options.split > 0,
+                               .precision = planner->options.precision,
+                               .schedules = planner->options.schedules,
+                               .candidates = planner->options.candidates};
     l.readers = count_readers(fusion, planner->value_count, planner->arena);
     l.known = ARENA_ARRAY(planner->arena, bool, planner->value_count);
     for (size_t id = 0; param_only && id < planner->graph->nodes.count; id++) {

@@ -355,6 +355,7 @@ typedef struct Search {
     const Contraction *c;
     const ScheduleRequest *request;
     Schedule *out; /* the candidates wanted, or NULL */
+    double *costs; /* theirs, or NULL */
     int limit, count;
     Schedule best;
     double best_cost;
@@ -372,7 +373,10 @@ static bool consider(Search *search, const Nests *nests, Schedule *s, TileCounts
         choose_chunks(c, search->request, s);
         choose_order(c, s);
         choose_block(c, search->request, s);
-        if (search->count < search->limit) search->out[search->count] = *s;
+        if (search->count < search->limit) {
+            search->out[search->count] = *s;
+            if (search->costs) search->costs[search->count] = cost_within(nests, tile, DBL_MAX);
+        }
         search->count++;
         return true;
     }
@@ -512,13 +516,16 @@ bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Sched
 }
 
 int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Schedule *out,
-                        int limit) {
-    Search search = {.c = c, .request = request, .out = out, .limit = limit};
+                        double *costs, int limit) {
+    Search search = {.c = c, .request = request, .out = out, .costs = costs, .limit = limit};
     search_all(&search);
     Others others;
     find_others(c, request, &others);
-    for (int i = 0; i < others.count; i++, search.count++)
-        if (search.count < limit) out[search.count] = others.item[i];
+    for (int i = 0; i < others.count; i++, search.count++) {
+        if (search.count >= limit) continue;
+        out[search.count] = others.item[i];
+        if (costs) costs[search.count] = others.cost[i];
+    }
     Contraction paired;
     search.c = &paired;
     if (find_pairs(c, request, &paired)) search_all(&search);

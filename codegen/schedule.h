@@ -57,10 +57,18 @@ typedef struct ScheduleRequest {
 
 /* The best schedule by the model. False when there is none: windows too large for registers. */
 bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Schedule *best);
-/* Every candidate that the model compares, for tests and tuning; returns how many there are and
- * writes the first `limit`. */
+/* Every candidate that the model compares, for tests and tuning, and with `costs` what it thinks of
+ * each; returns how many there are and writes the first `limit`. */
 int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Schedule *out,
-                        int limit);
+                        double *costs, int limit);
+/* The few that are worth being measured: the model's choice, then those that it finds nearly as
+ * good and that differ. Returns how many. */
+int schedule_best(const Contraction *c, const ScheduleRequest *request, Schedule *out, int limit);
+/* Whether the contraction can be run so: true for all candidates, and for others that nobody
+ * proposed. False with the reason. */
+bool schedule_check(const Contraction *c, const ScheduleRequest *request, const Schedule *s,
+                    Buf *why);
+bool schedule_equal(const Schedule *a, const Schedule *b);
 /* "lanes oc 16x1, tile oh 2 ow 10, pack w". */
 void schedule_print(Buf *out, const Contraction *c, const Schedule *s);
 /* Distance in elements between neighbours of the dim in the operand, before any packing. */

@@ -44,6 +44,8 @@ bool winograd_is_far(const WinogradShape *shape, int m, const Target *target);
 enum { WINOGRAD_SCHEDULES = 64 };
 int winograd_schedules(const Contraction *c, const ScheduleRequest *request, Schedule *out,
                        double *costs);
+/* Whether the schedule is one of these, perhaps with other blocks and register tiles. */
+bool winograd_allows(const Contraction *c, const ScheduleRequest *request, const Schedule *s);
 /* The contraction as the nest's schedule says. */
 void winograd_emit(Nest *nest);
 /* The body of the kernel that transforms the weights ahead. */

@@ -4,7 +4,7 @@
 
 #include "codegen/winograd.h"
 
-enum { MAX_CHANNELS = 1024 }; /* summed by one chain */
+enum { MAX_CHANNELS = 1024 /* summed by one chain */, MAX_VECTORS = 4 };
 
 static const double COST_MOVE = 0.25; /* a byte to and from beyond the second cache */
 static const double COST_FAR = 0.6;   /* from beyond the third */
@@ -129,7 +129,7 @@ static void choose_register_tile(const WinogradShape *shape, const Target *targe
     int64_t count = winograd_vectors(shape, s, s->tile[shape->h]);
     int group = winograd_group(s->lanes);
     double weight = winograd_is_far(shape, s->winograd, target) ? COST_WEIGHT : 0, least = 0;
-    for (int vectors = 1; vectors <= 4 && vectors <= count; vectors++)
+    for (int vectors = 1; vectors <= MAX_VECTORS && vectors <= count; vectors++)
         for (int block = group; block <= shape->outs; block += group) {
             if (block * vectors + vectors + 1 > target->registers) break;
             double cost = tiles_cost(shape->outs, count, vectors, block, weight);
@@ -178,24 +178,55 @@ static double cost_of(const WinogradShape *shape, const ScheduleRequest *request
     return cost;
 }
 
+/* Whether there are tiles of m x m results: neighbours that are pooled meet by even and odd lanes.
+ */
+static bool suits(const Contraction *c, const ScheduleRequest *request, int m,
+                  WinogradShape *shape) {
+    if (request->precision == PRECISION_STRICT) return false;
+    if (!winograd_shape(c, request->target, shape)) return false;
+    return m % request->window[shape->h] == 0 && request->window[shape->w] <= 2;
+}
+
+/* So many rows of tiles in a block; the register tile is open. */
+static Schedule in_blocks(const Contraction *c, const Target *target, const WinogradShape *shape,
+                          int m, int64_t rows) {
+    Schedule s = {.winograd = m, .lane = shape->w, .vector_operand = CONTRACT_A, .unroll = 1};
+    s.lanes = target_lanes(target, DT_F32);
+    for (int d = 0; d < c->out_count; d++)
+        s.tile[d] = 1, s.order[d] = d;
+    s.tile[shape->h] = rows;
+    return s;
+}
+
+static int64_t rows_of_tiles(const WinogradShape *shape, int m) {
+    return shape->images * ((shape->height + m - 1) / m);
+}
+
+bool winograd_allows(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
+    WinogradShape shape;
+    if ((s->winograd != 2 && s->winograd != 4) || !suits(c, request, s->winograd, &shape))
+        return false;
+    int64_t rows = s->tile[shape.h], outs = s->tile[shape.out];
+    if (rows < 1 || rows > rows_of_tiles(&shape, s->winograd)) return false;
+    Schedule same = in_blocks(c, request->target, &shape, s->winograd, rows);
+    same.vectors = s->vectors;
+    same.tile[shape.out] = outs;
+    int group = winograd_group(s->lanes);
+    return schedule_equal(&same, s) && s->vectors >= 1 && s->vectors <= MAX_VECTORS &&
+           s->vectors <= winograd_vectors(&shape, s, rows) && outs >= group && outs % group == 0 &&
+           outs <= shape.outs && outs * s->vectors + s->vectors + 1 <= request->target->registers;
+}
+
 int winograd_schedules(const Contraction *c, const ScheduleRequest *request, Schedule *out,
                        double *costs) {
-    WinogradShape shape;
     int count = 0;
-    if (request->precision == PRECISION_STRICT) return 0;
-    if (!winograd_shape(c, request->target, &shape)) return 0;
-    int64_t high = request->window[shape.h], wide = request->window[shape.w];
     for (int m = 2; m <= 4; m += 2) {
-        if (m % high != 0 || wide > 2) continue; /* neighbours meet by even and odd lanes */
-        int64_t rows = shape.images * ((shape.height + m - 1) / m);
+        WinogradShape shape;
+        if (!suits(c, request, m, &shape)) continue;
+        int64_t rows = rows_of_tiles(&shape, m);
         for (int64_t block = 1; block <= rows; block++) {
             if (block > WINOGRAD_SCHEDULES / 2 - 1 && block < rows) continue;
-            Schedule s = {.winograd = m, .lane = shape.w, .vector_operand = CONTRACT_A};
-            s.lanes = target_lanes(request->target, DT_F32);
-            s.unroll = 1;
-            for (int d = 0; d < c->out_count; d++)
-                s.tile[d] = 1, s.order[d] = d;
-            s.tile[shape.h] = block;
+            Schedule s = in_blocks(c, request->target, &shape, m, block);
             choose_register_tile(&shape, request->target, &s);
             costs[count] = cost_of(&shape, request, &s);
             out[count++] = s;

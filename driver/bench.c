@@ -1,6 +1,7 @@
 /* `nnc bench FILE`: compiles the network into a program that times itself, and runs it from a
  * temporary directory, or keeps it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,21 +13,34 @@
 
 extern char **environ;
 
-static int fail(Sources *sources, const char *what, const char *path, int number) {
+static bool fail(Sources *sources, const char *what, const char *path, int number) {
     report(sources, SEVERITY_ERROR, (Span){0}, "can't %s %s: %s", what, path, strerror(number));
-    return EXIT_INPUT;
+    return false;
 }
 
-/* Its output is ours. */
-static int run_program(Sources *sources, char *path, bool json) {
-    char flag[] = "--json";
-    char *args[] = {path, json ? flag : NULL, NULL};
+char *temporary_directory(Sources *sources, Arena *arena) {
+    const char *base = getenv("TMPDIR");
+    char *directory = arena_printf(arena, "%s/nnc-XXXXXX", base && *base ? base : "/tmp");
+    if (mkdtemp(directory)) return directory;
+    fail(sources, "make", directory, errno);
+    return NULL;
+}
+
+bool run_program(Sources *sources, char *const *words, const char *output) {
+    enum { MODE = 0600 };
     pid_t child;
-    int status, failed = posix_spawn(&child, path, NULL, NULL, args, environ);
-    if (failed) return fail(sources, "run", path, failed);
+    int status, failed;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (output)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output,
+                                         O_WRONLY | O_CREAT | O_TRUNC, MODE);
+    failed = posix_spawn(&child, words[0], &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failed) return fail(sources, "run", words[0], failed);
     while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR) return fail(sources, "wait for", path, errno);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? EXIT_OK : EXIT_INPUT;
+        if (errno != EINTR) return fail(sources, "wait for", words[0], errno);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 static int compile_bench(const Options *options, const char *path, Sources *sources, Arena *arena) {
@@ -40,12 +54,12 @@ static int compile_bench(const Options *options, const char *path, Sources *sour
 
 int bench_command(const Options *options, Sources *sources, Arena *arena) {
     if (options->output) return compile_bench(options, options->output, sources, arena);
-    const char *base = getenv("TMPDIR");
-    char *directory = arena_printf(arena, "%s/nnc-XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(directory)) return fail(sources, "make", directory, errno);
-    char *path = arena_printf(arena, "%s/bench", directory);
+    char *directory = temporary_directory(sources, arena);
+    if (!directory) return EXIT_INPUT;
+    char *path = arena_printf(arena, "%s/bench", directory), flag[] = "--json";
+    char *words[] = {path, options->json ? flag : NULL, NULL};
     int status = compile_bench(options, path, sources, arena);
-    if (status == EXIT_OK) status = run_program(sources, path, options->json);
+    if (status == EXIT_OK && !run_program(sources, words, NULL)) status = EXIT_INPUT;
     (void)unlink(path);
     (void)rmdir(directory);
     return status;

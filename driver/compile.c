@@ -5,7 +5,9 @@
 
 #include "codegen/codegen.h"
 #include "codegen/native/native.h"
+#include "codegen/schedule_book.h"
 #include "driver/driver.h"
+#include "driver/tune.h"
 #include "driver/version.h"
 #include "frontend/frontend.h"
 #include "ir/text.h"
@@ -23,11 +25,12 @@ typedef struct Compile {
     CodegenReport report;
     Buf source, header; /* the network as C, once made */
     Buf dump;
+    ScheduleBook *book;        /* of --schedules or --tune, or NULL */
     VEC(const char *) written; /* outputs that are there already */
 } Compile;
 
-static const char *const suffixes[EMIT_COUNT] = {".c", ".ir", ".json", ".dot",    ".o",
-                                                 ".s", ".ll", "",      ".kernels"};
+static const char *const suffixes[EMIT_COUNT] = {
+    ".c", ".ir", ".json", ".dot", ".o", ".s", ".ll", "", ".kernels", ".schedules.json"};
 
 static bool fail(Compile *compile, const Buf *error) {
     report(compile->sources, SEVERITY_ERROR, (Span){0}, "%s", buf_text(error));
@@ -99,13 +102,15 @@ static void set_codegen_options(Compile *compile) {
         .cuda = is_cuda(compile),
         // A C file travels: it holds kernels for several machines unless one was named.
         .dispatch =
-            !options->vector && !options->march && options->emit[EMIT_C] && !is_cuda(compile),
+            !options->vector && !options->march && !is_cuda(compile) &&
+            (options->emit[EMIT_C] || (options->emit[EMIT_SCHEDULES] && options->emit_count == 1)),
         .level = options->level,
         .split = options->split,
         .threads = options->threads,
         .precision = options->precision ? *options->precision : compile->program->precision,
         .standalone = options->standalone || options->emit[EMIT_EXE],
         .embed_weights = options->weights != NULL,
+        .schedules = compile->book,
         .version = NNC_VERSION,
         .flags = "",
         .passes = options->passes,
@@ -120,11 +125,8 @@ static bool need_c(Compile *compile) {
     set_codegen_options(compile);
     const Options *options = compile->options;
     Buf error = {0};
-    if (compile->codegen.cuda && (options->split || options->standalone)) {
-        buf_printf(&error, "a .cu file has no %s", options->split ? "--threads" : "--standalone");
-        return fail(compile, &error);
-    }
-    bool told = options->verbose || options->emit[EMIT_KERNELS];
+    if (options->emit[EMIT_SCHEDULES]) compile->report.arena = compile->arena;
+    bool told = options->verbose || options->emit[EMIT_KERNELS] || options->emit[EMIT_SCHEDULES];
     bool good = codegen_c(compile->program, &compile->codegen, &compile->source, &compile->header,
                           told ? &compile->report : NULL, &error) ||
                 fail(compile, &error);
@@ -175,11 +177,24 @@ static void put_program(Compile *compile, EmitKind kind, Buf *text) {
     free_functions(&after);
 }
 
+static void put_schedules(const Compile *compile, Buf *text) {
+    size_t count = compile->report.choices.count;
+    BookLine *lines = ARENA_ARRAY(compile->arena, BookLine, count);
+    for (size_t i = 0; i < count; i++) {
+        const CodegenChoice *choice = &compile->report.choices.items[i];
+        lines[i] = (BookLine){choice->key, choice->schedule};
+    }
+    schedule_book_print(text, NULL, lines, count);
+}
+
 static bool emit_text(Compile *compile, EmitKind kind) {
     Buf text = {0};
+    bool of_kernels = kind == EMIT_KERNELS || kind == EMIT_SCHEDULES;
+    if (of_kernels && !need_c(compile)) return false;
     if (kind == EMIT_KERNELS) {
-        if (!need_c(compile)) return false;
         buf_add(&text, compile->report.kernels.data, compile->report.kernels.size);
+    } else if (kind == EMIT_SCHEDULES) {
+        put_schedules(compile, &text);
     } else {
         put_program(compile, kind, &text);
     }
@@ -222,7 +237,7 @@ static bool need_program(Compile *compile, Buf *main_text) {
     if (compile->options->command == COMMAND_BENCH) {
         set_codegen_options(compile);
         good = codegen_bench(compile->program, &compile->codegen, compile->options->train,
-                             &compile->source, &compile->header, main_text, &error) ||
+                             &compile->source, &compile->header, main_text, NULL, &error) ||
                fail(compile, &error);
     } else {
         good = need_c(compile) &&
@@ -297,9 +312,11 @@ static bool emit_depfile(Compile *compile) {
         buf_puts(&rule, " \\\n  ");
         put_make_name(&rule, source->path);
     }
-    if (options->weights) {
+    const char *others[] = {options->weights, options->schedules};
+    for (int i = 0; i < 2; i++) {
+        if (!others[i]) continue;
         buf_puts(&rule, " \\\n  ");
-        put_make_name(&rule, options->weights);
+        put_make_name(&rule, others[i]);
     }
     buf_puts(&rule, "\n");
     const char *path = options->depfile_path ? options->depfile_path
@@ -345,6 +362,37 @@ static void tell_prefix(const Compile *compile) {
                wish, prefix);
 }
 
+/* Whether what was asked of a .cu file exists. */
+static bool check_cuda(Compile *compile) {
+    const Options *options = compile->options;
+    const char *lacks = options->split        ? "--threads"
+                        : options->standalone ? "--standalone"
+                        : options->schedules  ? "--schedules"
+                        : options->tune       ? "--tune"
+                                              : NULL;
+    if (!is_cuda(compile) || !lacks) return true;
+    Buf error = {0};
+    buf_printf(&error, "a .cu file has no %s", lacks);
+    fail(compile, &error);
+    buf_free(&error);
+    return false;
+}
+
+static bool need_schedules(Compile *compile) {
+    const Options *options = compile->options;
+    bool good = true;
+    if (options->schedules) {
+        compile->book = book_read(options->schedules, compile->sources);
+        good = compile->book != NULL;
+    } else if (options->tune) {
+        set_codegen_options(compile);
+        compile->book =
+            tune(options, compile->program, &compile->codegen, compile->sources, compile->arena);
+        good = compile->book != NULL;
+    }
+    return good;
+}
+
 int compile_command(const Options *options, Sources *sources, Arena *arena) {
     double start = clock_seconds();
     uint16_t file = sources_read(sources, options->input);
@@ -373,7 +421,7 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
     if (good && options->weights)
         good = weights_load(compile.program, options->weights, sources, arena);
     if (good && sources->warnings && sources->warnings_as_errors) good = false;
-    good = good && emit_all(&compile);
+    good = good && check_cuda(&compile) && need_schedules(&compile) && emit_all(&compile);
     if (!good) remove_outputs(&compile);
     if (good && options->verbose) tell_costs(&compile, start, traced, clock_seconds());
     if (!FREES_AT_END) return good ? EXIT_OK : EXIT_INPUT;
@@ -382,6 +430,8 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
     buf_free(&compile.header);
     buf_free(&compile.dump);
     VEC_FREE(compile.written);
+    VEC_FREE(compile.report.choices);
+    schedule_book_free(compile.book);
     buf_free(&compile.report.kernels);
     return good ? EXIT_OK : EXIT_INPUT;
 }

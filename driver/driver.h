@@ -19,6 +19,11 @@ enum { FREES_AT_END = true };
 int compile_command(const Options *options, Sources *sources, Arena *arena);
 /* `nnc bench FILE`. */
 int bench_command(const Options *options, Sources *sources, Arena *arena);
+/* A new directory for what is needed for a moment only. NULL when reported. */
+char *temporary_directory(Sources *sources, Arena *arena);
+/* Runs a program with the words to its end; its output goes to the file, or with NULL is ours.
+ * False when it can't be run (reported) or fails. */
+bool run_program(Sources *sources, char *const *words, const char *output);
 /* `nnc run FILE`. */
 int run_command(const Options *options, Sources *sources);
 

@@ -40,8 +40,8 @@ typedef struct OptionRow {
     void (*apply)(Parser *parser, const char *value);
 } OptionRow;
 
-static const char *const emit_names[EMIT_COUNT] = {"c",   "ir",      "json", "dot",    "obj",
-                                                   "asm", "llvm-ir", "exe",  "kernels"};
+static const char *const emit_names[EMIT_COUNT] = {
+    "c", "ir", "json", "dot", "obj", "asm", "llvm-ir", "exe", "kernels", "schedules"};
 
 __attribute__((format(printf, 2, 3))) static void usage_error(Parser *parser, const char *format,
                                                               ...) {
@@ -70,6 +70,7 @@ SET_TEXT(output)
 SET_TEXT(weights)
 SET_TEXT(module)
 SET_TEXT(march)
+SET_TEXT(schedules)
 SET_TEXT(depfile_target)
 SET_FLAG(standalone)
 SET_FLAG(no_train)
@@ -95,7 +96,7 @@ APPLY(emit) {
         if (found < 0) {
             usage_error(parser,
                         "unknown output '%.*s'; --emit takes c, ir, json, dot, obj, asm, "
-                        "llvm-ir, exe, kernels",
+                        "llvm-ir, exe, kernels, schedules",
                         (int)length, at);
             return;
         }
@@ -197,6 +198,20 @@ APPLY(threads) {
     options->threads = (int)threads;
 }
 
+APPLY(tune) {
+    parser->options->tune = true;
+    parser->options->tune_file = value;
+    if (value && !*value) usage_error(parser, "--tune=FILE needs the file's name");
+}
+
+APPLY(tune_time) {
+    char *end = NULL;
+    double seconds = strtod(value, &end);
+    if (end == value || *end || !(seconds > 0 && seconds <= 1e6))
+        usage_error(parser, "--tune-time takes a number of seconds, not '%s'", value);
+    parser->options->tune_seconds = seconds;
+}
+
 APPLY(split) {
     char *end = NULL;
     parser->options->split = strtoll(value, &end, 10);
@@ -262,7 +277,9 @@ static const OptionRow rows[] = {
     {"-o", VALUE_SEPARATE, "FILE",
      "write the output to FILE ('-': standard output); FILE.cu: as CUDA C++", apply_output},
     {"--emit", VALUE_SEPARATE, "KIND[,KIND]",
-     "what to write: c (default), ir, json, dot, obj, asm, llvm-ir, exe, kernels", apply_emit},
+     "what to write: c (default), ir, json, dot, obj, asm, llvm-ir, exe, kernels,\n"
+     "                             schedules",
+     apply_emit},
     {"--weights", VALUE_SEPARATE, "FILE", "take the parameters from a safetensors file",
      apply_weights},
     {"--input", VALUE_SEPARATE, "NAME=TYPE",
@@ -291,6 +308,12 @@ static const OptionRow rows[] = {
      "of products of float32 tensors: strict, highest, high, medium (default: the\n"
      "                             program's torch.set_float32_matmul_precision(), else highest)",
      apply_precision},
+    {"--schedules", VALUE_SEPARATE, "FILE",
+     "run products and convolutions as FILE says, where it does", apply_schedules},
+    {"--tune", VALUE_OPTIONAL, "[=FILE]",
+     "measure schedules on this machine, use the best, and keep them in FILE", apply_tune},
+    {"--tune-time", VALUE_SEPARATE, "SECONDS", "about how long --tune may take (default: 60)",
+     apply_tune_time},
     {"-march", VALUE_SEPARATE, "CPU",
      "the processor for --emit=obj|asm|llvm-ir|exe (default: native)", apply_march},
     {"--train", VALUE_NONE, NULL, "bench: the whole train step, not forward", apply_train},
@@ -470,12 +493,14 @@ static void check_program(Parser *parser) {
                     "--threads=%d goes with nnc bench and --emit=exe; who calls a file's functions "
                     "gives them threads: --threads",
                     options->threads);
+    if (options->tune && options->schedules)
+        usage_error(parser, "--tune finds the schedules that --schedules reads: leave one out");
     if (exe && options->split && !options->threads)
         usage_error(parser, "a program needs to know how many: --threads=N");
 }
 
 ParseResult options_parse(Options *options, Arena *arena, int argc, char **argv) {
-    *options = (Options){.level = 2, .max_steps = -1};
+    *options = (Options){.level = 2, .max_steps = -1, .tune_seconds = 60};
     Parser parser = {.options = options, .arena = arena};
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '@' && argv[i][1])

@@ -21,7 +21,8 @@ typedef enum EmitKind {
     EMIT_ASM,
     EMIT_LLVM_IR,
     EMIT_EXE,
-    EMIT_KERNELS, /* the list of kernels, a line each */
+    EMIT_KERNELS,   /* the list of kernels, a line each */
+    EMIT_SCHEDULES, /* how contractions are run, as --schedules reads it */
     EMIT_COUNT
 } EmitKind;
 
@@ -41,6 +42,10 @@ typedef struct Options {
     const char *vector;            /* --vector; NULL: not given */
     const Precision *precision;    /* --precision; NULL: the program's */
     const char *march;             /* -march */
+    const char *schedules;         /* --schedules */
+    bool tune;                     /* --tune */
+    const char *tune_file;         /* --tune=FILE; NULL: not said */
+    double tune_seconds;           /* --tune-time */
     const char *passes, *dump;
     bool standalone, no_train, debug_info, verbose;
     bool train, json;           /* bench: --train, --json */

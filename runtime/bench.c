@@ -11,7 +11,13 @@
 #include <arm_neon.h>
 #endif
 
-enum { MOST_CLASSES = 1 << 16, FEWEST_SAMPLES = 7, PEAK_STEPS = 100000, PEAK_CHAINS = 12 };
+enum {
+    MOST_CLASSES = 1 << 16,
+    FEWEST_SAMPLES = 7,
+    FEWEST_QUICK = 3,
+    PEAK_STEPS = 100000,
+    PEAK_CHAINS = 12
+};
 
 static const double sample_seconds = 0.01, usual_seconds = 2.0;
 
@@ -161,8 +167,8 @@ static BenchResult bench_measure(NnBench *bench, double all_seconds) {
     double whole[NN_BENCH_SAMPLES], once = bench_calls(bench, 3), start = bench_now();
     int calls = once < sample_seconds ? (int)(sample_seconds / (once + 1e-9)) + 1 : 1, count = 0;
     bench_calls(bench, calls); /* warm */
-    while (count < NN_BENCH_SAMPLES &&
-           (count < FEWEST_SAMPLES || bench_now() - start < all_seconds)) {
+    int fewest = all_seconds < usual_seconds ? FEWEST_QUICK : FEWEST_SAMPLES;
+    while (count < NN_BENCH_SAMPLES && (count < fewest || bench_now() - start < all_seconds)) {
         double peak = bench_peak();
         if (peak > result.peak) result.peak = peak;
         whole[count] = bench_calls(bench, calls);

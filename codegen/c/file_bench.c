@@ -155,7 +155,7 @@ static void print_main(Emitter *e, Module *module, const ModuleFunction *functio
 }
 
 bool codegen_bench(const Program *program, const CodegenOptions *options, bool train, Buf *source,
-                   Buf *header, Buf *main_text, Buf *error) {
+                   Buf *header, Buf *main_text, CodegenReport *report, Buf *error) {
     Arena arena = {0};
     Module module;
     CodegenOptions ticking = *options;
@@ -177,6 +177,7 @@ bool codegen_bench(const Program *program, const CodegenOptions *options, bool t
             module_print_source(&to_source, &module);
             module_print_header(&to_header, &module);
             print_main(&to_main, &module, function);
+            if (report) module_report(&module, report);
         }
     }
     module_free(&module);

@@ -286,6 +286,80 @@ NNC_PLUGIN=none try fallback 0 -v tiny.nn --emit=obj -o fallback.o
 there fallback.o
 says err 'no plugin: NNC_PLUGIN=none'
 
+# Schedules: written, read, replayed; wrong ones are told of.
+cat >products.nn <<'NN'
+import torch
+from torch import nn
+net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 5))
+net(torch.zeros(1, 1, 8, 8))
+NN
+try schedules 0 products.nn --emit=c,schedules -o products.c
+there products.c products.schedules.json
+for target in none avx2 avx512; do says products.schedules.json ", $target, highest\":"; done
+try schedules_alone 0 products.nn --emit=schedules -o alone.json
+cmp -s alone.json products.schedules.json || fail 'other schedules alone'
+mkdir again
+try schedules_replayed 0 products.nn --schedules=alone.json -MD -o again/products.c
+cmp -s products.c again/products.c || fail 'another text by its own schedules'
+says again/products.c.d 'alone.json'
+python3 - <<'PY'
+import json
+book = json.load(open("alone.json"))
+def write(name, change):
+    with open(name, "w") as file:
+        json.dump({"format": book["format"], "schedules": {k: change(k, dict(s)) for k, s in book["schedules"].items()}}, file)
+write("unroll.json", lambda k, s: {**s, "unroll": 2} if k.startswith("dot") and "avx512" in k else s)
+write("other.json", lambda k, s: s)
+write("tile.json", lambda k, s: {**s, "tile": {"oc": 7}} if k.startswith("conv") else s)
+write("lanes.json", lambda k, s: {**s, "lanes": 5})
+write("dim.json", lambda k, s: {**s, "lane": "q"})
+write("word.json", lambda k, s: {**s, "tiles": 3})
+write("half.json", lambda k, s: {**s, "vectors": 1.5})
+write("list.json", lambda k, s: [])
+write("winograd.json", lambda k, s: {**s, "winograd": 2})
+with open("unknown.json", "w") as file:
+    json.dump({"format": book["format"], "schedules": {"of another network": {"any": 1}}}, file)
+text = open("alone.json").read()
+open("cut.json", "w").write(text[:len(text) // 2])
+open("behind.json", "w").write(text + "x")
+open("twice.json", "w").write(text.replace("avx2, highest", "avx512, highest"))
+open("format.json", "w").write(text.replace("schedules 1", "schedules 9"))
+PY
+try schedules_changed 0 products.nn --schedules=unroll.json -o changed.c
+cmp -s products.c changed.c && fail 'the schedule was passed over'
+try schedules_unknown 0 products.nn --schedules=unknown.json -o products.c
+cmp -s products.c again/products.c || fail 'another text by schedules of other networks'
+for damage in tile lanes dim word half list winograd cut behind twice format; do
+    try "schedules_$damage" 1 products.nn --schedules=$damage.json -o damaged.c
+    says err "$damage.json: "
+    absent damaged.c damaged.h
+done
+try schedules_tile 1 products.nn --schedules=tile.json -o damaged.c
+says err 'the schedule for "conv f32 '
+says err '" is impossible: '
+try schedules_missing 1 products.nn --schedules=missing.json -o damaged.c
+says err 'missing.json'
+try schedules_cuda 1 products.nn --schedules=alone.json -o damaged.cu
+says err 'a .cu file has no --schedules'
+absent damaged.cu damaged.h
+
+# Tuning: what is found is kept beside what the file says of others, and is replayed.
+try tune_and_schedules 2 products.nn --tune --schedules=alone.json
+try tune_time 2 products.nn --tune --tune-time=soon
+says err '--tune-time'
+cp unknown.json tuned.json
+mkdir tuning
+TMPDIR=$work/tuning try tune 0 products.nn --tune=tuned.json --tune-time=1 -o tuned.c
+rmdir tuning || fail 'programs were left'
+says err 'nnc: tuned forward: '
+says tuned.json '"of another network":'
+says tuned.json 'conv f32'
+try tune_replayed 0 products.nn --schedules=tuned.json -o again/tuned.c
+cmp -s tuned.c again/tuned.c || fail 'another text by the schedules that were found'
+try tune_damaged 1 products.nn --tune=cut.json -o damaged.c
+says err 'cut.json: '
+absent damaged.c
+
 # Timing kernels: a network that takes only some integers, a step in a loop.
 cat >words.nn <<'NN'
 import torch

@@ -31,6 +31,11 @@ in_project cmake --build "$work/out"
 grep -qF 'n_0_weight[9][2]' "$work/out/trained.network/small.h" || fail 'the change was not compiled'
 infers
 
+# The file of schedules is read, whenever it changes.
+echo x >>"$work/project/model/small.schedules.json"
+if cmake --build "$work/out" >"$work/log" 2>&1; then fail 'accepted a damaged file of schedules'; fi
+grep -q 'small.schedules.json: ' "$work/log" || fail 'no message for a damaged file of schedules'
+
 # Wrong calls.
 for call in 'nnc_add_network(x)' 'nnc_add_network(x MODEL a.nn WIEGHTS b)' \
     'nnc_add_network(x MODEL a.nn TRAIN WEIGHTS b)'; do

@@ -15,9 +15,17 @@ failed=0
 for file in "$samples"/*.nn; do
     name=$(basename "$file" .nn)
     options=
+    mkdir "$work/$name.again"
     [ "$name" != wgan_gp ] || options="--module generator --no-train"
-    if ! "$nnc" "$file" $options -o "$work/$name.c" 2>"$work/said"; then
+    if ! "$nnc" "$file" $options --emit=c,schedules -o "$work/$name.c" 2>"$work/said"; then
         echo "FAIL $name doesn't compile:"
+        cat "$work/said"
+        failed=1
+    fi
+    # The schedules that were written are read as what they were.
+    if ! "$nnc" "$file" $options --schedules="$work/$name.schedules.json" -o "$work/$name.again/$name.c" \
+        2>"$work/said" || ! cmp "$work/$name.c" "$work/$name.again/$name.c"; then
+        echo "FAIL $name by its schedules:"
         cat "$work/said"
         failed=1
     fi

@@ -1,13 +1,15 @@
 /* Contractions: every candidate schedule of many shapes, on every target, against the reference
  * interpreter in double, within the bounds of precision class `highest`; fused epilogues and
  * pooling. */
+#include <cjson/cJSON.h>
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codegen/codegen.h"
 #include "codegen/contract.h"
-#include "codegen/schedule.h"
+#include "codegen/schedule_text.h"
 #include "ir/build.h"
 #include "ir/interp.h"
 #include "tests/support/kernel_run.h"
@@ -131,8 +133,66 @@ static void cut_into_blocks(Schedule *schedule) {
     schedule->block = 2 * schedule->tile[schedule->order[schedule->chunk_level]];
 }
 
-/* All targets; every `step`-th schedule, all of Winograd's and of sliding windows, and the
- * chosen one. */
+/* A file of schedules may say what nobody proposed: one number or more are others. */
+static Schedule alter(Case *c, const Contraction *contraction, Schedule s) {
+    int *numbers[] = {&s.lane,     &s.vectors,  &s.unroll,         &s.chunk_dims, &s.chunk_level,
+                      &s.order[0], &s.order[1], &s.vector_operand, &s.winograd};
+    enum { NUMBERS = sizeof numbers / sizeof *numbers };
+    for (int changes = 1 + (int)(fabs(draw(c)) * 3); changes > 0; changes--) {
+        int which = (int)(fabs(draw(c)) * (NUMBERS + 8)), by = (int)(draw(c) * 4);
+        int d = (int)(fabs(draw(c)) * contraction->out_count);
+        if (which < NUMBERS) *numbers[which] += by;
+        if (which == NUMBERS) s.pack = !s.pack;
+        if (which == NUMBERS + 1) s.chunk += by * 5;
+        if (which == NUMBERS + 2) s.block += by * s.tile[d];
+        if (which > NUMBERS + 2) s.tile[d] += by;
+    }
+    for (int d = contraction->out_count; d < CONTRACT_MAX_DIMS; d++)
+        s.order[d] = 0, s.tile[d] = 0;
+    bool vectors = s.lane >= 0 && s.lane < contraction->out_count && !s.winograd;
+    if (vectors) s.tile[s.lane] = (int64_t)s.vectors * s.lanes;
+    return s;
+}
+
+static void check_text(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
+    Buf text = {0}, error = {0};
+    schedule_json(&text, c, s);
+    cJSON *json = cJSON_Parse(buf_text(&text));
+    Schedule read;
+    cr_assert(schedule_parse(json, c, &read, &error), "%s: %s", buf_text(&text), buf_text(&error));
+    cr_assert(schedule_equal(s, &read), "%s", buf_text(&text));
+    cr_assert(schedule_check(c, request, s, &error), "%s: %s", buf_text(&text), buf_text(&error));
+    cJSON_Delete(json);
+    buf_free(&text);
+    buf_free(&error);
+}
+
+/* Schedules pass through text; some that nobody proposed, where they are possible, run. */
+static void check_files(Case *c, const Group *group, const Target *target, LowerContext *context,
+                        const Schedule *schedules, int count, const Tensor64 *values,
+                        const Tensor64 *want) {
+    enum { TEXTS = 50, TRIES = 40, RUNS = 8 };
+    bool all = getenv("NNC_SCHEDULES") != NULL;
+    Contraction contraction;
+    ScheduleRequest request;
+    Buf why = {0};
+    if (!contract_ask(group, target, context, &contraction, &request)) return;
+    int step = count > TEXTS && !all ? count / TEXTS : 1;
+    for (int i = 0; i < count; i += step)
+        check_text(&contraction, &request, &schedules[i]);
+    for (int i = 0, runs = 0; i < TRIES && runs < (all ? RUNS : 1); i++) {
+        const Schedule *from = &schedules[(int)(fabs(draw(c)) * count) % count];
+        Schedule s = alter(c, &contraction, *from);
+        if (schedule_equal(&s, from) || !schedule_check(&contraction, &request, &s, &why)) continue;
+        check_text(&contraction, &request, &s);
+        run_kernel(c, group, contract_lower_with(group, target, context, &s), values, want);
+        runs++;
+    }
+    buf_free(&why);
+}
+
+/* All targets; every `step`-th schedule (with NNC_SCHEDULES every one), all of Winograd's and of
+ * sliding windows, and the chosen one. */
 static void check_schedules(Case *c, int most, bool blocks) {
     Tensor64 values[8], want[8];
     for (size_t i = 0; i < c->graph->inputs.count; i++)
@@ -146,7 +206,9 @@ static void check_schedules(Case *c, int most, bool blocks) {
     for (const Target *const *target = target_all(); *target; target++) {
         run_kernel(c, group, lower_contraction(group, *target, &context), values, want);
         int count = contract_schedules(group, *target, &context, schedules, 20000);
-        int step = count > most ? count / most : 1;
+        int step = count > most && !getenv("NNC_SCHEDULES") ? count / most : 1;
+        cr_assert_leq(count, 20000);
+        check_files(c, group, *target, &context, schedules, count, values, want);
         for (int i = 0; i < count && i < 20000; i++) {
             if (i % step != 0 && !schedules[i].winograd && !schedules[i].slide) continue;
             if (blocks) cut_into_blocks(&schedules[i]);
@@ -203,6 +265,64 @@ Test(contract, dot_long_sum) {
     check_dot(DT_F32, 2, 3, 9001, false, true, 10);
     check_dot(DT_F32, 37, 33, 700, false, true, 12); /* panels are summed chunk by chunk */
     check_dot(DT_F32, 3, 18, 4500, false, false, 10);
+}
+
+typedef struct Refusal {
+    const char *json, *why; /* NULL: it is possible */
+} Refusal;
+
+static const Refusal refusals[] = {
+    {"{'lane': 'n', 'lanes': 8, 'vectors': 2, 'of': 'b', 'tile': {'m': 4}, 'order': ['n', 'm'],"
+     " 'chunk_dims': 1, 'chunk': 500, 'chunk_level': 1, 'block': 8}",
+     NULL},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'order': ['n', 'm']}", "more than 4096 products"},
+    {"{'lane': 'n', 'lanes': 8, 'vectors': 3, 'of': 'b', 'tile': {'m': 5}, 'order': ['n', 'm'],"
+     " 'chunk_dims': 1, 'chunk': 500}",
+     "larger than the target's 16 registers"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'a', 'order': ['n', 'm']}", "no vectors along n"},
+    {"{'lane': 'm', 'lanes': 8, 'of': 'a', 'order': ['m', 'n']}", "need \"pack\""},
+    {"{'lane': 'n', 'lanes': 16, 'of': 'b', 'order': ['n', 'm']}", "vectors of the target have 8"},
+    {"{'lane': 'n', 'lanes': 8, 'vectors': 6, 'of': 'b', 'order': ['n', 'm']}", "6 vectors"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'order': ['m', 'n']}", "lane dim n has to be the first"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'order': ['n', 'n']}", "each result dim once"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'order': ['n']}", "list of the 2 result dims"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'tile': {'m': 38}, 'order': ['n', 'm']}", "38 of m"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'unroll': 99, 'order': ['n', 'm']}", "99 steps"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'order': ['n', 'm'], 'chunk': 7}", "there are none"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'order': ['n', 'm'], 'chunk_dims': 2, 'chunk': 7}",
+     "2 dims of 1"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'order': ['n', 'm'], 'winograd': 4}", "no Winograd"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'order': ['n', 'm'], 'slide': true}", "no sliding"},
+    {"{'lane': 'n', 'lanes': 8, 'of': 'b', 'order': ['n', 'm'], 'pairs': true}", "by pairs"},
+};
+
+Test(contract, impossible_schedules) {
+    Case c = case_begin();
+    Graph *graph = case_graph(&c);
+    Node *a = input(&c, "a", DT_F32, 2, DIMS(37, 5000)),
+         *b = input(&c, "b", DT_F32, 2, DIMS(5000, 33));
+    graph_output(graph, "y", dot(&c, a, b, NULL, 0, 1, 0), OUT_RESULT, -1);
+    LowerContext context = {.arena = &c.arena};
+    Contraction contraction;
+    ScheduleRequest request;
+    const Group *group = contraction_of(fuse(graph, &c.arena));
+    cr_assert(contract_ask(group, target_find("avx2"), &context, &contraction, &request));
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        char *text = arena_strdup(&c.arena, refusals[i].json);
+        for (char *at = text; *at; at++)
+            if (*at == '\'') *at = '"';
+        cJSON *json = cJSON_Parse(text);
+        Schedule s;
+        Buf why = {0};
+        bool good = schedule_parse(json, &contraction, &s, &why) &&
+                    schedule_check(&contraction, &request, &s, &why);
+        cr_expect_eq(good, refusals[i].why == NULL, "%s: %s", text, buf_text(&why));
+        cr_expect(good || strstr(buf_text(&why), refusals[i].why), "%s: %s", text, buf_text(&why));
+        cJSON_Delete(json);
+        buf_free(&why);
+    }
+    graph_free(graph);
+    arena_free(&c.arena);
 }
 
 Test(contract, dot_in_blocks) {
