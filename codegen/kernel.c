@@ -215,44 +215,6 @@ KBuf *k_shared(KBuilder *b, DType dtype, int64_t count, const char *comment) {
     return buf;
 }
 
-void k_grid(KBuilder *b, int64_t blocks, int threads) {
-    bool whole = threads == 1 || (threads > 0 && threads % K_WARP == 0);
-    NNC_CHECK(blocks > 0 && whole && threads <= K_MAX_THREADS,
-              "kernel %s: %lld blocks of %d threads", b->kernel->name, (long long)blocks, threads);
-    b->kernel->blocks = blocks;
-    b->kernel->threads = threads;
-}
-
-static KVal *grid_number(KBuilder *b, KOp op, int64_t count) {
-    NNC_CHECK(count > 0, "kernel %s is not for a GPU", b->kernel->name);
-    if (count == 1) return k_index(b, 0);
-    KVal *number = kernel_pure(b, &(KVal){.op = op, .kind = K_I64, .lanes = 1});
-    kval_set_range(number, 0, count - 1);
-    return number;
-}
-
-KVal *k_block(KBuilder *b) {
-    return grid_number(b, KOP_BLOCK, b->kernel->blocks);
-}
-
-KVal *k_thread(KBuilder *b) {
-    return grid_number(b, KOP_THREAD, b->kernel->threads);
-}
-
-KVal *k_peer(KBuilder *b, KVal *x, int mask) {
-    NNC_CHECK(x->lanes == 1 && mask > 0 && mask < K_WARP, "kernel %s: k_peer", b->kernel->name);
-    KVal *peer = kernel_new_value(b, KOP_PEER, x->kind, 1, b->block);
-    peer->a = x;
-    peer->imm = mask;
-    b->kernel->meets = true;
-    return peer;
-}
-
-void k_barrier(KBuilder *b) {
-    kernel_append(b->block, kernel_new_stmt(b, KSTMT_BARRIER));
-    b->kernel->meets = true;
-}
-
 KVal *k_integer(KBuilder *b, KKind kind, int lanes, int64_t value) {
     if (kkind_is_float(kind)) return k_number(b, kind, lanes, (double)value);
     if (kkind_is_mask(kind)) value = value != 0;

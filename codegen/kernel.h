@@ -21,7 +21,12 @@
  * share KBUF_SHARED arrays and meet at barriers; 32 threads in a row, a warp, may read one
  * another's registers (k_peer). All threads of a block come to a barrier or a k_peer or none does:
  * these stand only where control does not depend on the thread, which the verifier checks. Blocks
- * run in any order and share nothing. Such a kernel holds no vectors. */
+ * run in any order and share nothing. Such a kernel holds no vectors.
+ *
+ * Copies from memory to shared arrays may be asynchronous (k_copy_async): a thread's copies up to a
+ * k_copy_commit are a group, and are there once it has waited for the group (k_copy_wait), for the
+ * block's other threads after a barrier. Matrix units multiply small matrices that a warp holds in
+ * its registers (k_mma); devices without them have k_matrix_units false. */
 #ifndef NNC_CODEGEN_KERNEL_H
 #define NNC_CODEGEN_KERNEL_H
 
@@ -68,11 +73,14 @@ typedef struct KBuf {
 /* Operations; X(name, operands). The builder functions below say what each one does. */
 #define K_OP_LIST(X)                                                                               \
     X(CONST, 0)                                                                                    \
-    X(LOOP, 0)   /* a loop's counter */                                                            \
-    X(VAR, 0)    /* a mutable register */                                                          \
-    X(BLOCK, 0)  /* GPU: the number of the block of threads */                                     \
-    X(THREAD, 0) /* GPU: the number of the thread in its block */                                  \
-    X(PEER, 1)   /* GPU: the operand in the thread whose number is this one's ^ imm */             \
+    X(LOOP, 0)         /* a loop's counter */                                                      \
+    X(VAR, 0)          /* a mutable register */                                                    \
+    X(BLOCK, 0)        /* GPU: the number of the block of threads */                               \
+    X(THREAD, 0)       /* GPU: the number of the thread in its block */                            \
+    X(PEER, 1)         /* GPU: the operand in the thread whose number is this one's ^ imm */       \
+    X(ANY, 1)          /* GPU: whether the mask is true in any thread of the block; all meet */    \
+    X(MATRIX_UNITS, 0) /* GPU: whether the device multiplies matrices of F32 numbers */            \
+    X(TF32, 1)         /* GPU: F32 rounded to 10 bits after the leading one, ties away from 0 */   \
     X(SPLAT, 1)                                                                                    \
     X(EXTRACT, 1) /* imm: the lane */                                                              \
     X(SHUFFLE, 2)                                                                                  \
@@ -196,23 +204,31 @@ typedef enum __attribute__((packed)) KStmtKind {
     KSTMT_PREFETCH, /* buf[index + imm] will be read soon; it may lie outside, then nothing will be
                      */
     KSTMT_BARRIER,  /* GPU: threads of a block wait for one another, and see what was stored */
+    KSTMT_COPY,   /* GPU: begins to copy `active` elements from[0][at[0]...] to buf[index...]; zeros
+                     where `value`, if any, is false */
+    KSTMT_COMMIT, /* GPU: the thread's copies begun since the last one become a group */
+    KSTMT_WAIT,   /* GPU: until all groups of the thread have arrived but the newest `imm` */
+    KSTMT_MMA,    /* GPU: the warp adds a product of matrices, from[] at at[], to buf at index */
 } KStmtKind;
 
 enum {
     K_PARALLEL = 1, /* iterations may be shared among threads, if kernel_splits() says so */
     K_UNROLL = 2,   /* the C compiler is asked to unroll it wholly */
+    K_ROLL = 4,     /* GPU: or not at all */
 };
 
 typedef struct KStmt {
     KStmtKind kind;
-    uint8_t flags; /* FOR: K_PARALLEL, K_UNROLL */
+    uint8_t flags; /* FOR: K_PARALLEL, K_UNROLL, K_ROLL */
     int active;    /* STORE: lanes written */
     struct KStmt *next;
     KVal *value;
     KVal *var;      /* SET: the register; FOR: the counter */
     KVal *lo, *hi;  /* FOR: I64 scalars */
-    KBuf *buf;      /* STORE, PREFETCH */
-    KVal *index;    /* STORE, PREFETCH: I64 scalar */
+    KBuf *buf;      /* STORE, PREFETCH, COPY, MMA */
+    KVal *index;    /* STORE, PREFETCH, COPY, MMA: I64 scalar */
+    KBuf *from[2];  /* COPY, MMA: what is read, */
+    KVal *at[2];    /* and from which element on */
     int64_t imm;    /* STORE, PREFETCH: offset; FOR: step (> 0) */
     int64_t stride; /* STORE: 1 is contiguous */
     struct KBlock *body, *other;
@@ -227,11 +243,17 @@ typedef struct KBlock {
 } KBlock;
 
 /* What the statement itself reads, not the blocks in it: how many values. */
-enum { KSTMT_OPERANDS = 6 };
+enum { KSTMT_OPERANDS = 8 };
 static inline int kstmt_operands(const KStmt *s, const KVal *operands[KSTMT_OPERANDS]) {
     const KVal *let = s->kind == KSTMT_LET ? s->value : NULL;
-    const KVal *all[KSTMT_OPERANDS] = {
-        let ? let->a : s->value, let ? let->b : NULL, let ? let->c : NULL, s->index, s->lo, s->hi};
+    const KVal *all[KSTMT_OPERANDS] = {let ? let->a : s->value,
+                                       let ? let->b : NULL,
+                                       let ? let->c : NULL,
+                                       s->index,
+                                       s->lo,
+                                       s->hi,
+                                       s->at[0],
+                                       s->at[1]};
     int count = 0;
     for (int i = 0; i < KSTMT_OPERANDS; i++)
         if (all[i]) operands[count++] = all[i];
@@ -261,7 +283,7 @@ typedef struct Kernel {
     bool calls;           /* calls libm */
     int64_t blocks;       /* GPU: blocks of threads; 0: a kernel for a CPU */
     int threads;          /* GPU: of a block */
-    bool meets;           /* GPU: holds a barrier or a PEER */
+    bool meets;           /* GPU: threads meet somewhere */
     double flops;         /* multiplications and additions of a run, for reports */
     const char *schedule; /* how it was tiled, for reports; may be NULL */
     const struct KernelChoice *choices; /* of schedules: one a phase of a contraction */
@@ -343,6 +365,28 @@ KVal *k_thread(KBuilder *b);
 /* The value that x has in the thread of the warp whose number differs in the bits of `mask`. */
 KVal *k_peer(KBuilder *b, KVal *x, int mask);
 void k_barrier(KBuilder *b);
+/* Whether the mask is true in any thread of the block. */
+KVal *k_any(KBuilder *b, KVal *mask);
+
+/* Copies of 4, 8 or 16 bytes into shared memory, the latter at multiples of their size there.
+ * `exists` NULL: always. */
+void k_copy_async(KBuilder *b, KBuf *to, KVal *index, KBuf *from, KVal *at, int count,
+                  KVal *exists);
+void k_copy_commit(KBuilder *b);
+void k_copy_wait(KBuilder *b, int groups);
+
+/* Matrix units. A warp's thread is thread t = number % 4 of group g = number / 4 % 8. The result
+ * has 16 rows and 8 columns, of which it holds four numbers of F32: rows g, g and g + 8, g + 8, of
+ * each the columns 2t and 2t + 1. What it holds of A, 16 x depth, is for rows g, g + 8, g, g + 8;
+ * of B, depth x 8, for column g. One element is a number of depth 8, first t, then t + 4
+ * (K_MMA_TF32: of such numbers, depth 8), or a pair of numbers, first 2t and 2t + 1, then those + 8
+ * (K_MMA_BF16: I32 pairs of bfloat16, depth 16). */
+typedef enum KMma { K_MMA_TF32, K_MMA_BF16 } KMma;
+enum { K_MMA_ROWS = 16, K_MMA_COLUMNS = 8, K_MMA_SUM = 4, K_MMA_A = 4, K_MMA_B = 2 };
+KVal *k_matrix_units(KBuilder *b);
+KVal *k_tf32(KBuilder *b, KVal *x);
+void k_mma(KBuilder *b, KMma kind, KBuf *sum, KVal *index, KBuf *x, KVal *x_at, KBuf *y,
+           KVal *y_at);
 
 /* Constants; k_index is an I64 scalar. k_number takes any kind (floats rounded to it). */
 KVal *k_index(KBuilder *b, int64_t value);

@@ -69,7 +69,9 @@ void kernel_drop_dead(Kernel *kernel, Arena *arena) {
 
 static void mark_block(bool *used, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
-        if (s->buf) used[s->buf->id] = true;
+        const KBuf *named[] = {s->buf, s->from[0], s->from[1]};
+        for (int i = 0; i < 3; i++)
+            if (named[i]) used[named[i]->id] = true;
         if (s->kind == KSTMT_LET && s->value->buf) used[s->value->buf->id] = true;
         if (s->body) mark_block(used, s->body);
         if (s->other) mark_block(used, s->other);

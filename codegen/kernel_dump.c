@@ -98,6 +98,7 @@ static void dump_stmt(Emitter *e, const KStmt *s) {
         if (s->imm != 1) emit_text(e, " step %lld", (long long)s->imm);
         if (s->flags & K_PARALLEL) emit_text(e, " parallel");
         if (s->flags & K_UNROLL) emit_text(e, " unroll");
+        if (s->flags & K_ROLL) emit_text(e, " roll");
         break;
     case KSTMT_IF:
         emit_text(e, "if ");
@@ -119,6 +120,28 @@ static void dump_stmt(Emitter *e, const KStmt *s) {
         break;
     case KSTMT_BARRIER:
         emit_text(e, "barrier");
+        break;
+    case KSTMT_COPY:
+        emit_text(e, "copy ");
+        dump_access(e, s->buf, s->index, 0, 1, s->active);
+        emit_text(e, " = ");
+        dump_access(e, s->from[0], s->at[0], 0, 1, s->active);
+        if (s->value) emit_text(e, " if ");
+        if (s->value) dump_value(e, s->value);
+        break;
+    case KSTMT_COMMIT:
+        emit_text(e, "commit");
+        break;
+    case KSTMT_WAIT:
+        emit_text(e, "wait %lld", (long long)s->imm);
+        break;
+    case KSTMT_MMA:
+        emit_text(e, s->imm == K_MMA_TF32 ? "mma tf32 " : "mma bf16 ");
+        dump_access(e, s->buf, s->index, 0, 1, K_MMA_SUM);
+        emit_text(e, " += ");
+        dump_access(e, s->from[0], s->at[0], 0, 1, K_MMA_A);
+        emit_text(e, " * ");
+        dump_access(e, s->from[1], s->at[1], 0, 1, K_MMA_B);
         break;
     }
     emit_text(e, "\n");

@@ -155,7 +155,11 @@ static void decode_block(Decoder *d, const KBlock *block) {
         case KSTMT_COMMENT:
         case KSTMT_FENCE:
         case KSTMT_PREFETCH:
-        case KSTMT_BARRIER: /* kernels that hold one are not decoded */
+        case KSTMT_BARRIER: /* kernels that hold one of these are not decoded */
+        case KSTMT_COPY:
+        case KSTMT_COMMIT:
+        case KSTMT_WAIT:
+        case KSTMT_MMA:
             break;
         }
     }

@@ -105,8 +105,9 @@ static void check_types(Verifier *v, const KVal *value) {
         ok = kkind_is_float(value->kind) && x->kind == value->kind;
         break;
     case KOP_BF16_PAIR:
-        ok = x->kind == K_F32 && y->kind == K_F32 && x->lanes == y->lanes && x->lanes > 1 &&
-             value->kind == K_I32 && value->lanes == x->lanes;
+        ok = x->kind == K_F32 && y->kind == K_F32 && x->lanes == y->lanes &&
+             (x->lanes > 1 || v->kernel->blocks) && value->kind == K_I32 &&
+             value->lanes == x->lanes;
         break;
     case KOP_BF16_DOT:
         ok = x->kind == K_I32 && y->kind == K_I32 && value->c->kind == K_F32 && x->lanes > 1 &&
@@ -136,12 +137,17 @@ static void check_types(Verifier *v, const KVal *value) {
 
 /* Registers are taken to differ, and what threads write. */
 static bool varies(const Verifier *v, const KVal *value) {
+    if (value->op == KOP_ANY) return false;
     if (value->op == KOP_THREAD || value->op == KOP_VAR || value->op == KOP_PEER) return true;
     if (value->buf && value->buf->role != KBUF_IN && value->buf->role != KBUF_TABLE) return true;
     const KVal *operands[] = {value->a, value->b, value->c};
     for (int i = 0; i < 3; i++)
         if (operands[i] && operands[i]->id >= 0 && v->varies[operands[i]->id]) return true;
     return false;
+}
+
+static void check_device(Verifier *v, const char *what) {
+    if (!v->kernel->blocks) fail(v, "%s without a GPU", what);
 }
 
 /* Where all threads of a block meet, or of a warp. */
@@ -171,9 +177,12 @@ static void check_let(Verifier *v, const KVal *value) {
     switch (value->op) {
     case KOP_BLOCK:
     case KOP_THREAD:
+    case KOP_MATRIX_UNITS:
+    case KOP_TF32:
     case KOP_PEER:
-        if (!v->kernel->blocks) fail(v, "v%d: %s without a GPU", value->id, kop_name(value->op));
-        if (value->op == KOP_PEER) check_meeting(v);
+    case KOP_ANY:
+        check_device(v, kop_name(value->op));
+        if (value->op == KOP_PEER || value->op == KOP_ANY) check_meeting(v);
         break;
     case KOP_LOAD:
     case KOP_LOAD_TAIL:
@@ -189,6 +198,21 @@ static void check_let(Verifier *v, const KVal *value) {
         check_types(v, value);
     }
     v->defined[value->id] = true;
+}
+
+static void check_copy(Verifier *v, const KStmt *s) {
+    check_device(v, "a copy");
+    check_operand(v, s->value);
+    check_access(v, s->buf, s->index, 0, 1, s->active);
+    check_access(v, s->from[0], s->at[0], 0, 1, s->active);
+}
+
+static void check_mma(Verifier *v, const KStmt *s) {
+    check_device(v, "a product of matrices");
+    check_access(v, s->buf, s->index, 0, 1, K_MMA_SUM);
+    check_access(v, s->from[0], s->at[0], 0, 1, K_MMA_A);
+    check_access(v, s->from[1], s->at[1], 0, 1, K_MMA_B);
+    check_meeting(v);
 }
 
 static void check_store(Verifier *v, const KStmt *s) {
@@ -239,6 +263,16 @@ static void check_block(Verifier *v, const KBlock *block) {
             check_operand(v, s->value);
             if (!kkind_is_mask(s->value->kind) || s->value->lanes != 1)
                 fail(v, "a fault needs a scalar mask");
+            break;
+        case KSTMT_COPY:
+            check_copy(v, s);
+            break;
+        case KSTMT_MMA:
+            check_mma(v, s);
+            break;
+        case KSTMT_COMMIT:
+        case KSTMT_WAIT:
+            check_device(v, "a copy");
             break;
         case KSTMT_COMMENT:
         case KSTMT_FENCE:

@@ -14,7 +14,7 @@ struct Uses {
     bool shuffle[SHUFFLE_ORDERS][K_MAX_LANES + 1];
     bool division[2], remainder[2], absolute[2];
     bool avx2, avx512, avx512bf16, neon, x86;
-    bool unroll, fence, prefetch, peer[4];
+    bool unroll, fence, prefetch, peer[4], any, copy[17], mma[K_MMA_BF16 + 1];
 };
 
 Uses *uses_new(Arena *arena) {
@@ -53,6 +53,7 @@ void use_value(Printer *p, const KVal *v) {
     if (v->op == KOP_SHUFFLE && shuffle_order(v) >= 0)
         uses->shuffle[shuffle_order(v)][v->lanes] = true;
     if (v->op == KOP_PEER) uses->peer[class] = true;
+    if (v->op == KOP_ANY) uses->any = true;
     bool integer = !kkind_is_float(v->kind);
     if (op_is_checked_division(v))
         *(v->op == KOP_DIV ? &uses->division[class] : &uses->remainder[class]) = true;
@@ -78,6 +79,18 @@ bool uses_peer(const Uses *uses, KKind kind) {
     return uses->peer[class_of(kind)];
 }
 
+bool uses_copy(const Uses *uses, int bytes) {
+    return uses->copy[bytes];
+}
+
+bool uses_mma(const Uses *uses, KMma kind) {
+    return uses->mma[kind];
+}
+
+bool uses_any(const Uses *uses) {
+    return uses->any;
+}
+
 void use_unroll(Printer *p) {
     p->uses->unroll = true;
 }
@@ -88,6 +101,14 @@ void use_fence(Printer *p) {
 
 void use_prefetch(Printer *p) {
     p->uses->prefetch = true;
+}
+
+void use_copy(Printer *p, int bytes) {
+    p->uses->copy[bytes] = p->uses->copy[0] = true;
+}
+
+void use_mma(Printer *p, KMma kind) {
+    p->uses->mma[kind] = true;
 }
 
 void use_target(Printer *p) {

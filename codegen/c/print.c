@@ -68,7 +68,7 @@ static void print_let(Printer *p, const KVal *v) {
         return;
     }
     emit_literal(p->e, "const ");
-    print_type(p->e, v->kind, v->lanes);
+    print_type(p->e, is_short(p->kernel, v) ? K_I32 : v->kind, v->lanes);
     emit_literal(p->e, " ");
     emit_numbered(p->e, 'v', v->id);
     emit_literal(p->e, " = ");
@@ -233,7 +233,11 @@ static void print_for(Printer *p, const KStmt *s) {
         use_unroll(p);
         emit_line(e, "UNROLL_LOOP");
     }
-    emit_literal(e, "for (int64_t ");
+    if (s->flags & K_ROLL) emit_line(e, "ROLL_LOOP");
+    emit_literal(e, "for (");
+    print_type(e, is_short(p->kernel, s->var) && s->var->hi + s->imm <= INT32_MAX ? K_I32 : K_I64,
+               1);
+    emit_literal(e, " ");
     emit_numbered(e, 'i', s->var->id);
     emit_literal(e, " = ");
     print_value(p, s->lo, PREC_ANY);
@@ -290,6 +294,35 @@ static void print_prefetch(Printer *p, const KStmt *s) {
     end_statement(p->e);
 }
 
+/* copy_async_16(s0 + v4, x1 + v5, v6); */
+static void print_copy(Printer *p, const KStmt *s) {
+    int bytes = s->active * (int)dtype_size(s->buf->dtype);
+    use_copy(p, bytes);
+    emit_text(p->e, "copy_async_%d(", bytes);
+    print_address(p, s->buf, s->index, 0);
+    emit_literal(p->e, ", ");
+    print_address(p, s->from[0], s->at[0], 0);
+    emit_literal(p->e, ", ");
+    if (s->value)
+        print_value(p, s->value, PREC_ANY);
+    else
+        emit_literal(p->e, "1");
+    emit_literal(p->e, ")");
+    end_statement(p->e);
+}
+
+static void print_mma(Printer *p, const KStmt *s) {
+    use_mma(p, (KMma)s->imm);
+    emit_text(p->e, "mma_%s(", s->imm == K_MMA_TF32 ? "tf32" : "bf16");
+    print_address(p, s->buf, s->index, 0);
+    for (int i = 0; i < 2; i++) {
+        emit_literal(p->e, ", ");
+        print_address(p, s->from[i], s->at[i], 0);
+    }
+    emit_literal(p->e, ")");
+    end_statement(p->e);
+}
+
 static void print_block(Printer *p, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
         switch (s->kind) {
@@ -328,6 +361,18 @@ static void print_block(Printer *p, const KBlock *block) {
         case KSTMT_BARRIER:
             emit_line(p->e, "barrier();");
             break;
+        case KSTMT_COPY:
+            print_copy(p, s);
+            break;
+        case KSTMT_COMMIT:
+            emit_line(p->e, "copy_commit();");
+            break;
+        case KSTMT_WAIT:
+            emit_line(p->e, "copy_wait(%lld);", (long long)s->imm);
+            break;
+        case KSTMT_MMA:
+            print_mma(p, s);
+            break;
         }
     }
 }
@@ -350,7 +395,7 @@ static void print_arrays(Printer *p) {
         if (buf->role == KBUF_TABLE) print_table(p, buf);
         if (buf->role != KBUF_LOCAL && buf->role != KBUF_SHARED) continue;
         if (buf->comment) emit_comment(p->e, buf->comment);
-        const char *where = buf->role == KBUF_SHARED ? "__shared__ "
+        const char *where = buf->role == KBUF_SHARED ? "_Alignas(16) __shared__ "
                             : p->kernel->blocks == 0 ? "_Alignas(64) "
                                                      : "";
         emit_text(p->e, "%s%s ", where, dtype_c_type(buf->dtype));

@@ -171,13 +171,21 @@ static void print_operator(Printer *p, const char *operator) {
     emit_literal(p->e, " ");
 }
 
+bool is_short(const Kernel *kernel, const KVal *value) {
+    return kernel->blocks && value->kind == K_I64 && value->lanes == 1 && value->lo >= INT32_MIN &&
+           value->hi <= INT32_MAX;
+}
+
 static void print_binary(Printer *p, const KVal *v, const char *operator, int own, int prec) {
     open_paren(p, own, prec);
-    print_value(p, v->a, own);
+    bool index = v->kind == K_I64 && (v->op == KOP_ADD || v->op == KOP_SUB || v->op == KOP_MUL);
+    bool widens = index && !is_short(p->kernel, v) && is_short(p->kernel, v->a);
+    if (widens) emit_literal(p->e, "(int64_t)");
+    print_value(p, v->a, widens ? PREC_UNARY : own);
     print_operator(p, operator);
-    /* Only index sums and products associate exactly. */
-    bool associates =
-        kval_has_range(v) && v->kind == K_I64 && (v->op == KOP_ADD || v->op == KOP_MUL);
+    /* Only index sums and products associate exactly, in 64 bits. */
+    bool associates = kval_has_range(v) && v->kind == K_I64 && !p->kernel->blocks &&
+                      (v->op == KOP_ADD || v->op == KOP_MUL);
     print_value(p, v->b, associates ? own : own + 1);
     close_paren(p, own, prec);
 }
@@ -467,6 +475,35 @@ static void print_integer(Printer *p, const KVal *v, int prec) {
     close_paren(p, PREC_UNARY, prec);
 }
 
+/* A word of the vocabulary of GPU kernels. */
+static void print_word(Printer *p, const KVal *v) {
+    switch (v->op) {
+    case KOP_BLOCK:
+        emit_literal(p->e, "blockIdx.x");
+        return;
+    case KOP_THREAD:
+        emit_literal(p->e, "threadIdx.x");
+        return;
+    case KOP_MATRIX_UNITS:
+        emit_literal(p->e, "MATRIX_UNITS");
+        return;
+    case KOP_PEER:
+        emit_text(p->e, "peer_%s(", lane_name(v->kind));
+        break;
+    default:
+        emit_text(p->e, v->op == KOP_ANY    ? "any_of_block("
+                        : v->op == KOP_TF32 ? "tf32_of("
+                                            : "bf16_pair(");
+    }
+    print_value(p, v->a, PREC_ANY);
+    if (v->op == KOP_PEER) emit_text(p->e, ", %lld", (long long)v->imm);
+    if (v->b) {
+        emit_literal(p->e, ", ");
+        print_value(p, v->b, PREC_ANY);
+    }
+    emit_literal(p->e, ")");
+}
+
 static void print_scalar_only(Printer *p, const KVal *v) {
     Emitter *e = p->e;
     bool is_float = kkind_is_float(v->kind);
@@ -523,6 +560,9 @@ static void print_scalar_only(Printer *p, const KVal *v) {
         print_value(p, v->c, PREC_COMPARE);
         emit_literal(e, ")");
         break;
+    case KOP_BF16_PAIR:
+        print_word(p, v);
+        break;
     default:
         NNC_BUG("no spelling of kernel operation %s", kop_name(v->op));
     }
@@ -535,12 +575,6 @@ static void print_extract(Printer *p, const KVal *v) {
     emit_decimal(p->e, v->imm);
     emit_literal(p->e, "]");
     if (kkind_is_mask(v->kind)) emit_literal(p->e, " & 1)");
-}
-
-static void print_peer(Printer *p, const KVal *v) {
-    emit_text(p->e, "peer_%s(", lane_name(v->kind));
-    print_value(p, v->a, PREC_ANY);
-    emit_text(p->e, ", %lld)", (long long)v->imm);
 }
 
 void print_computation(Printer *p, const KVal *v, int prec) {
@@ -561,13 +595,12 @@ void print_computation(Printer *p, const KVal *v, int prec) {
         print_convert(p, v, prec);
         return;
     case KOP_BLOCK:
-        emit_literal(p->e, "blockIdx.x");
-        return;
     case KOP_THREAD:
-        emit_literal(p->e, "threadIdx.x");
-        return;
+    case KOP_MATRIX_UNITS:
     case KOP_PEER:
-        print_peer(p, v);
+    case KOP_ANY:
+    case KOP_TF32:
+        print_word(p, v);
         return;
     case KOP_BITCAST:
         print_bitcast(p, v, prec);

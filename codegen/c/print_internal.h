@@ -32,6 +32,8 @@ void use_macro(Printer *p, const KVal *v, MacroVariant variant);
 void use_unroll(Printer *p);
 void use_fence(Printer *p);
 void use_prefetch(Printer *p);
+void use_copy(Printer *p, int bytes);
+void use_mma(Printer *p, KMma kind);
 void use_target(Printer *p);
 
 /* Orders of lanes that have a macro: which one a shuffle has, or -1. */
@@ -47,8 +49,16 @@ enum { PREC_ANY, PREC_CHOICE, PREC_COMPARE, PREC_ADD, PREC_MUL, PREC_UNARY, PREC
 void print_definition(Emitter *e, const Kernel *kernel, const char *suffix);
 /* Whether threads of a warp read registers of that kind from one another. */
 bool uses_peer(const Uses *uses, KKind kind);
+/* Whether they copy so many bytes (4, 8, 16; 0: any) asynchronously, have matrix units multiply,
+ * ask one another. */
+bool uses_copy(const Uses *uses, int bytes);
+bool uses_mma(const Uses *uses, KMma kind);
+bool uses_any(const Uses *uses);
 /* Functions on scalars that the text calls, each beginning with `qualifiers`. */
 void print_helpers(Emitter *e, const Uses *uses, const char *qualifiers);
+
+/* An index of a GPU's kernel that 32 bits hold: the device has no wider arithmetic. */
+bool is_short(const Kernel *kernel, const KVal *value);
 
 /* The value as an expression that binds at least as tightly as `prec`. */
 void print_value(Printer *p, const KVal *value, int prec);

@@ -112,7 +112,7 @@ static void plan_let(Planner *p, const KVal *value) {
     }
     bool fixed = value->op == KOP_VAR || value->op == KOP_COPY || value->op == KOP_LOAD_TAIL ||
                  (value->op == KOP_CALL && value->lanes > 1) || value->op == KOP_BLOCK ||
-                 value->op == KOP_THREAD || value->op == KOP_PEER;
+                 value->op == KOP_THREAD || value->op == KOP_PEER || value->op == KOP_ANY;
     if (fixed) return;
     bool repeats =
         info->size <= SHORT_INDEX_SIZE || (info->uses <= 2 && info->size <= MAX_INDEX_SIZE);
@@ -164,8 +164,19 @@ static void plan_block(Planner *p, const KBlock *block) {
             break;
         case KSTMT_COMMENT:
             break;
+        case KSTMT_COPY:
+        case KSTMT_MMA:
+            if (s->value) settle(p, s->value, false);
+            settle(p, s->index, false);
+            for (int i = 0; i < 2; i++)
+                if (s->at[i]) settle(p, s->at[i], false);
+            p->memory_time++;
+            break;
+        case KSTMT_COMMIT:
+            break;
         case KSTMT_FENCE:
         case KSTMT_BARRIER:
+        case KSTMT_WAIT:
             p->memory_time++;
             break;
         }

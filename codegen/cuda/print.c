@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "codegen/c/print_internal.h"
-#include "codegen/cuda/cuda.h"
+#include "codegen/cuda/vocabulary.h"
 #include "support/checked.h"
 
 void print_cuda_kernel(Emitter *e, const Kernel *kernel, const char *suffix) {
@@ -17,24 +17,6 @@ static void print_rounding(Emitter *e) {
                     "sums are fused where fma is written.");
 }
 
-/* What kernels are made of, but for how they are declared. */
-static void print_vocabulary(Emitter *e, const Uses *uses) {
-    emit_comment(e, "All threads of the block wait for one another and see what was stored.");
-    emit_line(e, "#define barrier() __syncthreads()");
-    static const struct {
-        KKind kind;
-        const char *type;
-    } peers[] = {{K_I32, "int32_t"}, {K_I64, "int64_t"}, {K_F32, "float"}, {K_F64, "double"}};
-    for (size_t i = 0; i < sizeof peers / sizeof *peers; i++) {
-        if (!uses_peer(uses, peers[i].kind)) continue;
-        emit_comment(e, "x of the thread in the same warp whose number is this one's ^ mask.");
-        emit_line(e, "static __device__ __forceinline__ %s peer_%s(%s x, int mask) {",
-                  peers[i].type, kkind_name(peers[i].kind), peers[i].type);
-        emit_line(e, "return __shfl_xor_sync(0xffffffffu, x, mask);");
-        emit_line(e, "}");
-    }
-}
-
 void print_cuda_prelude(Emitter *e, const Uses *uses) {
     print_rounding(e);
     emit_line(e, "typedef unsigned char uint8_t;");
@@ -48,8 +30,11 @@ void print_cuda_prelude(Emitter *e, const Uses *uses) {
     emit_line(e, "#define INFINITY __int_as_float(0x7f800000)");
     emit_line(e, "#define NAN __int_as_float(0x7fffffff)");
     emit_line(e, "#define UNROLL_LOOP _Pragma(\"unroll\")");
+    emit_line(e, "#define ROLL_LOOP _Pragma(\"unroll 1\")");
+    emit_line(e, "#define _Alignas(bytes) __align__(bytes)");
     emit_comment(e, "A function that a grid of blocks runs, each of so many threads.");
-    emit_line(e, "#define KERNEL(threads) extern \"C\" __global__ void __launch_bounds__(threads)");
+    emit_line(e,
+              "#define KERNEL(threads) extern \"C\" __global__ void __launch_bounds__(threads, 1)");
     print_vocabulary(e, uses);
     print_helpers(e, uses, "static __device__ __forceinline__");
 }
@@ -60,7 +45,8 @@ void print_cuda_file_prelude(Emitter *e, const Uses *uses) {
                     "have given the words another meaning.");
     emit_line(e, "#ifndef KERNEL");
     emit_line(e, "#define UNROLL_LOOP _Pragma(\"unroll\")");
-    emit_line(e, "#define KERNEL(threads) static __global__ void __launch_bounds__(threads)");
+    emit_line(e, "#define ROLL_LOOP _Pragma(\"unroll 1\")");
+    emit_line(e, "#define KERNEL(threads) static __global__ void __launch_bounds__(threads, 1)");
     emit_line(e, "#define LAUNCH(kernel, blocks, threads) kernel<<<blocks, threads, 0, stream>>>");
     emit_newline(e);
     print_vocabulary(e, uses);

@@ -81,9 +81,12 @@ void gpu_schedule_print(Buf *out, const Group *group, const GpuSchedule *s) {
     if (group->kind == GROUP_ELEMENTWISE && s->elements > 1)
         buf_printf(out, ", %d elements each", s->elements);
     if (group->kind == GROUP_REDUCTION) buf_printf(out, ", %d to a row", s->team);
-    if (group->kind == GROUP_CONTRACTION)
-        buf_printf(out, " (%d x %d), %d x %d sums each, depth %d", s->across[0], s->across[1],
-                   s->registers[0], s->registers[1], s->depth);
+    if (group->kind != GROUP_CONTRACTION) return;
+    static const char *const products[] = {"", "split into tf32 pairs, ", "tf32, ", "bf16, "};
+    buf_printf(out, " (%d x %d%s), %d x %d sums each, %sdepth %d, %d stage%s", s->across[0],
+               s->across[1], s->products == GPU_FMA ? "" : " warps", s->registers[0],
+               s->registers[1], products[s->products], s->depth, s->stages,
+               s->stages == 1 ? "" : "s");
 }
 
 /* The CPU's lowering, its loops shared by the grid's threads. */

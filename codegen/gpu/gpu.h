@@ -9,7 +9,8 @@
  *                 and through shared memory beyond; a softmax is such a row, read once a pass
  *   contraction   a block has a tile of the result, rows of operand A by columns of operand B, each
  *                 thread `registers` of them; `depth` summed elements of both operands at a time
- *                 are copied to shared memory (padding and strides are settled there)
+ *                 are copied to shared memory (padding and strides are settled there), in `stages`,
+ *                 and multiplied by threads or by matrix units
  *   window, other a thread has a point of the result; where data says what is written, each thread
  *                 owns elements of the result and makes those of the writes that are to them, in
  *                 order; a block sorts a row
@@ -21,16 +22,23 @@
 
 #include "codegen/lower.h"
 
+/* How products of a contraction are made: one by one, or by matrix units, of numbers that are split
+ * into two of TF32, of TF32 numbers, of bfloat16 numbers. */
+typedef enum GpuProducts { GPU_FMA, GPU_TF32X3, GPU_TF32, GPU_BF16 } GpuProducts;
+
 typedef struct GpuSchedule {
-    int threads;      /* of a block: whole warps, or 1: the CPU's kernel */
-    int elements;     /* elementwise: of a thread */
-    int team;         /* reductions: threads that share a row, a power of two */
-    int across[2];    /* contractions: threads along the rows and the columns of a block's tile */
+    int threads;  /* of a block: whole warps, or 1: the CPU's kernel */
+    int elements; /* elementwise: of a thread */
+    int team;     /* reductions: threads that share a row, a power of two */
+    GpuProducts products;
+    int across[2]; /* contractions: threads along the rows and the columns of a block's tile; with
+                      matrix units, warps */
     int registers[2]; /* sums of a thread along them */
-    int depth;        /* summed elements in shared memory at a time */
+    int depth;        /* summed elements that are multiplied at a time */
+    int stages;       /* so many times them in shared memory, most on their way */
 } GpuSchedule;
 
-enum { GPU_MAX_SCHEDULES = 8 };
+enum { GPU_MAX_SCHEDULES = 9 };
 
 /* The schedules that suit the group, the best by the model first; how many there are: one or more.
  */

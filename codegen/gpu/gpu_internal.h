@@ -7,6 +7,8 @@
 enum {
     GPU_BLOCK = 256,       /* threads of a block, unless something speaks for another number */
     GPU_THREADS = 1 << 15, /* as many as keep a GPU busy, about */
+    GPU_ROW_LANES = 8,     /* threads of a warp along the rows of what matrix units multiply */
+    GPU_COLUMN_LANES = 4,
 };
 
 int64_t gpu_blocks(int64_t count, int64_t each);

@@ -13,6 +13,10 @@ typedef struct GpuRun {
 } GpuRun;
 
 typedef struct GpuRuns {
+    Precision precision;
+    double rms, most;   /* bounds of errors, in units of the results' rms; 0: float32's, of what the
+                           reference computes with each operation rounded */
+    bool without_units; /* as a device without matrix units */
     VEC(GpuRun) items;
     VEC(const Group *) groups; /* those that were lowered: others of the same key would be alike */
     int lowered[GROUP_OTHER + 1]; /* groups, by kind */

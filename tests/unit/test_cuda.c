@@ -177,8 +177,8 @@ Test(cuda, wide_windows) {
     Random random = {7};
     Graph *graph = graph_new(&arena, "graph");
     const int64_t zeros[2] = {0, 0}, ones[2] = {1, 1}, window[2] = {4, 4};
-    Type types[2] = {type_make(DT_F64, 4, (int64_t[]){1, 2, 9, 9}),
-                     type_make(DT_F64, 4, (int64_t[]){3, 2, 2, 2})};
+    Type types[2] = {type_make(DT_F64, 4, (int64_t[]){1, 5, 9, 9}),
+                     type_make(DT_F64, 4, (int64_t[]){3, 5, 2, 2})};
     Node *x[2] = {graph_input(graph, "x", types[0], ROLE_DATA, 0),
                   graph_input(graph, "w", types[1], ROLE_DATA, 1)};
     Attr attrs[] = {attr_ints(ATTR_stride, ones, 2), attr_ints(ATTR_lo, zeros, 2),
