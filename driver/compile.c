@@ -408,6 +408,7 @@ int compile_command(const Options *options, Sources *sources, Arena *arena) {
         .input_type_count = (int)options->input_types.count,
         .batches = options->batches.items,
         .batch_count = (int)options->batches.count,
+        .autocast = options->autocast,
         .step_limit = options->max_steps,
         .no_train = options->no_train || options->weights, /* with its weights it only infers */
         .verbose = options->verbose,

@@ -172,6 +172,14 @@ APPLY(precision) {
                     value);
 }
 
+APPLY(autocast) {
+    DType dtype = strcmp(value, "fp16") == 0 ? DT_F16 : DT_BF16;
+    if (dtype == DT_F16 || strcmp(value, "bf16") == 0)
+        parser->options->autocast = arena_copy(parser->arena, &dtype, 1, sizeof dtype);
+    else
+        usage_error(parser, "unknown type '%s'; --autocast takes bf16, fp16", value);
+}
+
 APPLY(level) {
     if (strlen(value) != 1 || value[0] < '0' || value[0] > '3')
         usage_error(parser, "unknown optimization level '-O%s'; -O0 to -O3", value);
@@ -314,6 +322,9 @@ static const OptionRow rows[] = {
      "measure schedules on this machine, use the best, and keep them in FILE", apply_tune},
     {"--tune-time", VALUE_SEPARATE, "SECONDS", "about how long --tune may take (default: 60)",
      apply_tune_time},
+
+    {"--autocast", VALUE_SEPARATE, "TYPE",
+     "as if the program stood in torch.autocast: products of bf16 or fp16 numbers", apply_autocast},
     {"-march", VALUE_SEPARATE, "CPU",
      "the processor for --emit=obj|asm|llvm-ir|exe (default: native)", apply_march},
     {"--train", VALUE_NONE, NULL, "bench: the whole train step, not forward", apply_train},

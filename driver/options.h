@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "ir/precision.h"
+#include "ir/type.h"
 #include "support/arena.h"
 #include "support/buf.h"
 #include "support/source.h"
@@ -41,6 +42,7 @@ typedef struct Options {
     const char *prefix;            /* --prefix */
     const char *vector;            /* --vector; NULL: not given */
     const Precision *precision;    /* --precision; NULL: the program's */
+    const DType *autocast;         /* --autocast; NULL: off */
     const char *march;             /* -march */
     const char *schedules;         /* --schedules */
     bool tune;                     /* --tune */

@@ -32,6 +32,7 @@ int run_command(const Options *options, Sources *sources) {
         .verbose = options->verbose,
         .vector = vector_unit(options),
         .precision = options->precision,
+        .autocast = options->autocast,
         .out = stdout,
         .ends = !FREES_AT_END,
         .interrupted = &interrupted,

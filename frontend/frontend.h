@@ -23,9 +23,10 @@ typedef struct FrontendOptions {
     bool no_train;        /* compiling: leave the train step out */
     bool verbose;         /* run: a summary of graphs and times on standard error at the end */
     const char *vector;   /* run: as CodegenOptions.vector */
-    const Precision *precision;         /* run: whatever the program sets; or NULL */
-    FILE *out;                          /* the program's standard output */
-    bool ends;                          /* the process ends soon: memory is left to the system */
+    const Precision *precision; /* run: whatever the program sets; or NULL */
+    const DType *autocast; /* as if the program stood in torch.autocast of that type; or NULL */
+    FILE *out;             /* the program's standard output */
+    bool ends;             /* the process ends soon: memory is left to the system */
     volatile sig_atomic_t *interrupted; /* run: set when the user interrupts; NULL: never */
 } FrontendOptions;
 

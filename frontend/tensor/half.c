@@ -3,7 +3,7 @@
  * functions that want float32 get it. */
 #include <string.h>
 
-#include "frontend/tensor/tensor.h"
+#include "frontend/tensor/trace.h"
 
 enum { MAX_CALL = 40 };
 
@@ -160,6 +160,17 @@ static Value product_call(Vm *vm, const Value *args, int nargs, const Tuple *kwn
     return call_wide(ts, (Callee){NULL, args[0]}, args + 1, nargs - 1, kwnames, half, half);
 }
 
+/* _scaled(t, loss) -> t: the train step reports the loss, where backward() is called on t. */
+static Value scaled_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
+    TensorState *ts = tensor_state(vm);
+    Tensor *scaled, *loss;
+    if (!vm_args_simple(vm, "_scaled", nargs, kwnames, 2, 2) ||
+        !arg_tensor(ts, args[0], "_scaled", &scaled) || !arg_tensor(ts, args[1], "_scaled", &loss))
+        return NULL_VALUE;
+    if (ts->trace) trace_scaled(ts, tensor_read(ts, scaled), tensor_read(ts, loss));
+    return incref(args[0]);
+}
+
 /* _autocast() -> the dtype, or None where it is off; _set_autocast(dtype or None) */
 static Value autocast_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     TensorState *ts = tensor_state(vm);
@@ -183,6 +194,7 @@ const TensorFunction HALF_FUNCTIONS[] = {
     {"_in_float", in_float_call, FN_FUNCTION},
     {"_as_float", as_float_call, FN_FUNCTION},
     {"_product", product_call, FN_FUNCTION},
+    {"_scaled", scaled_call, FN_FUNCTION},
     {"_autocast", autocast_call, FN_FUNCTION},
     {"_set_autocast", set_autocast_call, FN_FUNCTION},
     {NULL, NULL, 0},

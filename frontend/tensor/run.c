@@ -64,6 +64,7 @@ int frontend_run(const FrontendOptions *options, Sources *sources) {
     if (options->step_limit > 0) vm.step_limit = (uint64_t)options->step_limit;
     TensorState *ts = tensor_state_new(&vm);
     ts->policy = (Policy){.need_value = need_by_running};
+    if (options->autocast) ts->autocast = *options->autocast;
     ts->script = script_new(ts, options->vector, options->precision);
     vm.before_effect = evaluate_pending;
     vm.at_back_edge = script_back_edge;

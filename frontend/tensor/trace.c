@@ -20,8 +20,8 @@ static bool compiling(const TensorState *ts) {
 /* ---- life ---- */
 
 Trace *trace_new(TensorState *ts) {
-    (void)ts;
     Trace *trace = xcalloc(1, sizeof *trace);
+    trace->autocast = ts->autocast;
     trace->module = trace->args = trace->kwargs = NONE;
     return trace;
 }
@@ -58,6 +58,8 @@ void trace_free(TensorState *ts) {
     }
     if (t->seed) lazy_unref(ts, t->seed);
     if (t->loss) lazy_unref(ts, t->loss);
+    if (t->scaled) lazy_unref(ts, t->scaled);
+    if (t->unscaled) lazy_unref(ts, t->unscaled);
     decref(t->module);
     decref(t->args);
     decref(t->kwargs);
@@ -602,6 +604,7 @@ static Value enter_top_level(TensorState *ts, const Value *args) {
     if (is_wanted(ts, args[0])) {
         t->args = incref(args[1]);
         t->kwargs = incref(args[2]);
+        t->autocast = ts->autocast;
         ts->policy.called = vm_current_span(ts->vm);
         if (!trace_bind(ts, args[0])) return NULL_VALUE;
     }
@@ -646,12 +649,6 @@ static Value leave_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnam
 }
 
 /* ---- the train step ---- */
-
-void trace_backward(TensorState *ts, LazyNode *loss) {
-    if (!compiling(ts) || ts->trace->tracing) return;
-    if (ts->trace->loss) lazy_unref(ts, ts->trace->loss);
-    ts->trace->loss = lazy_ref(loss);
-}
 
 static Value compiling_call(Vm *vm, const Value *args, int nargs, const Tuple *kwnames) {
     (void)args;

@@ -59,6 +59,7 @@ struct Trace {
     LazyNode *seed;
     Value module;         /* the first one called from the top level that has parameters */
     Value args, kwargs;   /* of its first call */
+    DType autocast;       /* in which that call was made */
     const char *chosen;   /* --module: others are not candidates */
     VEC(Value) called;    /* all modules with parameters called from the top level */
     VEC(BareCall) bare;   /* and those without */
@@ -72,7 +73,9 @@ struct Trace {
     bool quiet;           /* evaluation ended without an error */
     Span ended;           /* where it ended before the program did */
     LazyNode *loss;       /* what backward() was called on; owned */
-    Span step;            /* where the optimizer's step was called */
+    LazyNode *scaled;     /* or NULL: that stands for `unscaled`, the loss; owned */
+    LazyNode *unscaled;
+    Span step; /* where the optimizer's step was called */
 };
 
 Trace *trace_new(TensorState *ts);
@@ -88,6 +91,8 @@ void trace_rebind(TensorState *ts);
 Value trace_argument(TensorState *ts, Value v, const char *name);
 /* The name of forward's positional parameter (trace_module.c), or NULL. */
 const char *trace_parameter_name(Vm *vm, Value module, size_t number);
+/* Where backward() is called on `scaled`, the loss is the other one. Consumes both. */
+void trace_scaled(TensorState *ts, LazyNode *scaled, LazyNode *loss);
 /* Whether the value hangs on a placeholder other than the seed. */
 bool trace_is_computed(TensorState *ts, LazyNode *node);
 

@@ -332,3 +332,18 @@ void trace_graph(TensorState *ts, TraceGraph *job, Arena *arena, const char *nam
     VEC_FREE(m.ops);
     VEC_FREE(m.leaves);
 }
+
+void trace_scaled(TensorState *ts, LazyNode *scaled, LazyNode *loss) {
+    Trace *t = ts->trace;
+    if (t->scaled) lazy_unref(ts, t->scaled);
+    if (t->unscaled) lazy_unref(ts, t->unscaled);
+    t->scaled = scaled;
+    t->unscaled = loss;
+}
+
+void trace_backward(TensorState *ts, LazyNode *loss) {
+    Trace *t = ts->trace;
+    if (!ts->policy.compiling || t->tracing) return;
+    if (t->loss) lazy_unref(ts, t->loss);
+    t->loss = lazy_ref(loss == t->scaled ? t->unscaled : loss);
+}

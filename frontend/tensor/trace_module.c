@@ -504,6 +504,8 @@ Value trace_call_forward(TraceCompile *c) {
     CallArguments a = {0};
     t->call_inputs.count = 0;
     if (!prepare_arguments(c, &a)) return NULL_VALUE;
+    DType autocast = ts->autocast;
+    ts->autocast = t->autocast;
     t->tracing = true;
     collect_arguments(ts, &a);
     size_t named = a.names.count, count = a.values.count;
@@ -512,6 +514,7 @@ Value trace_call_forward(TraceCompile *c) {
         result = vm_call(ts->vm, t->module, a.values.items, (int)(count - named),
                          named ? as_tuple(kwnames) : NULL);
     t->tracing = false;
+    ts->autocast = autocast;
     if (is_null(result)) place_error(c, a.code);
     for (size_t i = 0; i < count; i++)
         decref(a.values.items[i]);

@@ -595,6 +595,7 @@ Program *frontend_compile(const FrontendOptions *options, Sources *sources, Aren
     TensorState *ts = tensor_state_new(&vm);
     ts->policy = (Policy){
         .compiling = true, .need_value = need_by_compiling, .called = (Span){options->file, 0, 0}};
+    if (options->autocast) ts->autocast = *options->autocast;
     ts->trace = trace_new(ts);
     ts->trace->chosen = options->module;
     TraceCompile c = {.ts = ts, .options = options, .sources = sources, .arena = arena};

@@ -51,6 +51,12 @@ says high.h 'the precision class high'
 try precision 0 high.nn --precision=strict -o high.c
 says high.h 'the precision class strict'
 
+# Autocast: as in the program.
+try bad_autocast 2 tiny.nn --autocast=half
+says err 'bf16, fp16'
+try autocast 0 tiny.nn --autocast=bf16 -o cast.c
+says cast.h 'nn_bf16'
+
 # Help, version, usage errors.
 try help 0 --help
 says out 'usage:'

@@ -36,6 +36,7 @@ class Recorder:
         self.depth = 0
         self.calls = []  # of the network: module, arguments, training, results
         self.losses = []
+        self.unscaled = {}  # losses by what GradScaler makes of them
         self.rate = 0.0
 
     def call(self, original):
@@ -54,9 +55,16 @@ class Recorder:
 
     def backward(self, original):
         def wrapped(tensor, *args, **kwargs):
-            self.losses.append(tensor.item())
+            self.losses.append(self.unscaled.get(id(tensor), tensor).item())
             self.dtype = tensor.dtype
             return original(tensor, *args, **kwargs)
+        return wrapped
+
+    def scale(self, original):
+        def wrapped(scaler, loss):
+            scaled = original(scaler, loss)
+            self.unscaled[id(scaled)] = loss
+            return scaled
         return wrapped
 
     def step(self, optimizer, *_):
@@ -100,6 +108,7 @@ def record(path):
     recorder, output, names = Recorder(), io.StringIO(), {"__name__": "__main__"}
     hook = register_optimizer_step_pre_hook(recorder.step)
     with replaced(torch.nn.Module, "__call__", recorder.call), replaced(torch.Tensor, "backward", recorder.backward), \
+            replaced(torch.amp.GradScaler, "scale", recorder.scale), \
             contextlib.redirect_stdout(output):
         exec(compile(text, str(path), "exec"), names)
     hook.remove()

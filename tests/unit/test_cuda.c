@@ -121,13 +121,18 @@ Test(cuda, residual_convolutions) {
     check_network("pre_activation.nn", "sm_80");
 }
 
+static DType dtype_of(uint64_t seed) {
+    static const DType dtypes[] = {DT_F64, DT_F32, DT_F32, DT_BF16, DT_F64, DT_F32, DT_F32, DT_F16};
+    return dtypes[seed % 8];
+}
+
 /* Every schedule, not only the chosen ones, of whatever random graphs hold. */
 Test(cuda, random_graphs) {
     Arena arena = {0};
     GpuRuns runs = {0};
     for (uint64_t seed = 1; seed <= (checks_all() ? 100 : 20); seed++) {
         RandomGraph random;
-        random_graph_start(&random, &arena, seed, seed % 4 ? DT_F32 : DT_F64);
+        random_graph_start(&random, &arena, seed, dtype_of(seed));
         random_graph_fill(&random, 12, NULL);
         Tensor64 *inputs = random_graph_values(&random, &arena);
         PassContext context = {.arena = &arena};
@@ -149,9 +154,9 @@ Test(cuda, all_ops) {
     GpuRuns runs = {0};
     for (int op = 0; op < OP_COUNT; op++) {
         if (op == OP_result) continue; /* comes with sort */
-        for (uint64_t seed = 1; seed <= (checks_all() ? 12 : 2); seed++) {
+        for (uint64_t seed = 1; seed <= (checks_all() ? 12 : 3); seed++) {
             RandomGraph random;
-            random_graph_start(&random, &arena, seed, seed % 4 ? DT_F32 : DT_F64);
+            random_graph_start(&random, &arena, seed, dtype_of(seed));
             (void)random_graph_op(&random, (Op)op);
             random_graph_fill(&random, 0, NULL);
             Tensor64 *inputs = random_graph_values(&random, &arena);

@@ -31,6 +31,7 @@ SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=
 QUICK = ("in_place", "many_inputs", "odd_channels")
 # Of a tensor's rms: at the beginning, and after some steps of training; much less where all are doubles.
 AT_ODDS, AFTER_STEPS, OF_DOUBLES = 5e-5, 1e-4, 1e-6
+OF_HALVES = 2e-2  # of whatever holds one
 
 # nnc's options and the compiler for what it writes. The machine must have the unit to run it.
 Build = collections.namedtuple("Build", "options compiler flags unit", defaults=("",))
@@ -71,8 +72,9 @@ QUICK_BUILDS = [
     Build("--vector=none --standalone", "clang", "SANITIZE -DFILES"),
 ]
 ARM = Build("--vector=neon", "aarch64-linux-gnu-gcc", "-O2 -static")
-CTYPES = {"float": "f", "double": "d", "int64_t": "q", "int32_t": "i", "uint8_t": "B"}
-DTYPES = {"F32": "f", "F64": "d", "I64": "q", "I32": "i", "U8": "B", "BOOL": "B"}
+CTYPES = {"float": "f", "double": "d", "int64_t": "q", "int32_t": "i", "uint8_t": "B", "nn_f16": "e", "nn_bf16": "w"}
+DTYPES = {"F32": "f", "F64": "d", "I64": "q", "I32": "i", "U8": "B", "BOOL": "B", "F16": "e", "BF16": "w"}
+BITS = {"e": "H", "w": "H"}  # codes of numbers that arrays hold as bits
 Tensor = collections.namedtuple("Tensor", "code shape values")
 Field = collections.namedtuple("Field", "key code shape")
 
@@ -90,7 +92,7 @@ def read_tensors(path):
     for key, entry in header.items():
         begin, end = entry["data_offsets"]
         code = DTYPES[entry["dtype"]]
-        tensors[key] = Tensor(code, entry["shape"], array.array(code, data[8 + size + begin:8 + size + end]))
+        tensors[key] = Tensor(code, entry["shape"], array.array(BITS.get(code, code), data[8 + size + begin:8 + size + end]))
     return tensors, metadata
 
 
@@ -121,7 +123,7 @@ def layout(fields):
     """(offset, field) of each as C places them, and the struct's size."""
     at, most, places = 0, 1, []
     for field in fields:
-        size = struct.calcsize(field.code)
+        size = struct.calcsize(BITS.get(field.code, field.code))
         at = -(-at // size) * size
         places.append((at, field))
         at += size * math.prod(field.shape)
@@ -143,14 +145,22 @@ def pack(fields, tensors, what):
 
 def unpack(fields, data):
     places, _ = layout(fields)
-    return [array.array(field.code, data[at:at + struct.calcsize(field.code) * math.prod(field.shape)])
-            for at, field in places]
+    codes = [BITS.get(field.code, field.code) for _, field in places]
+    return [array.array(code, data[at:at + struct.calcsize(code) * math.prod(field.shape)])
+            for code, (at, field) in zip(codes, places)]
+
+
+def numbers(code, values):
+    """The values of an array, whose bits they may be."""
+    if code == "e":
+        return struct.unpack(f"<{len(values)}e", values.tobytes())
+    return struct.unpack(f"<{len(values)}f", b"".join(b"\0\0" + v.to_bytes(2, "little") for v in values)) if code == "w" else values
 
 
 def compare(what, got, want, bound):
     """Whole numbers exactly, others by the largest difference, relative to the rms of what is wanted."""
-    values = want.values
-    if want.code not in "fd":
+    got, values = numbers(want.code, got), numbers(want.code, want.values)
+    if want.code not in "fdew":
         if got != values:
             raise Failure(f"{what}: {list(got)[:20]}, expected {list(values)[:20]}")
         return
@@ -177,6 +187,7 @@ class Network:
     def __init__(self, nnc, name, work):
         self.nnc, self.name, self.work = nnc, name, work
         self.tensors, self.metadata = read_tensors(HERE / f"{name}.safetensors")
+        self.halves = any(tensor.code in BITS for tensor in self.tensors.values())
         self.emitted = {}
 
     def emit(self, options):
@@ -218,8 +229,9 @@ class Network:
     def compare(self, found, output):
         """The output of check.c with PyTorch's record."""
         data, at = self.tensors, 0
-        double = all(tensor.code != "f" for tensor in data.values())
-        at_odds, after_steps = ((bound * OF_DOUBLES if double else bound) for bound in (AT_ODDS, AFTER_STEPS))
+        double = all(tensor.code not in "few" for tensor in data.values())
+        at_odds, after_steps = (OF_HALVES if self.halves else bound * OF_DOUBLES if double else bound
+                                for bound in (AT_ODDS, AFTER_STEPS))
 
         def take(fields):
             nonlocal at
@@ -293,7 +305,7 @@ class Network:
             for key, tensor in got.items():
                 if (tensor.code, tensor.shape) != (expected[key].code, expected[key].shape):
                     raise Failure(f"{name}.safetensors: {key} is a {tensor.code}{tensor.shape}")
-                compare(f"{name}.safetensors {key}", tensor.values, expected[key], AFTER_STEPS)
+                compare(f"{name}.safetensors {key}", tensor.values, expected[key], OF_HALVES if self.halves else AFTER_STEPS)
 
     def check_header(self):
         for compiler, options in (("g++", ""), ("clang++", ""), ("g++", "--split=1 --vector=native")):
@@ -307,7 +319,8 @@ class Network:
         if number.sub("N", got) != number.sub("N", want):
             raise Failure(f"nnc run prints {got!r}, expected {want!r}")
         for a, b in zip(number.findall(got), number.findall(want)):
-            if not abs(float(a) - float(b)) <= 2 * AFTER_STEPS * max(1, abs(float(b))):
+            bound = OF_HALVES if self.halves else 2 * AFTER_STEPS
+            if not abs(float(a) - float(b)) <= bound * max(1, abs(float(b))):
                 raise Failure(f"nnc run prints {a}, expected {b}")
 
 
