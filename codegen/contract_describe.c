@@ -198,7 +198,11 @@ static bool operand_merges(const Contraction *c, int operand, int outer, int inn
 static bool result_merges(const Contraction *c, const Flat *epilogue, int outer, int inner) {
     const ContractDim *from = &c->dims[outer], *to = &c->dims[inner];
     int x = from->axis[CONTRACT_OUT], y = to->axis[CONTRACT_OUT];
-    if (from->coef[CONTRACT_OUT] != 1 || to->coef[CONTRACT_OUT] != 1 || y != x + 1) return false;
+    int64_t row = 1; /* elements of the axes that the inner one already stands for */
+    for (int axis = x + 1; axis <= y; axis++)
+        row *= c->anchor->type.dim[axis];
+    if (from->coef[CONTRACT_OUT] != 1 || to->coef[CONTRACT_OUT] != 1 || y <= x || to->extent != row)
+        return false;
     for (int i = 0; i < epilogue->count; i++) {
         const FlatValue *value = &epilogue->values[i];
         bool mapped = value->kind != FLAT_OP && value->kind != FLAT_HELD;

@@ -481,6 +481,30 @@ Test(contract, conv_dw) {
     check_conv(OP_conv_dw);
 }
 
+static bool stores_far_apart(const KBlock *block) {
+    for (const KStmt *s = block->first; s; s = s->next) {
+        if (s->kind == KSTMT_STORE && s->stride != 1) return true;
+        if (s->body && stores_far_apart(s->body)) return true;
+    }
+    return false;
+}
+
+/* Sums of chunks have output channels in lanes, which are far apart in the result. */
+Test(contract, gradients_of_weights_are_stored_along_rows) {
+    static const ConvCase v = {2, 8, 64, 64, 1, {14, 14}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
+    Case c = case_begin();
+    Graph *graph = case_graph(&c);
+    graph_output(graph, "y", conv_node(&c, &v, OP_conv_dw), OUT_RESULT, -1);
+    const Group *group = contraction_of(fuse(graph, &c.arena));
+    LowerContext context = {.arena = &c.arena};
+    const Kernel *kernel = lower_contraction(group, target_find("avx512"), &context);
+    cr_expect(strstr(kernel->schedule, "lanes oc") && strstr(kernel->schedule, "chunk"), "%s",
+              kernel->schedule);
+    cr_expect_not(stores_far_apart(kernel->body));
+    graph_free(graph);
+    arena_free(&c.arena);
+}
+
 /* Bias, relu and pooling after a convolution; results of all stages are stored when `all`. */
 static void check_pooled(int64_t in, int64_t size, int64_t out, int64_t window, Op pool_op,
                          bool all) {
