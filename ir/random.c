@@ -154,7 +154,7 @@ void mt_bernoulli(Mt19937 *mt, bool *out, int64_t count, double p) {
 }
 
 bool mt_bernoulli_one(Mt19937 *mt, DType dtype, double p) {
-    return dtype == DT_F32 ? uniform_f32(mt, 0, 1) < (float)p : uniform_f64(mt, 0, 1) < p;
+    return dtype != DT_F64 ? uniform_f32(mt, 0, 1) < (float)p : uniform_f64(mt, 0, 1) < p;
 }
 
 /* Ranges from here on are drawn from 64 bits. */
