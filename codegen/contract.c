@@ -194,32 +194,39 @@ static bool rereads(const Step *step, int dim) {
 static int64_t elements_ahead(const Nest *nest) {
     const Contraction *c = nest->c;
     const Schedule *s = nest->s;
-    const KBuf *packed = nest->copy[s->vector_operand].packed;
-    if (!packed || c->sum_count != 1 || c->out_count != c->outer_count + 2) return 0;
+    const KBuf *buf = nest->operand[s->vector_operand].buf;
+    bool packed = nest->copy[s->vector_operand].packed;
+    if (c->sum_count != 1 || c->out_count != c->outer_count + 2) return 0;
     int rows = s->order[c->out_count - 1];
+    if (s->lane < 0 || schedule_sums_lanes(c, s) || rows == s->lane) return 0;
+    if (!packed && nest->operand[s->vector_operand].inner[s->lane] != 1) return 0;
     int64_t tiles = (c->dims[rows].extent + s->tile[rows] - 1) / s->tile[rows];
     int64_t panel = (int64_t)s->vectors * s->lanes;
-    bool afar =
-        packed->count * (int64_t)dtype_size(packed->dtype) > (int64_t)nest->request->target->l2;
-    bool in_order = s->chunk_dims == 0 || s->chunk_level > 0;
+    bool afar = buf->count * (int64_t)dtype_size(buf->dtype) > (int64_t)nest->request->target->l2;
+    bool in_order = s->chunk_dims == 0 || s->chunk_level > 0 || !packed;
     bool shared = c->dims[rows].axis[s->vector_operand] >= 0;
     return afar && in_order && !shared && tiles > 1 && tiles <= panel ? (panel + tiles - 1) / tiles
                                                                       : 0;
 }
 
-/* The tiles of a panel, one after the other, pass over the part behind the one that they read. */
+/* The tiles of a panel, one after the other, pass over the part behind the one that they read: of a
+ * packed one, each over a range of steps; of one as it lies, each over some columns of all steps.
+ */
 static void fetch_ahead(const Step *step, int dim, int64_t ahead) {
     const Nest *nest = step->nest;
+    const Schedule *s = nest->s;
     KBuilder *b = nest->b;
-    const NestOperand *o = &nest->operand[nest->s->vector_operand];
-    int rows = nest->s->order[nest->c->out_count - 1];
-    int64_t steps = nest->size[dim];
-    KVal *address = k_index(b, o->start + steps * o->inner[dim]);
+    const NestOperand *o = &nest->operand[s->vector_operand];
+    int rows = s->order[nest->c->out_count - 1];
+    bool packed = nest->copy[s->vector_operand].packed;
+    int64_t steps = nest->size[dim], behind = steps * o->inner[dim];
+    if (!packed && s->chunk_level == 0) behind = (int64_t)s->vectors * s->lanes;
+    KVal *address = k_index(b, o->start + behind);
     for (int d = 0; d < dim_end(nest); d++)
         if (nest->at[d]) address = k_add(b, address, k_muli(b, nest->at[d], o->stride[d]));
-    KVal *row = nest->within[rows] ? nest->within[rows] : nest->at[rows];
-    address = k_add(b, address, k_muli(b, row, steps * ahead / nest->s->tile[rows]));
-    address = k_add(b, address, k_muli(b, step->in[dim], ahead));
+    KVal *tile = k_divi(b, nest->within[rows] ? nest->within[rows] : nest->at[rows], s->tile[rows]);
+    address = k_add(b, address, k_muli(b, tile, packed ? steps * ahead : ahead));
+    address = k_add(b, address, k_muli(b, step->in[dim], packed ? ahead : o->inner[dim]));
     k_prefetch(b, o->buf, address);
 }
 
@@ -286,6 +293,7 @@ void contract_tile(Nest *nest) {
     KBuilder *b = nest->b;
     Tile tile = {0};
     begin_tile(nest, &tile);
+    epilogue_fetch(nest, &tile);
     if (nest->phase != NEST_FINISH) {
         KKind kind = kkind_of(nest->c->anchor->type.dtype);
         KVal *zero = k_number(b, kind, nest->s->lanes, 0);

@@ -374,6 +374,54 @@ static void keep_sums(Nest *nest, const Tile *tile) {
         k_store(b, nest->finished, k_index(b, i * lanes), tile->value[i]);
 }
 
+/* Whether what the epilogue reads at the result's elements lies in rows along the lane dim, and
+ * comes from memory. */
+static bool reads_from_afar(const Nest *nest) {
+    int lane = nest->s->lane;
+    if (nest->phase != NEST_WHOLE || nest->epilogue.group->pool || result_lanes(nest) == 1)
+        return false;
+    const ContractDim *dim = &nest->c->dims[lane];
+    return dim->axis[CONTRACT_OUT] == nest->c->anchor->type.rank - 1 &&
+           dim->coef[CONTRACT_OUT] == 1 && schedule_result_afar(nest->c, nest->request->target);
+}
+
+/* Asks for the lines of a tile, by loops over its dims but the lane dim. */
+static void fetch_rows(Nest *nest, const Tile *tile, KBuf *buf, int dim) {
+    KBuilder *b = nest->b;
+    int lanes = nest->s->lanes, lane = nest->s->lane;
+    if (dim == nest->c->out_count) {
+        int64_t offsets[CONTRACT_MAX_DIMS] = {0};
+        LowerPoint point = point_at(nest, offsets, NULL, 1, 1);
+        IndexMap identity = index_map_identity(&nest->c->anchor->type);
+        KVal *start = lower_address(b, &identity, point.index);
+        int64_t line = 64 / (int64_t)dtype_size(buf->dtype);
+        for (int64_t at = 0; at < tile->count[lane] * lanes; at += line)
+            k_prefetch(b, buf, k_addi(b, start, at));
+        return;
+    }
+    if (dim == lane) {
+        fetch_rows(nest, tile, buf, dim + 1);
+        return;
+    }
+    KVal *start = nest->at[dim];
+    KVal *i = k_for(b, 0, tile->count[dim], 1, 0);
+    nest->at[dim] = k_add(b, start, i);
+    fetch_rows(nest, tile, buf, dim + 1);
+    k_end(b);
+    nest->at[dim] = start;
+}
+
+void epilogue_fetch(Nest *nest, const Tile *tile) {
+    const Flat *flat = nest->epilogue.first;
+    if (!reads_from_afar(nest)) return;
+    IndexMap identity = index_map_identity(&nest->c->anchor->type);
+    for (int v = 0; v < flat->count; v++) {
+        const FlatValue *value = &flat->values[v];
+        if (value->kind == FLAT_LOAD && index_map_equal(&value->map, &identity))
+            fetch_rows(nest, tile, k_input(nest->b, value->node), 0);
+    }
+}
+
 void epilogue_tile(Nest *nest, Tile *tile) {
     int lane = nest->s->lane, along = schedule_turns(nest->c, nest->s);
     bool pools = nest->epilogue.group->pool && !nest->epilogue.pool_later;

@@ -102,6 +102,8 @@ Epilogue epilogue_make(LowerContext *context, const Group *group);
 /* result dims that are pooled: window[d] > 1. */
 void epilogue_windows(const Epilogue *e, const Contraction *c, int64_t *window);
 void epilogue_begin(Nest *nest);
+/* Before a tile is summed: asks for what its epilogue will read, where that is far away. */
+void epilogue_fetch(Nest *nest, const Tile *tile);
 void epilogue_tile(Nest *nest, Tile *tile);
 /* Pools from memory what was too large for registers. */
 void epilogue_end(Nest *nest);

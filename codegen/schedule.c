@@ -25,6 +25,7 @@ static const double COST_TURN = 10;      /* a vector, when a square is turned be
 static const double COST_TILE = 30;      /* entering and leaving a tile's loops */
 static const double WINOGRAD_GAIN = 0.9; /* less is not worth its rounding */
 static const double COST_FOLD = 14;      /* a horizontal sum */
+static const double COST_EVICTED = 20;   /* a vector of the result fetched twice */
 static const double COST_SHAPE =
     0.05; /* of all: the text and the misses of one more size of tile */
 
@@ -84,20 +85,38 @@ static bool collides(const Contraction *c, int operand) {
     return false;
 }
 
-/* How many rows of the operand a tile can read, a line of each, before they drive each other out of
- * the first cache: of 64 sets with 8 lines each. */
-static int64_t most_rows(const Contraction *c, const Schedule *s) {
+/* How many lines that lie so many bytes apart the first cache holds, of 64 sets with 8 lines each.
+ */
+static int64_t lines_held(int64_t bytes) {
     enum { LINE = 64, SETS = 64, WAYS = 8 };
+    int64_t sets = SETS;
+    if (bytes == 0 || bytes % LINE != 0) return INT64_MAX;
+    for (int64_t lines = bytes / LINE; sets > 1 && lines % 2 == 0; lines /= 2)
+        sets /= 2;
+    return sets * WAYS;
+}
+
+/* How many rows of the operand a tile can read, a line of each, before they drive each other out of
+ * the first cache. */
+static int64_t most_rows(const Contraction *c, const Schedule *s) {
     int64_t most = SCHEDULE_MAX_ACCUMULATORS;
-    for (int d = 0; d < c->out_count; d++) {
-        int64_t bytes = d == s->lane ? 0 : schedule_stride(c, 1 - s->vector_operand, d) * 4;
-        if (bytes == 0 || bytes % LINE != 0) continue;
-        int64_t sets = SETS;
-        for (int64_t lines = bytes / LINE; sets > 1 && lines % 2 == 0; lines /= 2)
-            sets /= 2;
-        most = at_most(most, sets * WAYS - 2);
-    }
+    for (int d = 0; d < c->out_count; d++)
+        if (d != s->lane)
+            most = at_most(most, lines_held(schedule_stride(c, 1 - s->vector_operand, d) * 4) - 2);
     return most;
+}
+
+bool schedule_result_afar(const Contraction *c, const Target *target) {
+    const Type *type = &c->anchor->type;
+    return type_numel(type) * (int64_t)dtype_size(type->dtype) > 2 * (int64_t)target->l2;
+}
+
+/* The same for rows of a result that comes from memory and goes there: an updated weight, which has
+ * an array of momenta beside it. */
+static int64_t most_result_rows(const Contraction *c, const ScheduleRequest *request) {
+    const Type *type = &c->anchor->type;
+    if (type->rank < 2 || !schedule_result_afar(c, request->target)) return INT64_MAX;
+    return lines_held(type->dim[type->rank - 1] * (int64_t)dtype_size(type->dtype)) / 2;
 }
 
 static double vector_load_cost(const Contraction *c, const Schedule *s) {
@@ -155,7 +174,7 @@ typedef struct Nests {
     double vector_load;
     double wait;    /* for a vector, whatever else is done meanwhile */
     double lagging; /* the same for a step, by the other operand */
-    int64_t most_rows;
+    int64_t most_rows, most_result_rows;
 } Nests;
 
 /* Pairs of an operand whose elements lie beside one another, or apart. */
@@ -183,7 +202,8 @@ static Nests nests_of(const Contraction *c, const ScheduleRequest *request, cons
                    .vector_load = vector_load_cost(c, s),
                    .wait = !s->pack && collides(c, s->vector_operand) ? COST_COLLISION : 0,
                    .lagging = collides(c, 1 - s->vector_operand) ? COST_COLLISION : 0,
-                   .most_rows = most_rows(c, s)};
+                   .most_rows = most_rows(c, s),
+                   .most_result_rows = most_result_rows(c, request)};
 }
 
 /* One tile: all its steps, and what surrounds them. */
@@ -202,7 +222,8 @@ static double tile_cost(const Nests *nests, TileCounts tile) {
     int64_t rows = tile.loads[1 - s->vector_operand];
     if (rows > nests->most_rows) step += (double)rows;
     double fold = summed && s->lanes > 1 ? COST_FOLD * products : 0;
-    return nests->steps * step + fold + COST_TILE + 2 * products;
+    double stores = rows > nests->most_result_rows ? COST_EVICTED : 2;
+    return nests->steps * step + fold + COST_TILE + stores * products;
 }
 
 /* The sum over all tiles; each dim has whole tiles and perhaps a smaller last one. */
@@ -265,6 +286,16 @@ static bool blocks_pay(const Contraction *c, const Schedule *s) {
     return tiles >= 4;
 }
 
+/* Whether every panel of the lane dim would fetch the other operand from memory, while the totals
+ * of all results stay in the core's own cache. */
+static bool rows_come_again(const Contraction *c, const ScheduleRequest *request,
+                            const Schedule *s) {
+    double l2 = (double)request->target->l2;
+    double totals = 4 * (double)type_numel(&c->anchor->type);
+    return c->outer_count == 0 && c->dims[s->lane].extent > 2 * s->tile[s->lane] && !s->pack &&
+           4 * operand_elements(c, 1 - s->vector_operand) > 4 * l2 && totals <= l2 / 4;
+}
+
 /* Leading summed dims that go outside: for accuracy, and so that a chunk's operands stay in cache
  * while all tiles pass over them. */
 static void choose_chunks(const Contraction *c, const ScheduleRequest *request, Schedule *s) {
@@ -279,7 +310,7 @@ static void choose_chunks(const Contraction *c, const ScheduleRequest *request, 
     double chain = schedule_sums_lanes(c, s) ? (double)SCHEDULE_CHAIN * s->lanes : SCHEDULE_CHAIN;
     s->chunk_level = 0;
     if (products > SCHEDULE_BLOCK * 1.25 && blocks_pay(c, s)) {
-        s->chunk_level = c->outer_count + 1;
+        s->chunk_level = rows_come_again(c, request, s) ? 0 : c->outer_count + 1;
         chain = SCHEDULE_BLOCK;
     }
     if (!images && products <= chain) return;
@@ -337,9 +368,24 @@ static void choose_unroll(const Contraction *c, Schedule *s) {
     s->unroll = steps < 1 ? 1 : (int)steps;
 }
 
+/* Whether the result comes from memory, and lies in rows of which a tile has a part, while the
+ * whole vector operand stays in the core's own cache: then it is better met row by row. */
+static bool result_passes_by(const Contraction *c, const ScheduleRequest *request,
+                             const Schedule *s) {
+    if (c->out_count != c->outer_count + 2 || s->lane < c->outer_count || s->chunk_dims > 0 ||
+        schedule_sums_lanes(c, s))
+        return false;
+    const ContractDim *lane = &c->dims[s->lane];
+    const ContractDim *rows = &c->dims[2 * c->outer_count + 1 - s->lane];
+    double l2 = (double)request->target->l2, bytes = 4 * (double)lane->extent;
+    return lane->axis[CONTRACT_OUT] == c->anchor->type.rank - 1 && lane->coef[CONTRACT_OUT] == 1 &&
+           rows->axis[s->vector_operand] < 0 && lane->extent > s->tile[s->lane] &&
+           bytes * steps_of_tile(c, s) <= l2 / 2 && schedule_result_afar(c, request->target);
+}
+
 /* Dims that move the vector operand come first: a tile of it stays in cache while the rest of the
  * other one passes. */
-static void choose_order(const Contraction *c, Schedule *s) {
+static void choose_order(const Contraction *c, const ScheduleRequest *request, Schedule *s) {
     int count = 0;
     for (int d = 0; d < c->outer_count; d++)
         s->order[count++] = d;
@@ -349,6 +395,9 @@ static void choose_order(const Contraction *c, Schedule *s) {
             bool moves_vectors = c->dims[d].axis[s->vector_operand] >= 0;
             if (d != s->lane && moves_vectors == (pass == 0)) s->order[count++] = d;
         }
+    if (!result_passes_by(c, request, s)) return;
+    s->order[count - 2] = s->order[count - 1];
+    s->order[count - 1] = s->lane;
 }
 
 typedef struct Search {
@@ -371,7 +420,7 @@ static bool consider(Search *search, const Nests *nests, Schedule *s, TileCounts
     choose_unroll(c, s);
     if (search->out) {
         choose_chunks(c, search->request, s);
-        choose_order(c, s);
+        choose_order(c, search->request, s);
         choose_block(c, search->request, s);
         if (search->count < search->limit) {
             search->out[search->count] = *s;
@@ -492,7 +541,7 @@ bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Sched
     search_all(&search);
     if (search.count == 0) return false;
     choose_chunks(c, request, &search.best);
-    choose_order(c, &search.best);
+    choose_order(c, request, &search.best);
     choose_block(c, request, &search.best);
     *best = search.best;
     double least = search.best_cost;
@@ -509,7 +558,7 @@ bool schedule_choose(const Contraction *c, const ScheduleRequest *request, Sched
     search_all(&pairs);
     if (pairs.count == 0 || pairs.best.lanes == 1 || pairs.best_cost >= least) return true;
     choose_chunks(&paired, request, &pairs.best);
-    choose_order(&paired, &pairs.best);
+    choose_order(&paired, request, &pairs.best);
     choose_block(&paired, request, &pairs.best);
     *best = pairs.best;
     return true;
@@ -548,4 +597,6 @@ void schedule_print(Buf *out, const Contraction *c, const Schedule *s) {
                    (long long)s->chunk);
     if (s->block > 0)
         buf_printf(out, ", block %s %lld", c->dims[schedule_blocked(s)].name, (long long)s->block);
+    if (s->lane >= 0 && c->out_count > c->outer_count + 1 && s->order[c->out_count - 1] == s->lane)
+        buf_printf(out, ", %s inside", c->dims[s->lane].name);
 }

@@ -78,6 +78,8 @@ int64_t schedule_stride(const Contraction *c, int operand, int dim);
 int schedule_turns(const Contraction *c, const Schedule *s);
 /* The dim that is cut into blocks; -1: none. */
 int schedule_blocked(const Schedule *s);
+/* Whether the result is far larger than the cache that is a core's own. */
+bool schedule_result_afar(const Contraction *c, const Target *target);
 /* Whether the lane dim is summed. */
 bool schedule_sums_lanes(const Contraction *c, const Schedule *s);
 

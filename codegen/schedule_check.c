@@ -123,9 +123,14 @@ static bool check_order(const Check *check) {
         if (i < c->outer_count && d != i)
             return fail(check, "%s has to be outside of the others", c->dims[i].name);
     }
+    /* Chunks and their totals count on panels outside; without chunks, rows may be. */
     bool first = !is_result(c, s->lane) || s->order[c->outer_count] == s->lane;
-    return first || fail(check, "the lane dim %s has to be the first of the inner ones",
-                         c->dims[s->lane].name);
+    bool last = is_result(c, s->lane) && s->order[c->out_count - 1] == s->lane;
+    return first || (last && s->chunk_dims == 0) ||
+           fail(check,
+                "the lane dim %s has to be the first of the inner ones, or without chunks the "
+                "last",
+                c->dims[s->lane].name);
 }
 
 /* Chunks, and whether they keep chains of sums short. */
