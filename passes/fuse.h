@@ -117,4 +117,7 @@ int64_t group_base(const Group *group, const Node *node);
 /* "elementwise", "contraction"... */
 const char *group_kind_name(GroupKind kind);
 
+/* The narrowest type that is known to hold an input's numbers: halves may have been cast. */
+DType group_input_dtype(const Node *input);
+
 #endif

@@ -176,6 +176,11 @@ static void put_value(Buf *key, const FlatValue *value) {
     put_int(key, value->map.offset);
 }
 
+DType group_input_dtype(const Node *input) {
+    bool wide = input->op == OP_cast && dtype_is_half(input->inputs[0]->type.dtype);
+    return wide ? input->inputs[0]->type.dtype : input->type.dtype;
+}
+
 static void put_group(Buf *key, const Group *group) {
     put_int(key, group->kind);
     put_int(key, group->part > 0);
@@ -186,6 +191,7 @@ static void put_group(Buf *key, const Group *group) {
     for (int i = 0; i < group->input_count; i++) {
         put_type(key, &group->inputs[i]->type);
         put_int(key, group->inputs[i]->op == OP_const ? (int64_t)group->inputs[i]->id : -1);
+        put_int(key, group_input_dtype(group->inputs[i]));
     }
     put_int(key, group->node_count);
     for (int i = 0; i < group->node_count; i++)

@@ -286,14 +286,20 @@ static int add_schedule(Tiling *t, GpuSchedule s, GpuSchedule *out, double *cost
     return count + 1;
 }
 
+/* Halves that were cast lose nothing as what they have been. */
 static GpuProducts products_of(const Tiling *t, Precision precision) {
     static const GpuProducts products[] = {[PRECISION_HIGHEST] = GPU_TF32X3,
                                            [PRECISION_STRICT] = GPU_FMA,
                                            [PRECISION_HIGH] = GPU_TF32,
                                            [PRECISION_MEDIUM] = GPU_BF16};
-    for (int side = 0; side < SIDES; side++)
-        if (t->c.operand[side].node->type.dtype != DT_F32) return GPU_FMA;
-    return t->c.anchor->type.dtype == DT_F32 ? products[precision] : GPU_FMA;
+    const Node *x = t->c.operand[0].node, *y = t->c.operand[1].node;
+    if (x->type.dtype != DT_F32 || y->type.dtype != DT_F32 || t->c.anchor->type.dtype != DT_F32)
+        return GPU_FMA;
+    DType from[SIDES] = {group_input_dtype(x), group_input_dtype(y)};
+    GpuProducts wanted = products[precision];
+    if (wanted == GPU_FMA || wanted == GPU_BF16) return wanted;
+    if (from[0] == DT_BF16 && from[1] == DT_BF16) return GPU_BF16;
+    return dtype_is_half(from[0]) && dtype_is_half(from[1]) ? GPU_TF32 : wanted;
 }
 
 int gpu_contraction_schedules(const Group *group, LowerContext *context, GpuSchedule *out) {
@@ -323,7 +329,8 @@ int gpu_contraction_schedules(const Group *group, LowerContext *context, GpuSche
                          .registers = {w[2], w[3]},
                          .depth = 16,
                          .stages = 3,
-                         .products = products};
+                         .products = products,
+                         .apart = context->precision == PRECISION_HIGHEST};
         if (w[2] % t.window == 0) count = add_schedule(&t, s, out, costs, count);
     }
     return count;

@@ -2,10 +2,10 @@
  *
  * Matrix units take numbers of fewer digits. Under `high` and `medium` they get those. Under
  * `highest` a number is split into two of 11 digits each, x = big + small: three products of four
- * (the fourth is below what float32 shows), and the sum of each step, which the units round toward
- * zero, is added to the thread's sums in float32. What is infinite or no number, and what overflows
- * on the way, gives sums that aren't finite: then the block computes its tile again, as a device
- * without matrix units does, product by product. */
+ * (the fourth is below what float32 shows), unless it was cast from so few; and the sum of each
+ * step, which the units round toward zero, is added to the thread's sums in float32. What is
+ * infinite or no number, and what overflows on the way, gives sums that aren't finite: then the
+ * block computes its tile again, as a device without matrix units does, product by product. */
 #include "codegen/gpu/tiling.h"
 
 /* One product for each of the thread's sums, for every summed element of the stage. */
@@ -83,34 +83,35 @@ static void clear(Tiling *t, KBuf *sums) {
     k_end(b);
 }
 
-/* The small products first, all on sums of their own. */
-static void multiply_split(Tiling *t, const Fragments *x, KVal *x_at, const Fragments *y,
-                           KVal *y_at, KBuf *sums, KVal *total) {
+/* The products of two fragments, of split numbers the small ones first, added to sums. */
+static void multiply(Tiling *t, const Fragments *x, KVal *x_at, const Fragments *y, KVal *y_at,
+                     KBuf *sums, KVal *at) {
     KBuilder *b = t->b;
-    KVal *zero = k_index(b, 0);
-    clear(t, sums);
-    k_mma(b, K_MMA_TF32, sums, zero, x->small, x_at, y->big, y_at);
-    k_mma(b, K_MMA_TF32, sums, zero, x->big, x_at, y->small, y_at);
-    k_mma(b, K_MMA_TF32, sums, zero, x->big, x_at, y->big, y_at);
-    KVal *i = k_for(b, 0, K_MMA_SUM, 1, K_UNROLL), *to = k_add(b, total, i);
-    k_store(b, t->total, to, k_add(b, k_load(b, t->total, to, 1), k_load(b, sums, i, 1)));
-    k_end(b);
+    KMma kind = t->s->products == GPU_BF16 ? K_MMA_BF16 : K_MMA_TF32;
+    if (x->small) {
+        k_mma(b, kind, sums, at, x->small, x_at, y->big, y_at);
+        k_mma(b, kind, sums, at, x->big, x_at, y->small, y_at);
+    }
+    k_mma(b, kind, sums, at, x->big, x_at, y->big, y_at);
 }
 
 static void add_fragments(Tiling *t, KVal *stage) {
     KBuilder *b = t->b;
-    GpuProducts products = t->s->products;
-    KBuf *sums = products == GPU_TF32X3 ? k_local(b, DT_F32, K_MMA_SUM, NULL) : NULL;
-    KVal *first = k_for(b, 0, t->s->depth, products == GPU_BF16 ? 16 : 8, K_UNROLL);
+    KBuf *sums = t->s->apart ? k_local(b, DT_F32, K_MMA_SUM, NULL) : NULL;
+    KVal *first = k_for(b, 0, t->s->depth, t->s->products == GPU_BF16 ? 16 : 8, K_UNROLL);
     Fragments x = load_fragments(t, 0, stage, first), y = load_fragments(t, 1, stage, first);
     KVal *i = k_for(b, 0, x.count, 1, K_UNROLL), *j = k_for(b, 0, y.count, 1, K_UNROLL);
     KVal *total = k_muli(b, k_add(b, k_muli(b, i, y.count), j), K_MMA_SUM);
     KVal *x_at = k_muli(b, i, x.each), *y_at = k_muli(b, j, y.each);
-    if (products == GPU_TF32X3)
-        multiply_split(t, &x, x_at, &y, y_at, sums, total);
-    else
-        k_mma(b, products == GPU_BF16 ? K_MMA_BF16 : K_MMA_TF32, t->total, total, x.big, x_at,
-              y.big, y_at);
+    if (t->s->apart) {
+        clear(t, sums);
+        multiply(t, &x, x_at, &y, y_at, sums, k_index(b, 0));
+        KVal *r = k_for(b, 0, K_MMA_SUM, 1, K_UNROLL), *to = k_add(b, total, r);
+        k_store(b, t->total, to, k_add(b, k_load(b, t->total, to, 1), k_load(b, sums, r, 1)));
+        k_end(b);
+    } else {
+        multiply(t, &x, x_at, &y, y_at, t->total, total);
+    }
     k_end(b);
     k_end(b);
     k_end(b);

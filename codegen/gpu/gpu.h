@@ -31,6 +31,7 @@ typedef struct GpuSchedule {
     int elements; /* elementwise: of a thread */
     int team;     /* reductions: threads that share a row, a power of two */
     GpuProducts products;
+    bool apart;    /* matrix units start each step's sums from zero, which float32 adds */
     int across[2]; /* contractions: threads along the rows and the columns of a block's tile; with
                       matrix units, warps */
     int registers[2]; /* sums of a thread along them */

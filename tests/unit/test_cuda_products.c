@@ -140,6 +140,28 @@ Test(cuda_products, without_units) {
     check_class(PRECISION_HIGHEST, 5e-6, 5e-5, true);
 }
 
+/* Operands that were cast from halves: products are exact, of one half and the other as well. */
+Test(cuda_products, halves) {
+    static const DType types[][2] = {
+        {DT_BF16, DT_BF16}, {DT_F16, DT_F16}, {DT_BF16, DT_F16}, {DT_BF16, DT_F32}};
+    Products p;
+    start(&p, PRECISION_HIGHEST, 5e-6, 5e-5);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        Node *x[2];
+        for (int which = 0; which < 2; which++) {
+            Node *own = operand(&p, which, type_make(DT_F32, 2, DIMS(40, 72)));
+            for (int64_t k = 0; types[i][which] != DT_F32 && k < 40 * 72; k++)
+                p.inputs[which].f[k] = round(p.inputs[which].f[k] * 128) / 128;
+            x[which] = build_cast(p.graph, build_cast(p.graph, own, types[i][which]), DT_F32);
+        }
+        Attr attrs[] = {attr_ints(ATTR_batch_a, NULL, 0), attr_ints(ATTR_batch_b, NULL, 0),
+                        attr_ints(ATTR_contract_a, DIMS(1), 1),
+                        attr_ints(ATTR_contract_b, DIMS(1), 1)};
+        add(&p, build_op(p.graph, OP_dot, x, 2, attrs, 4));
+    }
+    check(&p);
+}
+
 /* As plain float32 has them: infinities, NaNs, and what overflows. */
 Test(cuda_products, not_finite) {
     Products p;
