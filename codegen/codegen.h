@@ -15,15 +15,17 @@
 enum { CODEGEN_SPLIT = 12000 };
 
 typedef struct CodegenOptions {
-    const char *prefix;  /* of every public symbol: "lenet" */
-    const char *header;  /* name that the source includes: "lenet.h"; NULL: PREFIX.h */
-    const char *vector;  /* "none", "sse2", "avx2", "avx512", "neon"; NULL: "native" */
-    bool cuda;           /* the source is CUDA C++ for GPUs */
-    bool dispatch;       /* emit baseline, v3 and v4 kernels and choose at init (x86-64) */
-    int level;           /* -O0..3: 0 = no passes and no fusion */
-    int64_t split;       /* functions may run on several threads, which share kernels of so many
-                            processor cycles; 0: no threads */
-    int threads;         /* of programs; 0: one */
+    const char *prefix; /* of every public symbol: "lenet" */
+    const char *header; /* name that the source includes: "lenet.h"; NULL: PREFIX.h */
+    const char *vector; /* "none", "sse2", "avx2", "avx512", "neon"; NULL: "native" */
+    bool cuda;          /* for GPUs: the source is CUDA C++, or C if there are */
+    const char
+        *devices;  /* whose kernels it holds as binaries: "sm_80,sm_90a"; "": the usual ones */
+    bool dispatch; /* emit baseline, v3 and v4 kernels and choose at init (x86-64) */
+    int level;     /* -O0..3: 0 = no passes and no fusion */
+    int64_t split; /* functions may run on several threads, which share kernels of so many
+                      processor cycles; 0: no threads */
+    int threads;   /* of programs; 0: one */
     Precision precision; /* of products of float32 values */
     const struct ScheduleBook *schedules; /* that come before the model's choices, or NULL */
     int candidates;      /* schedules of each contraction that the report tells of, for tuning */

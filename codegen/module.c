@@ -329,9 +329,14 @@ static void make_functions(Module *module) {
     for (int i = drafts; options->dump && i < count; i++)
         do_job(&jobs, i, 0);
     if (!options->dump) parallel_for(count, do_job, &jobs);
-    module->parts.uses = uses_new(module->arena);
-    for (int i = 0; i < count; i++)
-        if (jobs.list.items[i].uses) uses_add(module->parts.uses, jobs.list.items[i].uses);
+    FileParts *parts = &module->parts;
+    parts->uses = uses_new(module->arena);
+    parts->device_uses = options->devices ? uses_new(module->arena) : parts->uses;
+    for (int i = 0; i < count; i++) {
+        const Job *job = &jobs.list.items[i];
+        bool host = job->function->kind == FUNCTION_INIT;
+        if (job->uses) uses_add(host ? parts->uses : parts->device_uses, job->uses);
+    }
     for (int i = 0; i < PARALLEL_MAX; i++) {
         arena_free(&jobs.workers[i].arena);
         buf_free(&jobs.workers[i].text);
@@ -495,7 +500,7 @@ bool codegen_c(const Program *program, const CodegenOptions *options, Buf *sourc
     if (good) {
         Emitter source_emitter = {.out = source}, header_emitter = {.out = header};
         if (options->cuda)
-            module_print_cuda(&source_emitter, &module);
+            good = module_print_cuda(&source_emitter, &module, error);
         else
             module_print_source(&source_emitter, &module);
         module_print_header(&header_emitter, &module);

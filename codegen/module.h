@@ -81,6 +81,8 @@ const char **module_inputs(Module *module, const ModuleFunction *function, int v
 const char **module_outputs(Module *module, const ModuleFunction *function);
 /* Whether there are weights outside of the code: params or buffers, not embedded. */
 bool module_has_params(const Module *module);
+/* Whether the source is C++: CUDA's. */
+bool module_is_cplusplus(const Module *module);
 /* Whether training is part of it: the train struct exists. */
 bool module_has_train(const Module *module);
 
@@ -99,8 +101,8 @@ void module_print_workers(Emitter *e, const Module *module);
 void module_print_team(Emitter *e, const Module *module, const char *work, const char *started);
 void module_print_header(Emitter *e, const Module *module);
 void module_print_source(Emitter *e, Module *module);
-/* The source as CUDA C++ (codegen/cuda/file.c). */
-void module_print_cuda(Emitter *e, Module *module);
+/* The source for GPUs (codegen/cuda/file.c). False with a message. */
+bool module_print_cuda(Emitter *e, Module *module, Buf *error);
 /* What the two sources share: functions for the caller's memory alone (first values, weight files),
  * and where a function's values are. */
 void module_print_host_functions(Emitter *e, Module *module);

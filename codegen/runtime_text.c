@@ -13,6 +13,8 @@ typedef struct RuntimePiece {
 
 static const RuntimePiece pieces[] = {
     {"threads", {"threads.h", "threads.c"}},
+    {"cuda_runtime", {"cuda.h", "cuda_runtime.h", "cuda_graph.c"}},
+    {"cuda_driver", {"cuda.h", "cuda_driver.h", "cuda_driver.c", "cuda_graph.c"}},
     {"safetensors", {"half.h", "base.h", "safetensors.h", "safetensors.c", "safetensors_state.c"}},
     {"bench", {"half.h", "base.h", "bench.h", "bench.c"}},
     {"command",

@@ -54,9 +54,13 @@ static bool ends_with(const char *text, const char *end) {
     return length > size && strcmp(text + length - size, end) == 0;
 }
 
-/* Whether the source is to be CUDA's: it is called so. */
-static bool is_cuda(const Compile *compile) {
+/* Whether the source is to be CUDA C++: it is called so. */
+static bool is_cplusplus(const Compile *compile) {
     return compile->options->emit[EMIT_C] && ends_with(output_path(compile, EMIT_C), ".cu");
+}
+
+static bool is_cuda(const Compile *compile) {
+    return compile->options->devices || is_cplusplus(compile);
 }
 
 /* "out/lenet.c" -> "out/lenet.h". */
@@ -100,6 +104,7 @@ static void set_codegen_options(Compile *compile) {
                         : arena_printf(compile->arena, "%s.h", compile->prefix),
         .vector = vector_unit(options),
         .cuda = is_cuda(compile),
+        .devices = is_cplusplus(compile) ? NULL : options->devices,
         // A C file travels: it holds kernels for several machines unless one was named.
         .dispatch =
             !options->vector && !options->march && !is_cuda(compile) &&
@@ -125,6 +130,20 @@ static bool need_c(Compile *compile) {
     set_codegen_options(compile);
     const Options *options = compile->options;
     Buf error = {0};
+    bool cplusplus = is_cplusplus(compile), bad = true;
+    if (options->split && compile->codegen.cuda)
+        buf_puts(&error, "what runs on a GPU has no --threads");
+    else if (options->standalone && cplusplus)
+        buf_puts(&error, "a .cu file has no --standalone");
+    else if (options->devices && *options->devices && cplusplus)
+        buf_puts(&error, "a .cu file is for all devices: nvcc is told which, by -arch");
+    else
+        bad = false;
+    if (bad) {
+        fail(compile, &error);
+        buf_free(&error);
+        return false;
+    }
     if (options->emit[EMIT_SCHEDULES]) compile->report.arena = compile->arena;
     bool told = options->verbose || options->emit[EMIT_KERNELS] || options->emit[EMIT_SCHEDULES];
     bool good = codegen_c(compile->program, &compile->codegen, &compile->source, &compile->header,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "codegen/codegen.h"
+#include "codegen/cuda/nvrtc.h"
 #include "driver/version.h"
 #include "passes/pass.h"
 #include "support/checked.h"
@@ -180,6 +181,18 @@ APPLY(autocast) {
         usage_error(parser, "unknown type '%s'; --autocast takes bf16, fp16", value);
 }
 
+APPLY(target) {
+    const char *devices = strncmp(value, "cuda", 4) == 0 ? value + 4 : NULL;
+    bool listed = devices && *devices == ':';
+    if (devices && *devices && !(listed && nvrtc_is_list(devices + 1))) devices = NULL;
+    parser->options->devices = devices ? devices + listed : NULL;
+    if (!devices && strcmp(value, "cpu") != 0)
+        usage_error(parser,
+                    "--target takes cpu, cuda, or cuda with devices, as in "
+                    "cuda:sm_80,sm_90a, not '%s'",
+                    value);
+}
+
 APPLY(level) {
     if (strlen(value) != 1 || value[0] < '0' || value[0] > '3')
         usage_error(parser, "unknown optimization level '-O%s'; -O0 to -O3", value);
@@ -327,6 +340,10 @@ static const OptionRow rows[] = {
      "as if the program stood in torch.autocast: products of bf16 or fp16 numbers", apply_autocast},
     {"-march", VALUE_SEPARATE, "CPU",
      "the processor for --emit=obj|asm|llvm-ir|exe (default: native)", apply_march},
+    {"--target", VALUE_SEPARATE, "TARGET",
+     "cpu (default), or cuda: kernels for GPUs, as binaries in a C file that needs CUDA's\n"
+     "                             driver alone; cuda:sm_80,sm_90a: for these (FILE.cu: as source)",
+     apply_target},
     {"--train", VALUE_NONE, NULL, "bench: the whole train step, not forward", apply_train},
     {"--json", VALUE_NONE, NULL, "bench: print JSON", apply_json},
     {"-O", VALUE_JOINED, "0..3", "optimization level (default 2)", apply_level},
@@ -497,6 +514,8 @@ static void check_program(Parser *parser) {
         usage_error(parser, "%s goes with nnc bench", options->train ? "--train" : "--json");
     if (bench && options->emit_count)
         usage_error(parser, "nnc bench makes a program: leave --emit out");
+    if (options->devices && options->command != COMMAND_COMPILE)
+        usage_error(parser, "--target=cuda goes with --emit=c, obj and exe");
     if (bench && options->output && options->json)
         usage_error(parser, "with -o nnc bench only makes the program: give --json to that");
     if (!exe && options->threads)

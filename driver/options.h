@@ -48,6 +48,7 @@ typedef struct Options {
     bool tune;                     /* --tune */
     const char *tune_file;         /* --tune=FILE; NULL: not said */
     double tune_seconds;           /* --tune-time */
+    const char *devices;           /* --target=cuda[:DEVICES]; NULL: the CPU */
     const char *passes, *dump;
     bool standalone, no_train, debug_info, verbose;
     bool train, json;           /* bench: --train, --json */

@@ -216,9 +216,9 @@ static bool command_run(const Command *command, NnItems *items, NnItems *labels,
         if (command->count >= 0 && command->count - done < batch) wanted = command->count - done;
         if (!command_fill(command, items, wanted, &filled, error)) return false;
         if (filled == 0) break;
-        if (network->forward(filled) != 0) {
-            return nn_fail(error, "an index in the input is out of range");
-        }
+        int status = network->forward(filled);
+        if (status == 2 && network->problem) return nn_fail(error, "%s", network->problem());
+        if (status != 0) return nn_fail(error, "an index in the input is out of range");
         if (!command->classify) {
             command_print(command, filled);
         } else if (!command_classify(command, labels, filled, &right, error)) {
@@ -267,6 +267,12 @@ static bool command_load(const Command *command, NnError *error) {
     return nn_fail(error, "%.80s: %.160s", command->weights, why.text);
 }
 
+static bool command_start(const NnNetwork *network, NnError *error) {
+    NnError why;
+    if (!network->start || network->start(why.text, sizeof why.text) == 0) return true;
+    return nn_fail(error, "%s", why.text);
+}
+
 NN_API int nn_command(const NnNetwork *network, int argc, char **argv) {
     static NnItems items[COMMAND_MAX_INPUTS], labels;
     Command command = {.network = network, .scale = 1.0 / 255.0, .count = 1};
@@ -277,7 +283,7 @@ NN_API int nn_command(const NnNetwork *network, int argc, char **argv) {
     }
     int status = command_parse(&command, argc, argv, &error);
     if (status < 0) {
-        bool ok = command_load(&command, &error) &&
+        bool ok = command_start(network, &error) && command_load(&command, &error) &&
                   command_open(&command, items, &labels, &error) &&
                   command_run(&command, items, &labels, &error);
         status = !ok;

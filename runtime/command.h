@@ -14,11 +14,14 @@ typedef struct NnNetwork {
     const NnTensor *inputs, *outputs; /* offsets in *in and *out */
     int input_count, output_count;
     void *in, *out;
-    /* Runs it on the first items of *in, at most a batch. 0, or 1 when an index in the input is out
-     * of range. */
+    /* Runs it on the first items of *in, at most a batch. 0, 1 when an index in the input is out of
+     * range, or 2 when there is a problem. */
     int (*forward)(int64_t items);
     /* Reads weights; NULL when they are inside. 0, or 1 with a message. */
     int (*load)(const char *path, char *error, size_t error_size);
+    /* What runs on a device takes it before, and says what went wrong there; else NULL. */
+    int (*start)(char *error, size_t error_size);
+    const char *(*problem)(void);
 } NnNetwork;
 
 /* main(): the exit status. */

@@ -34,7 +34,8 @@ typedef struct FileParts {
     VEC(const Kernel *) kernels; /* renamed: the name is the C function's */
     VEC(FileMark) marks;         /* of the kernels */
     VEC(FileKernel) added;
-    Uses *uses; /* of the kernels' texts */
+    Uses *uses;        /* of the kernels' texts */
+    Uses *device_uses; /* of those that are not in the file: it has their binaries */
     Buf scratch;
     VEC(FileConstant) constants;
 } FileParts;

@@ -91,13 +91,14 @@ static void print_worker_struct(Emitter *e, const Module *module) {
 
 static void print_device_context(Emitter *e, const Module *module) {
     emit_newline(e);
-    emit_comment(e, "What runs on a device. Set by open; the device's memory is the context's.");
+    emit_comment(e, "What runs on a device. Set by open; all memory is the context's.");
     emit_line(e, "typedef struct %sContext {", module->type_prefix);
-    emit_line(e, "struct %sMemory *memory;", module->type_prefix);
+    emit_line(e, "struct NnCuda *cuda;");
+    emit_line(e, "struct %sMemory *memory; /* the device's */", module->type_prefix);
+    emit_line(e, "struct %sSlots *slots; /* what copies go through */", module->type_prefix);
     if (module_has_params(module))
         emit_line(e, "const %s *params; /* set by %s_prepare */", module->params.type_name,
                   module->prefix);
-    emit_line(e, "int status; /* CUDA's first error, or 0 */");
     emit_line(e, "} %sContext;", module->type_prefix);
 }
 
@@ -237,15 +238,16 @@ static void print_device_functions(Emitter *e, const Module *module) {
     emit_newline(e);
     emit_comment(e, "Takes the memory that all of the network needs from the current device. 0, or "
                     "2 with a message in error[error_size] (error may be NULL): there is no "
-                    "device, none that the kernels were compiled for, or too little memory.");
+                    "driver or none that is new enough, no device, none that the kernels were "
+                    "compiled for, or too little memory.");
     emit_line(e, "int %s_open(%sContext *ctx, char *error, size_t error_size);", prefix, type);
     emit_comment(e, "Gives it back.");
     emit_line(e, "void %s_close(%sContext *ctx);", prefix, type);
     emit_newline(e);
     emit_line(e, "struct CUstream_st; /* cudaStream_t points to it */");
     emit_comment(e, "Functions with a stream put their work there. Weights (the structs Params and "
-                    "Train) are in the device's memory for all of them: cudaMalloc() it and copy "
-                    "what init, load or train_init wrote. Arguments and results are in "
+                    "Train) are in the device's memory for all of them: take it by alloc and copy "
+                    "there what init, load or train_init wrote. Arguments and results are in "
                     "the caller's memory, and the function waits for the results; those called "
                     "_device take and give them in the device's memory, allocate nothing, wait for "
                     "nothing, and return 0 or 2. Then wait says how it went: 0, 1 when an index in "
@@ -253,6 +255,14 @@ static void print_device_functions(Emitter *e, const Module *module) {
                     "after an error of CUDA's, which the context keeps.");
     emit_line(e, "int %s_wait(%sContext *ctx%s);", prefix, type, STREAM);
     emit_line(e, "const char *%s_error(const %sContext *ctx);", prefix, type);
+    emit_comment(e, "Memory of the device's (NULL: error says why), and a copy to it or from it, "
+                    "which is waited for.");
+    emit_line(e, "void *%s_alloc(%sContext *ctx, size_t bytes);", prefix, type);
+    emit_line(e, "void %s_free(%sContext *ctx, void *memory);", prefix, type);
+    file_print_wrapped(e, arena_printf(module->arena,
+                                       "int %s_copy(%sContext *ctx, void *to, const void *from, "
+                                       "size_t bytes%s);",
+                                       prefix, type, STREAM));
 }
 
 static void print_start(Emitter *e, const Module *module) {

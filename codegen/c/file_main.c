@@ -55,10 +55,24 @@ static void print_variables(Emitter *e, const Module *module) {
     module_print_workers(e, module);
     if (module->in.count) emit_line(e, "static %s in;", module->in.type_name);
     if (module->out.count) emit_line(e, "static %s out;", module->out.type_name);
-    if (module_has_params(module)) emit_line(e, "static %s params;", module->params.type_name);
+    if (module_has_params(module)) {
+        emit_line(e, "static %s params;", module->params.type_name);
+        if (module->options->cuda)
+            emit_line(e, "static %s *weights; /* on the device */", module->params.type_name);
+    }
     emit_newline(e);
     module_print_tensors(e, &module->in, "inputs");
     module_print_tensors(e, &module->out, "outputs");
+}
+
+/* The weights to the device. */
+static void print_send(Emitter *e, const char *prefix) {
+    emit_line(e, "if (failed) return failed;");
+    emit_line(e, "if (!weights) weights = %s_alloc(&context, sizeof *weights);", prefix);
+    emit_line(e, "failed = !weights || %s_copy(&context, weights, &params, sizeof params, NULL) ||",
+              prefix);
+    emit_line(e, "    %s_prepare(&context, weights, NULL);", prefix);
+    emit_line(e, "if (failed) snprintf(error, error_size, \"%%s\", problem());");
 }
 
 static void print_callbacks(Emitter *e, const Module *module) {
@@ -71,15 +85,29 @@ static void print_callbacks(Emitter *e, const Module *module) {
         if (function->kind != FUNCTION_FORWARD) continue;
         if (function->batch && function->batch < module->program->batch)
             emit_text(e, "if (items <= %lld) ", (long long)function->batch);
-        emit_text(e, "return %s_%s(&context%s%s);\n", prefix, function->name,
-                  module->in.count ? ", &in" : "", module->out.count ? ", &out" : "");
+        emit_text(e, "return %s_%s(&context%s%s%s);\n", prefix, function->name,
+                  module->in.count ? ", &in" : "", module->out.count ? ", &out" : "",
+                  module->options->cuda ? ", NULL" : "");
     }
     emit_line(e, "}");
+    if (module->options->cuda) {
+        emit_newline(e);
+        emit_line(e, "static int start(char *error, size_t error_size) {");
+        emit_line(e, "return %s_open(&context, error, error_size);", prefix);
+        emit_line(e, "}");
+        emit_newline(e);
+        emit_line(e, "static const char *problem(void) {");
+        emit_line(e, "return %s_error(&context);", prefix);
+        emit_line(e, "}");
+    }
     if (!module_has_params(module)) return;
     emit_newline(e);
     emit_line(e, "static int load(const char *path, char *error, size_t error_size) {");
     emit_line(e, "int failed = %s_load(&params, path, error, error_size);", prefix);
-    emit_line(e, "if (!failed) %s_prepare(&context, &params);", prefix);
+    if (module->options->cuda)
+        print_send(e, prefix);
+    else
+        emit_line(e, "if (!failed) %s_prepare(&context, &params);", prefix);
     emit_line(e, "return failed;");
     emit_line(e, "}");
 }
@@ -89,9 +117,11 @@ static void print_main(Emitter *e, const Module *module) {
     emit_line(e, "int main(int argc, char **argv) {");
     emit_text(e, "static const NnNetwork network = {");
     emit_c_string(e, module->prefix, strlen(module->prefix));
-    emit_text(e, ", inputs, outputs, %d, %d, %s, %s, forward, %s};\n", module->in.count,
+    bool cuda = module->options->cuda;
+    emit_text(e, ", inputs, outputs, %d, %d, %s, %s, forward, %s, %s};\n", module->in.count,
               module->out.count, module->in.count ? "&in" : "NULL",
-              module->out.count ? "&out" : "NULL", module_has_params(module) ? "load" : "NULL");
+              module->out.count ? "&out" : "NULL", module_has_params(module) ? "load" : "NULL",
+              cuda ? "start, problem" : "NULL, NULL");
     module_print_team(e, module, "nn_command(&network, argc, argv)", "");
     emit_line(e, "}");
 }

@@ -112,6 +112,7 @@ void file_print_kernels(Emitter *e, const FileParts *parts) {
     const char *guard = NULL;
     for (size_t i = 0; i < parts->kernels.count; i++) {
         const Kernel *kernel = parts->kernels.items[i];
+        if (kernel->blocks) continue; /* a GPU's */
         const char *wanted = parts->attributes ? kernel->target->guard : NULL;
         bool same = wanted == guard || (wanted && guard && strcmp(wanted, guard) == 0);
         if (!same && guard) emit_line(e, "#endif");

@@ -27,6 +27,10 @@ static void print_unused(Emitter *e, const Buf *body, const char *const *names, 
     }
 }
 
+bool module_is_cplusplus(const Module *module) {
+    return module->options->cuda && !module->options->devices;
+}
+
 static const char *variant_suffix(const Module *module, int variant) {
     if (!module->options->dispatch) return "";
     return arena_printf(module->arena, "_%s", module->variants[variant]->name);
@@ -112,7 +116,7 @@ FilePlaces module_places(Module *module, const ModuleFunction *function, int var
                         .outputs = module_outputs(module, function),
                         .arena = launches ? "memory->arena" : "arena",
                         .prepared = module->options->embed_weights ? NULL : prepared,
-                        .cplusplus = module->options->cuda,
+                        .cplusplus = module_is_cplusplus(module),
                         .launches = launches,
                         .prepared_bytes = function->prepared[variant],
                         .parts = &module->parts};
@@ -411,11 +415,11 @@ static void print_files(Emitter *e, const Module *module) {
     if (standalone) {
         runtime_print(e, "safetensors");
     } else {
-        bool cuda = module->options->cuda;
+        bool cplusplus = module_is_cplusplus(module);
         emit_line(e, "#ifdef NN_FILES");
-        if (cuda) emit_text(e, "extern \"C\" {\n");
+        if (cplusplus) emit_text(e, "extern \"C\" {\n");
         emit_line(e, "#include \"runtime/safetensors.h\"");
-        if (cuda) emit_text(e, "}\n");
+        if (cplusplus) emit_text(e, "}\n");
     }
     emit_newline(e);
     module_print_tensors(e, &module->params, "tensors");

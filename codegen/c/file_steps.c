@@ -147,11 +147,9 @@ static void print_copy(Emitter *e, Scope *scope, int s) {
     const char *to = place_expression(scope, s, 1), *from = place_expression(scope, s, 0);
     size_t bytes = scope->steps->items[s].arguments[0].bytes;
     if (scope->places->launches)
-        file_print_wrapped(
-            e, arena_printf(scope->places->parts->arena,
-                            "nn_note(ctx, cudaMemcpyAsync(%s, %s, %zu, cudaMemcpyDeviceToDevice, "
-                            "stream));",
-                            to, from, bytes));
+        file_print_wrapped(e, arena_printf(scope->places->parts->arena,
+                                           "nn_copy(ctx->cuda, %s, %s, %zu, stream);", to, from,
+                                           bytes));
     else
         emit_line(e, "memmove(%s, %s, %zu);", to, from, bytes);
 }
@@ -210,7 +208,7 @@ static void print_call(Emitter *e, Scope *scope, int s, const char *fault) {
     const Kernel *kernel = file_add_kernel(scope->places->parts, step->kernel);
     Buf call = {0};
     if (scope->places->launches) {
-        buf_printf(&call, "LAUNCH(%s, %lld, %d)(", kernel->name, (long long)kernel->blocks,
+        buf_printf(&call, "LAUNCH(%s, %lld, %d, ", kernel->name, (long long)kernel->blocks,
                    kernel->threads);
         put_arguments(&call, scope, s);
         buf_puts(&call, kernel->faults ? ", &memory->fault);" : ");");

@@ -19,6 +19,8 @@ static void print_rounding(Emitter *e) {
 
 void print_cuda_prelude(Emitter *e, const Uses *uses) {
     print_rounding(e);
+    emit_comment(e, "A test may have given the words another meaning.");
+    emit_line(e, "#ifndef KERNEL");
     emit_line(e, "typedef unsigned char uint8_t;");
     emit_line(e, "typedef int int32_t;");
     emit_line(e, "typedef unsigned int uint32_t;");
@@ -36,6 +38,7 @@ void print_cuda_prelude(Emitter *e, const Uses *uses) {
     emit_line(e,
               "#define KERNEL(threads) extern \"C\" __global__ void __launch_bounds__(threads, 1)");
     print_vocabulary(e, uses);
+    emit_line(e, "#endif");
     print_helpers(e, uses, "static __device__ __forceinline__");
 }
 
@@ -47,7 +50,8 @@ void print_cuda_file_prelude(Emitter *e, const Uses *uses) {
     emit_line(e, "#define UNROLL_LOOP _Pragma(\"unroll\")");
     emit_line(e, "#define ROLL_LOOP _Pragma(\"unroll 1\")");
     emit_line(e, "#define KERNEL(threads) static __global__ void __launch_bounds__(threads, 1)");
-    emit_line(e, "#define LAUNCH(kernel, blocks, threads) kernel<<<blocks, threads, 0, stream>>>");
+    emit_line(e, "#define LAUNCH(kernel, blocks, threads, ...) "
+                 "kernel<<<blocks, threads, 0, stream>>>(__VA_ARGS__)");
     emit_newline(e);
     print_vocabulary(e, uses);
     emit_line(e, "#endif");
