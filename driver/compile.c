@@ -132,7 +132,7 @@ static bool need_c(Compile *compile) {
     Buf error = {0};
     bool cplusplus = is_cplusplus(compile), bad = true;
     if (options->split && compile->codegen.cuda)
-        buf_puts(&error, "what runs on a GPU has no --threads");
+        buf_printf(&error, "a %s file has no --threads", cplusplus ? ".cu" : "--target=cuda");
     else if (options->standalone && cplusplus)
         buf_puts(&error, "a .cu file has no --standalone");
     else if (options->devices && *options->devices && cplusplus)

@@ -33,43 +33,106 @@ static void fill() {
     }
 
 #ifdef CUDA
+static int allocations(), waits();
+static void set_memory(long long bytes, bool full);
+
+#ifdef DRIVER
+#include <dlfcn.h>
+
+#include "fake.h"
+
+static FakeCuda *fake() {
+    void *library = dlopen("libcuda.so.1", RTLD_NOW);
+    return ((FakeCuda * (*)()) dlsym(library, "fake_cuda"))();
+}
+static int allocations() {
+    return fake()->allocations;
+}
+static int waits() {
+    return fake()->waits;
+}
+static void set_memory(long long bytes, bool full) {
+    fake()->memory = bytes;
+    fake()->full = full;
+}
+static void set_backward(bool backward) {
+    fake()->backward = backward;
+}
+#else
 #include "cuda_runtime.h"
 
 int device_allocations, device_waits, device_backward;
-size_t device_free_bytes = 1000;
-bool device_full = true;
+size_t device_free_bytes;
+bool device_full;
+
+static int allocations() {
+    return device_allocations;
+}
+static int waits() {
+    return device_waits;
+}
+static void set_memory(long long bytes, bool full) {
+    device_free_bytes = (size_t)bytes;
+    device_full = full;
+}
+static void set_backward(bool backward) {
+    device_backward = backward;
+}
+#endif
+
+static void *to_device(NetContext *ctx, const void *from, size_t size) {
+    void *memory = net_alloc(ctx, size);
+    CHECK(memory && net_copy(ctx, memory, from, size, NULL) == 0);
+    return memory;
+}
 
 // Arguments of the device's own: nothing is allocated, nothing waited for.
 static void check_device_functions(NetContext *ctx, NetTrain *device) {
-    int allocations = device_allocations, waits = device_waits;
-    NetOut out, again;
-    float loss;
+    static NetOut out, again;
+    float loss[2];
+    int before = waits();
     CHECK(net_forward(ctx, &in, &again, NULL) == 0);
-    CHECK(device_waits == waits + 1);
-    CHECK(net_forward_device(ctx, &in, &out, NULL) == 0);
-    CHECK(net_train_step_device(ctx, device, &in, &target, 0.01, &loss, NULL) == 0);
-    CHECK(device_allocations == allocations && device_waits == waits + 1);
+    CHECK(waits() == before + 1);
+    NetIn *x = (NetIn *)to_device(ctx, &in, sizeof in);
+    NetTarget *y = (NetTarget *)to_device(ctx, &target, sizeof target);
+    NetOut *z = (NetOut *)net_alloc(ctx, sizeof *z);
+    float *losses = (float *)net_alloc(ctx, sizeof loss);
+    int taken = allocations();
+    before = waits();
+    for (int i = 0; i < 2; i++) { // captured, and launched
+        CHECK(net_forward_device(ctx, x, z, NULL) == 0);
+        CHECK(net_train_step_device(ctx, device, x, y, i ? 0.0 : 0.01, losses, NULL) == 0);
+    }
+    CHECK(net_train_step_device(ctx, device, x, y, 0.01, losses + 1, NULL) == 0);
+    CHECK(allocations() == taken && waits() == before);
     CHECK(net_wait(ctx, NULL) == 0);
-    CHECK(memcmp(&out, &again, sizeof out) == 0);
+    CHECK(net_copy(ctx, &out, z, sizeof out, NULL) == 0);
+    CHECK(net_copy(ctx, loss, losses, sizeof loss, NULL) == 0);
+    // dropout draws anew each time
+    CHECK(loss[0] > 0 && loss[1] > 0 && loss[0] != loss[1]);
+    CHECK(memcmp(&out, &again, sizeof out) != 0); // the second forward followed a step
+    void *all[] = {x, y, z, losses};
+    for (void *memory : all)
+        net_free(ctx, memory);
 }
 
 int main(int argc, char **argv) {
     (void)argv;
-    device_backward = argc > 1;
+    set_memory(1000, true);
+    set_backward(argc > 1);
     NetContext ctx;
     char error[200] = "";
     CHECK(net_open(&ctx, error, sizeof error) == 2);
     CHECK(strstr(error, "bytes of the device's memory are needed, 1000 are free"));
-    device_free_bytes = (size_t)1 << 40;
+    set_memory(1LL << 40, true);
     CHECK(net_open(&ctx, error, sizeof error) == 2);
-    CHECK(strcmp(error, "no memory: out of memory") == 0);
-    device_full = false;
+    CHECK(strncmp(error, "no memory", 9) == 0 && strstr(error, "out of memory"));
+    CHECK(strcmp(net_error(&ctx), "the context is not open") == 0);
+    set_memory(1LL << 40, false);
     CHECK(net_open(&ctx, error, sizeof error) == 0);
-    CHECK(device_waits > 0);
-    NetTrain *device;
+    CHECK(waits() > 0);
     net_train_init(&train, 5);
-    CHECK(cudaMalloc((void **)&device, sizeof *device) == cudaSuccess);
-    cudaMemcpy(device, &train, sizeof train, cudaMemcpyHostToDevice);
+    NetTrain *device = (NetTrain *)to_device(&ctx, &train, sizeof train);
 #define RUN(call) CHECK((call) == 0)
 #define TRAIN device
 #define STREAM , NULL
@@ -98,14 +161,15 @@ int main() {
     RUN(net_forward(&ctx, &in, &out STREAM));
     print("out", &out, sizeof out);
 #ifdef CUDA
-    cudaMemcpy(&train, device, sizeof train, cudaMemcpyDeviceToHost);
+    CHECK(net_copy(&ctx, &train, device, sizeof train, NULL) == 0);
 #endif
     print("params", &train.params, sizeof train.params);
     printf("key %lld %lld\n", (long long)train.key[0], (long long)train.key[1]);
 #ifdef CUDA
     check_device_functions(&ctx, device);
+    net_free(&ctx, device);
     net_close(&ctx);
-    cudaFree(device);
+    net_close(&ctx); // it is closed
 #endif
     return 0;
 }

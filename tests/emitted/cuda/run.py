@@ -81,4 +81,5 @@ def main():
             check_plain(directory)
 
 
-main()
+if __name__ == "__main__":
+    main()
