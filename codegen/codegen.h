@@ -26,7 +26,7 @@ typedef struct CodegenOptions {
     int64_t split; /* functions may run on several threads, which share kernels of so many
                       processor cycles; 0: no threads */
     int threads;   /* of programs; 0: one */
-    Precision precision; /* of products of float32 values */
+    Precision precision;                  /* of products of float32 values */
     const struct ScheduleBook *schedules; /* that come before the model's choices, or NULL */
     int candidates;      /* schedules of each contraction that the report tells of, for tuning */
     bool standalone;     /* the runtime pieces used are copied into the file */

@@ -130,20 +130,6 @@ static bool need_c(Compile *compile) {
     set_codegen_options(compile);
     const Options *options = compile->options;
     Buf error = {0};
-    bool cplusplus = is_cplusplus(compile), bad = true;
-    if (options->split && compile->codegen.cuda)
-        buf_printf(&error, "a %s file has no --threads", cplusplus ? ".cu" : "--target=cuda");
-    else if (options->standalone && cplusplus)
-        buf_puts(&error, "a .cu file has no --standalone");
-    else if (options->devices && *options->devices && cplusplus)
-        buf_puts(&error, "a .cu file is for all devices: nvcc is told which, by -arch");
-    else
-        bad = false;
-    if (bad) {
-        fail(compile, &error);
-        buf_free(&error);
-        return false;
-    }
     if (options->emit[EMIT_SCHEDULES]) compile->report.arena = compile->arena;
     bool told = options->verbose || options->emit[EMIT_KERNELS] || options->emit[EMIT_SCHEDULES];
     bool good = codegen_c(compile->program, &compile->codegen, &compile->source, &compile->header,
@@ -381,17 +367,22 @@ static void tell_prefix(const Compile *compile) {
                wish, prefix);
 }
 
-/* Whether what was asked of a .cu file exists. */
+/* Whether what was asked of a file for GPUs exists. */
 static bool check_cuda(Compile *compile) {
     const Options *options = compile->options;
-    const char *lacks = options->split        ? "--threads"
-                        : options->standalone ? "--standalone"
-                        : options->schedules  ? "--schedules"
-                        : options->tune       ? "--tune"
-                                              : NULL;
-    if (!is_cuda(compile) || !lacks) return true;
+    bool cplusplus = is_cplusplus(compile);
+    const char *lacks = options->split                     ? "--threads"
+                        : options->standalone && cplusplus ? "--standalone"
+                        : options->schedules               ? "--schedules"
+                        : options->tune                    ? "--tune"
+                                                           : NULL;
+    bool named = cplusplus && options->devices && *options->devices;
+    if (!is_cuda(compile) || (!lacks && !named)) return true;
     Buf error = {0};
-    buf_printf(&error, "a .cu file has no %s", lacks);
+    if (lacks)
+        buf_printf(&error, "a %s file has no %s", cplusplus ? ".cu" : "--target=cuda", lacks);
+    else
+        buf_puts(&error, "a .cu file is for all devices: nvcc is told which, by -arch");
     fail(compile, &error);
     buf_free(&error);
     return false;

@@ -6,8 +6,9 @@
 #include <stddef.h>
 
 /* A binary's first line; PTX is the line alone. */
-#define FAKE_HEADER "fake %d %d %d %zu\n" /* version, 'a' or 0, PTX or not, bytes of the library   \
-                                           */
+#define FAKE_HEADER                                                                                \
+    "fake %d %d %d %zu\n" /* version, 'a' or 0, PTX or not, bytes of the library                   \
+                           */
 enum { FAKE_HEADER_SIZE = 64 };
 
 /* What kernels are called by: as device_call(). */

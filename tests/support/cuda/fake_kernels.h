@@ -6,6 +6,7 @@
 #include <utility>
 
 #define __device__
+#define _Alignas(bytes) __attribute__((aligned(bytes)))
 #define __forceinline__ inline
 
 template <class... P> struct DeviceCall {
