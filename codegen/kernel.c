@@ -215,6 +215,16 @@ KBuf *k_shared(KBuilder *b, DType dtype, int64_t count, const char *comment) {
     return buf;
 }
 
+KBuf *k_common(KBuilder *b, DType dtype, int64_t count, const char *comment) {
+    KBuf *buf = k_scratch(b, dtype, count, comment);
+    buf->shared = b->parts;
+    return buf;
+}
+
+void k_meet(KBuilder *b) {
+    if (b->parts) k_barrier(b);
+}
+
 KVal *k_integer(KBuilder *b, KKind kind, int lanes, int64_t value) {
     if (kkind_is_float(kind)) return k_number(b, kind, lanes, (double)value);
     if (kkind_is_mask(kind)) value = value != 0;

@@ -68,6 +68,7 @@ typedef struct KBuf {
     bool aliased;        /* set by who plans memory when it does: printed without restrict */
     bool fresh;          /* SCRATCH, LOCAL: an iteration of a K_PARALLEL loop reads of it only what
                             it wrote itself, or what was written outside of such loops */
+    bool shared;         /* SCRATCH: threads that share the kernel have it in common */
 } KBuf;
 
 /* Operations; X(name, operands). The builder functions below say what each one does. */
@@ -203,7 +204,8 @@ typedef enum __attribute__((packed)) KStmtKind {
                   */
     KSTMT_PREFETCH, /* buf[index + imm] will be read soon; it may lie outside, then nothing will be
                      */
-    KSTMT_BARRIER,  /* GPU: threads of a block wait for one another, and see what was stored */
+    KSTMT_BARRIER, /* threads wait for one another, and see what was stored: those of a GPU's block,
+                      or those that share the kernel */
     KSTMT_COPY,   /* GPU: begins to copy `active` elements from[0][at[0]...] to buf[index...]; zeros
                      where `value`, if any, is false */
     KSTMT_COMMIT, /* GPU: the thread's copies begun since the last one become a group */
@@ -283,7 +285,7 @@ typedef struct Kernel {
     bool calls;           /* calls libm */
     int64_t blocks;       /* GPU: blocks of threads; 0: a kernel for a CPU */
     int threads;          /* GPU: of a block */
-    bool meets;           /* GPU: threads meet somewhere */
+    bool meets;           /* threads meet somewhere: of a GPU's block, or those that share it */
     double flops;         /* multiplications and additions of a run, for reports */
     const char *schedule; /* how it was tiled, for reports; may be NULL */
     const struct KernelChoice *choices; /* of schedules: one a phase of a contraction */
@@ -319,13 +321,15 @@ const Kernel *kernel_code(const Kernel *kernel);
 /* Types, scopes, and ranges: false with a message. An index whose interval can't be bounded is an
  * error: bound it with k_assume after having checked or clamped it. */
 bool kernel_verify(const Kernel *kernel, Buf *error);
-/* Whether threads may share its K_PARALLEL loops, each on scratch memory of its own: it is proved
- * that no iteration touches a result's elements that another one does. */
+/* Whether threads may share its K_PARALLEL loops, each on scratch memory of its own but for what is
+ * marked as shared: it is proved that between two barriers no iteration touches elements of a
+ * result or of shared memory that another one writes. */
 bool kernel_splits(const Kernel *kernel);
 /* What a run costs: processor cycles, about. */
 double kernel_cycles(const Kernel *kernel);
 /* Which of nested loops over independent results threads should share: the outermost one that has
  * iterations enough, else the longest. -1: none has two. */
+enum { KERNEL_PART_TRIPS = 8 }; /* enough */
 int kernel_part_level(const int64_t *trips, int count);
 /* Iterations of a loop with constant bounds; -1: not known. */
 int64_t kernel_trips(const KStmt *loop);
@@ -387,6 +391,11 @@ KVal *k_matrix_units(KBuilder *b);
 KVal *k_tf32(KBuilder *b, KVal *x);
 void k_mma(KBuilder *b, KMma kind, KBuf *sum, KVal *index, KBuf *x, KVal *x_at, KBuf *y,
            KVal *y_at);
+
+/* For threads that share the kernel: scratch memory that they have in common, and the barrier
+ * behind what they wrote there. Without such threads it is plain scratch memory, and nothing. */
+KBuf *k_common(KBuilder *b, DType dtype, int64_t count, const char *comment);
+void k_meet(KBuilder *b);
 
 /* Constants; k_index is an I64 scalar. k_number takes any kind (floats rounded to it). */
 KVal *k_index(KBuilder *b, int64_t value);

@@ -2,7 +2,9 @@
  *
  * Each thread runs the whole kernel on scratch memory of its own, but of its K_PARALLEL loops only
  * a part of the iterations. That gives the serial results if a result's element is touched by one
- * iteration only, and if what is read of scratch memory is what the same thread wrote.
+ * iteration only, and if what is read of scratch memory is what the same thread wrote. Barriers cut
+ * a kernel into phases: for results, and for scratch memory that the threads have in common, the
+ * first need hold within each phase only.
  *
  * An index is written as base + stride * n + rest, where n counts the loop's iterations and rest is
  * what inner and outer loops add, whatever they do. Counters that move by a multiple of some
@@ -13,12 +15,12 @@
 #include "codegen/kernel_internal.h"
 #include "support/checked.h"
 
-enum { PART_TRIPS = 8, MAX_TERMS = 24 };
+enum { MAX_TERMS = 24, ALL_PHASES = -1 };
 
 int kernel_part_level(const int64_t *trips, int count) {
     int best = -1;
     for (int level = 0; level < count; level++) {
-        if (trips[level] >= PART_TRIPS) return level;
+        if (trips[level] >= KERNEL_PART_TRIPS) return level;
         if (trips[level] > (best < 0 ? 1 : trips[best])) best = level;
     }
     return best;
@@ -40,6 +42,7 @@ typedef struct Term {
 typedef struct Access {
     const KBuf *buf;
     const KStmt *loop;
+    int phase;
     bool store, known;     /* known: the index is the sum below */
     int64_t base, stride;  /* of the loop's iterations */
     Term terms[MAX_TERMS]; /* all else */
@@ -49,7 +52,9 @@ typedef struct Access {
 typedef struct Walk {
     const KStmt *loop; /* the K_PARALLEL loop that we are in */
     VEC(Access) accesses;
-    int loops;
+    int loops, phases;
+    int phase;   /* that we are in, or look at; ALL_PHASES */
+    int guarded; /* blocks around that are entered, or repeated, as values say */
     bool fails;
 } Walk;
 
@@ -79,6 +84,17 @@ static bool add_quotient(Access *access, const KVal *value, int64_t factor) {
     return true;
 }
 
+/* Another loop's counter, by its steps. */
+static bool add_steps(Access *access, const KVal *value, int64_t factor) {
+    if (value->op != KOP_LOOP || value->lo == INT64_MIN || value->hi == INT64_MAX) return false;
+    const KStmt *loop = value->block->owner;
+    int64_t lo;
+    if (!k_is_const(loop->lo, &lo)) return false;
+    access->base += factor * lo;
+    add_term(access, value, factor * loop->imm, 0, (value->hi - lo) / loop->imm);
+    return true;
+}
+
 static void add_sum(Access *access, const KVal *value, int64_t factor) {
     int64_t number, lo;
     const KStmt *loop = access->loop;
@@ -92,7 +108,7 @@ static void add_sum(Access *access, const KVal *value, int64_t factor) {
         add_sum(access, value->b, value->op == KOP_ADD ? factor : -factor);
     } else if (value->op == KOP_MUL && k_is_const(value->b, &number)) {
         add_sum(access, value->a, factor * number);
-    } else if (!add_quotient(access, value, factor)) {
+    } else if (!add_quotient(access, value, factor) && !add_steps(access, value, factor)) {
         add_term(access, value, factor, value->lo, value->hi);
     }
 }
@@ -100,7 +116,8 @@ static void add_sum(Access *access, const KVal *value, int64_t factor) {
 static void add_access(Walk *walk, const KBuf *buf, const KVal *index, int64_t offset,
                        int64_t stride, int lanes, bool store) {
     if (buf->role == KBUF_TABLE) return;
-    Access access = {.buf = buf, .loop = walk->loop, .store = store, .known = index->lanes == 1};
+    Access access = {.buf = buf, .loop = walk->loop, .phase = walk->phase, .store = store};
+    access.known = index->lanes == 1;
     access.base = offset;
     if (access.known) add_sum(&access, index, 1);
     add_term(&access, NULL, stride, 0, lanes - 1);
@@ -115,15 +132,34 @@ static bool is_inside(const KBlock *block, const KStmt *loop) {
 
 static void walk_block(Walk *walk, const KBlock *block);
 
+/* The end of a loop's body is followed by its beginning: what is done there is one phase. */
+static void join_phases(Walk *walk, int first) {
+    for (size_t i = 0; i < walk->accesses.count; i++) {
+        Access *access = &walk->accesses.items[i];
+        if (access->phase == walk->phase) access->phase = first;
+    }
+    walk->phase = first;
+}
+
 static void walk_for(Walk *walk, const KStmt *s) {
     bool shared = !walk->loop && (s->flags & K_PARALLEL);
+    int phase = walk->phase, guarded = kernel_trips(s) < 0;
     if (shared) {
         walk->loop = s;
         walk->loops++;
-        if (kernel_trips(s) < 0) walk->fails = true;
+        if (guarded) walk->fails = true;
     }
+    walk->guarded += guarded;
     walk_block(walk, s->body);
+    walk->guarded -= guarded;
+    if (walk->phase != phase) join_phases(walk, phase);
     if (shared) walk->loop = NULL;
+}
+
+/* All threads must come. */
+static void walk_barrier(Walk *walk) {
+    if (walk->loop || walk->guarded > 0) walk->fails = true;
+    walk->phase = walk->phases++;
 }
 
 static void walk_block(Walk *walk, const KBlock *block) {
@@ -135,11 +171,14 @@ static void walk_block(Walk *walk, const KBlock *block) {
             add_access(walk, s->buf, s->index, s->imm, s->stride, s->active, true);
         if (s->kind == KSTMT_SET && walk->loop && !is_inside(s->var->block, walk->loop))
             walk->fails = true; /* a register that iterations share */
+        if (s->kind == KSTMT_BARRIER) walk_barrier(walk);
         if (s->kind == KSTMT_FOR) {
             walk_for(walk, s);
         } else {
+            walk->guarded++;
             if (s->body) walk_block(walk, s->body);
             if (s->other) walk_block(walk, s->other);
+            walk->guarded--;
         }
     }
 }
@@ -203,8 +242,15 @@ static bool windows_agree(const Window *a, const Window *b) {
     return same_range(a->loop, b->loop) && a->stride == b->stride && both.hi - both.lo < a->stride;
 }
 
-static bool touches(const Access *access, const KBuf *first, const KBuf *second) {
-    return access->loop && (access->buf == first || access->buf == second);
+/* Whether the access is to one of the buffers, in the phase that we look at. */
+static bool concerns(const Walk *walk, const Access *access, const KBuf *first,
+                     const KBuf *second) {
+    bool now = walk->phase == ALL_PHASES || walk->phase == access->phase;
+    return now && (access->buf == first || access->buf == second);
+}
+
+static bool touches(const Walk *walk, const Access *access, const KBuf *first, const KBuf *second) {
+    return access->loop && concerns(walk, access, first, second);
 }
 
 /* The modulus, and the reach that makes terms outer ones. */
@@ -215,11 +261,11 @@ static int64_t find_modulus(const Walk *walk, const KBuf *first, const KBuf *sec
     for (size_t i = 0; i < walk->accesses.count; i++) {
         const Access *access = &walk->accesses.items[i];
         int64_t own = access->loop ? access->stride * kernel_trips(access->loop) : 0;
-        if (touches(access, first, second) && own > *reach) *reach = own;
+        if (touches(walk, access, first, second) && own > *reach) *reach = own;
     }
     for (size_t i = 0; i < walk->accesses.count; i++) {
         const Access *access = &walk->accesses.items[i];
-        for (int k = 0; touches(access, first, second) && k < access->term_count; k++)
+        for (int k = 0; touches(walk, access, first, second) && k < access->term_count; k++)
             if (is_outer(&access->terms[k], *reach))
                 modulus = common_divisor(modulus, access->terms[k].factor);
     }
@@ -246,7 +292,7 @@ static bool accesses_agree(const Walk *walk, const KBuf *first, const KBuf *seco
     for (size_t i = 0; agree && i < walk->accesses.count; i++) {
         const Access *access = &walk->accesses.items[i];
         Window window;
-        if (!touches(access, first, second)) continue;
+        if (!touches(walk, access, first, second)) continue;
         agree = find_window(access, reach, modulus, &window) && merge_window(&windows, &window);
     }
     for (size_t i = 0; agree && i < windows.count; i++)
@@ -256,29 +302,42 @@ static bool accesses_agree(const Walk *walk, const KBuf *first, const KBuf *seco
     return agree;
 }
 
-static bool is_touched_outside(const Walk *walk, const KBuf *buf) {
-    for (size_t i = 0; i < walk->accesses.count; i++)
-        if (walk->accesses.items[i].buf == buf && !walk->accesses.items[i].loop) return true;
-    return false;
+/* Whether the iterations of a phase in which something is written touch what is theirs alone. */
+static bool phase_agrees(const Walk *walk, const KBuf *first, const KBuf *second) {
+    bool written = false, outside = false;
+    for (size_t i = 0; i < walk->accesses.count; i++) {
+        const Access *access = &walk->accesses.items[i];
+        if (!concerns(walk, access, first, second)) continue;
+        written |= access->store;
+        outside |= !access->loop;
+    }
+    return !written || (!outside && accesses_agree(walk, first, second));
 }
 
-/* Results are touched inside of the loops only, and so are inputs that they may replace. */
-static bool results_agree(const Walk *walk, const Kernel *kernel, const KBuf *result) {
-    if (is_touched_outside(walk, result) || !accesses_agree(walk, result, result)) return false;
+/* The same for each phase. */
+static bool phases_agree(Walk *walk, const KBuf *first, const KBuf *second) {
+    for (walk->phase = 0; walk->phase < walk->phases; walk->phase++)
+        if (!phase_agrees(walk, first, second)) return false;
+    return true;
+}
+
+/* Results, and inputs that they may replace. */
+static bool results_agree(Walk *walk, const Kernel *kernel, const KBuf *result) {
+    if (!phases_agree(walk, result, result)) return false;
     for (size_t i = 0; i < kernel->buffers.count; i++) {
         const KBuf *in = kernel->buffers.items[i];
         bool replaced = in->role == KBUF_IN && in->inplace &&
                         type_bytes(&in->node->type) == type_bytes(&result->node->type);
         if (!replaced) continue;
-        if (is_touched_outside(walk, in) || in->base != result->base) return false;
-        if (!accesses_agree(walk, result, in)) return false;
+        if (in->base != result->base || !phases_agree(walk, result, in)) return false;
     }
     return true;
 }
 
 /* Scratch memory that is written in the loops is read there only, by the thread that wrote it. */
-static bool memory_agrees(const Walk *walk, const KBuf *buf) {
+static bool memory_agrees(Walk *walk, const KBuf *buf) {
     bool written = false, read_after = false;
+    walk->phase = ALL_PHASES;
     for (size_t i = 0; i < walk->accesses.count; i++) {
         const Access *access = &walk->accesses.items[i];
         if (access->buf != buf) continue;
@@ -290,14 +349,14 @@ static bool memory_agrees(const Walk *walk, const KBuf *buf) {
 }
 
 bool kernel_splits(const Kernel *kernel) {
-    Walk walk = {0};
+    Walk walk = {.phases = 1};
     walk_block(&walk, kernel->body);
-    bool splits = walk.loops > 0 && !walk.fails;
+    bool splits = walk.loops > 0 && !walk.fails && !(kernel->faults && walk.phases > 1);
     for (size_t i = 0; splits && i < kernel->buffers.count; i++) {
         const KBuf *buf = kernel->buffers.items[i];
         if (buf->role == KBUF_OUT) splits = results_agree(&walk, kernel, buf);
         if (buf->role == KBUF_SCRATCH || buf->role == KBUF_LOCAL)
-            splits = memory_agrees(&walk, buf);
+            splits = buf->shared ? phases_agree(&walk, buf, buf) : memory_agrees(&walk, buf);
     }
     VEC_FREE(walk.accesses);
     return splits;

@@ -153,7 +153,7 @@ static void check_device(Verifier *v, const char *what) {
 /* Where all threads of a block meet, or of a warp. */
 static void check_meeting(Verifier *v) {
     if (v->diverged > 0) fail(v, "threads meet where not all of them may come");
-    if (v->kernel->faults) fail(v, "threads meet that a fault may have ended");
+    if (v->kernel->faults && v->kernel->blocks) fail(v, "threads meet that a fault may have ended");
 }
 
 /* A block that is entered, or repeated, as those values say. */

@@ -163,6 +163,7 @@ static void plan_step(Planner *planner, int s, bool outputs) {
         Place *place = &step->arguments[argument++];
         if (buf->role == KBUF_SCRATCH) {
             *place = arena_place(planner, NULL, kbuf_bytes(buf), s, s);
+            place->shared = buf->shared;
         } else {
             Value *value = value_of(planner, buf->node);
             NNC_CHECK(value->placed, "%s reads a value that nobody stores", kernel->name);

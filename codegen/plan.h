@@ -24,6 +24,7 @@ typedef struct Place {
     size_t offset, bytes; /* of the whole value */
     size_t skip;          /* bytes of the value before those that the kernel is passed */
     const Node *node;     /* NULL for scratch */
+    bool shared;          /* scratch that threads have in common */
 } Place;
 
 /* One call of a kernel, or a copy of arguments[0]'s bytes to arguments[1] when `kernel` is NULL.

@@ -1,9 +1,9 @@
 /* Where the threads that run a plan must meet.
  *
  * All of them run split kernels, each its part; the first one does everything else, and works on
- * the arena where the others have scratch memory of their own. A step that touches what another
- * thread may have written since they met last, or may still read, waits for all. Kernels that fault
- * are followed by a meeting at which all threads learn of it. */
+ * the arena where the others have scratch memory of their own, but for what they share. A step that
+ * touches what another thread may have written since they met last, or may still read, waits for
+ * all. Kernels that fault are followed by a meeting at which all threads learn of it. */
 #include "codegen/plan_internal.h"
 
 typedef struct Touch {
@@ -52,7 +52,9 @@ static bool conflicts(const Meeting *meeting, const Touches *others, const Touch
 /* Of a step's argument: copies read the first and write the second. */
 static Touch touch_of(const PlanStep *step, int argument, KBufRole role) {
     bool split = step->kernel && step->kernel->split;
-    return (Touch){&step->arguments[argument], role != KBUF_IN, !split || role == KBUF_SCRATCH};
+    const Place *place = &step->arguments[argument];
+    bool own = role == KBUF_SCRATCH && !place->shared;
+    return (Touch){place, role != KBUF_IN, !split || own};
 }
 
 /* Calls back for each argument's touch, until that says true. */

@@ -28,9 +28,15 @@ typedef struct Winograd {
     int block;                            /* output channels in registers */
     int64_t u_point, v_point, sums_point; /* strides */
     int64_t width;                        /* of a row's results in a vector of tiles */
+    KVal *image;                          /* threads share pictures: this one; NULL: blocks */
     KBuf *x, *u, *v, *sums;
     KBuf *square; /* [row][column] vectors of tiles between two passes */
 } Winograd;
+
+/* Whether threads share the pictures, each with blocks of its own; else they share each block. */
+static bool shares_images(const Winograd *w) {
+    return w->b->parts && w->shape.images >= KERNEL_PART_TRIPS && w->tile_rows % w->rows == 0;
+}
 
 static Winograd winograd_begin(Nest *nest) {
     const Schedule *s = nest->s;
@@ -123,9 +129,9 @@ static void each_vector(Winograd *w, KVal *first_row, int64_t rows, KVal *channe
 /* Where the tiles of a vector's row `number` stand. */
 static void find_row(const Winograd *w, const Vector *vector, KVal *number, KVal **image,
                      KVal **row) {
-    *image = k_index(w->b, 0);
+    *image = w->image ? w->image : k_index(w->b, 0);
     *row = k_add(w->b, vector->row, number);
-    if (w->shape.images == 1) return;
+    if (w->image || w->shape.images == 1) return;
     *image = k_divi(w->b, *row, w->tile_rows);
     *row = k_remi(w->b, *row, w->tile_rows);
 }
@@ -341,11 +347,16 @@ static void transform_tiles(Winograd *w, const Vector *vector, KVal *channel) {
     k_end(b);
 }
 
+/* A loop of which each thread runs a part, unless it has a whole block for itself. */
+static KVal *in_parts(Winograd *w, int64_t count) {
+    return k_for(w->b, 0, count, 1, w->image ? 0 : K_PARALLEL);
+}
+
 /* What fills up a block's last vector is multiplied, but never looked at. */
 static void clear_tail(Winograd *w) {
     KBuilder *b = w->b;
     if (w->rows * w->tile_columns == w->tiles) return;
-    KVal *point = k_for(b, 0, w->points, 1, 0), *channel = k_for(b, 0, w->shape.ins, 1, 0);
+    KVal *point = k_for(b, 0, w->points, 1, 0), *channel = in_parts(w, w->shape.ins);
     KVal *at = k_add(b, k_muli(b, point, w->v_point), k_muli(b, channel, w->tiles));
     k_store(b, w->v, k_addi(b, at, w->tiles - w->wide), k_number(b, K_F32, w->wide, 0));
     k_end(b);
@@ -407,7 +418,7 @@ static void multiply(Winograd *w, int64_t rows) {
     int64_t size = (int64_t)most * w->wide;
     int64_t tiles = winograd_vectors(&w->shape, w->nest->s, rows) * w->wide;
     int64_t whole = tiles / size * size;
-    KVal *point = k_for(b, 0, w->points, 1, 0);
+    KVal *point = in_parts(w, w->points);
     if (whole > 0) {
         multiply_tiles(w, point, k_for(b, 0, whole, size, 0), most);
         k_end(b);
@@ -578,7 +589,7 @@ static void bind_weights(Winograd *w) {
         copy->ahead->type = type_make(DT_F32, 1, &count);
         w->u = k_input(w->b, copy->ahead);
     } else {
-        w->u = k_scratch(w->b, DT_F32, count, "transformed weights");
+        w->u = k_common(w->b, DT_F32, count, "transformed weights");
     }
 }
 
@@ -590,7 +601,7 @@ static void transform_block(Winograd *w, KVal *first, int64_t count) {
     KBuf *weights = k_input(b, c->operand[CONTRACT_B].node);
     int64_t step = operand_stride(c, CONTRACT_B, shape->out);
     int group = winograd_group(w->wide);
-    KVal *in = k_for(b, 0, shape->ins, 1, 0), *i = k_for(b, 0, count, group, 0);
+    KVal *in = k_for(b, 0, shape->ins, 1, K_PARALLEL), *i = k_for(b, 0, count, group, 0);
     KVal *from = k_index(b, c->operand[CONTRACT_B].map.offset);
     from = k_add(b, from, k_muli(b, k_add(b, first, i), step));
     from = k_add(b, from, k_muli(b, in, operand_stride(c, CONTRACT_B, shape->in)));
@@ -630,25 +641,42 @@ void winograd_prepare(Nest *nest) {
 
 static void emit_block(Winograd *w, KVal *first_row, int64_t rows) {
     KBuilder *b = w->b;
-    each_vector(w, first_row, rows, k_for(b, 0, w->shape.ins, 1, 0), transform_tiles);
+    each_vector(w, first_row, rows, in_parts(w, w->shape.ins), transform_tiles);
     k_end(b);
+    if (!w->image) k_meet(b);
     multiply(w, rows);
-    each_vector(w, first_row, rows, k_for(b, 0, w->shape.outs, 1, 0), transform_results);
+    if (!w->image) k_meet(b);
+    each_vector(w, first_row, rows, in_parts(w, w->shape.outs), transform_results);
     k_end(b);
+}
+
+static KBuf *block_memory(Winograd *w, int64_t count, const char *comment) {
+    if (!shares_images(w)) return k_common(w->b, DT_F32, count, comment);
+    KBuf *buf = k_scratch(w->b, DT_F32, count, comment);
+    buf->fresh = true;
+    return buf;
 }
 
 static void bind_buffers(Winograd *w) {
     KBuilder *b = w->b;
     Nest *nest = w->nest;
     w->x = k_input(b, nest->c->operand[CONTRACT_A].node);
-    w->v = k_scratch(b, DT_F32, w->points * w->v_point, "transformed tiles");
-    w->sums = k_scratch(b, DT_F32, w->points * w->sums_point, "their products, summed");
+    w->v = block_memory(w, w->points * w->v_point, "transformed tiles");
+    w->sums = block_memory(w, w->points * w->sums_point, "their products, summed");
     w->square =
         k_local(b, DT_F32, (int64_t)w->points * w->lanes * w->stack, "tiles between two passes");
     nest->totals = k_local(b, DT_F32, w->m * w->width * w->stack, "results of a vector of tiles");
+    w->square->fresh = nest->totals->fresh = true;
     nest->total_stride[w->shape.w] = 1;
     nest->total_stride[w->shape.h] = w->width * w->stack;
     nest->phase = NEST_FINISH;
+}
+
+static void emit_blocks(Winograd *w, int64_t all) {
+    int64_t whole = all / w->rows * w->rows;
+    emit_block(w, k_for(w->b, 0, whole, w->rows, 0), w->rows);
+    k_end(w->b);
+    if (whole < all) emit_block(w, k_index(w->b, whole), all - whole);
 }
 
 void winograd_emit(Nest *nest) {
@@ -657,11 +685,14 @@ void winograd_emit(Nest *nest) {
     bind_buffers(&w);
     bind_weights(&w);
     epilogue_begin(nest);
-    if (!nest->copy[CONTRACT_B].ahead) transform_weights(&w);
+    if (!nest->copy[CONTRACT_B].ahead) {
+        transform_weights(&w);
+        k_meet(b);
+    }
+    bool by_images = shares_images(&w);
+    if (by_images) w.image = k_for(b, 0, w.shape.images, 1, K_PARALLEL);
     clear_tail(&w);
-    int64_t all = w.shape.images * w.tile_rows, whole = all / w.rows * w.rows;
-    emit_block(&w, k_for(b, 0, whole, w.rows, 0), w.rows);
-    k_end(b);
-    if (whole < all) emit_block(&w, k_index(b, whole), all - whole);
+    emit_blocks(&w, by_images ? w.tile_rows : w.shape.images * w.tile_rows);
+    if (by_images) k_end(b);
     epilogue_end(nest);
 }

@@ -173,7 +173,7 @@ NN_API int nn_meet(NnTeam *team) {
 static void *nn_work(void *argument) {
     NnWorker *worker = argument;
     NnCrew *crew = worker->crew;
-#if defined(CPU_SETSIZE)
+#if defined(CPU_SETSIZE) && !defined(NNC_NO_PINNING)
     if (worker->cpu >= 0) {
         cpu_set_t set;
         CPU_ZERO(&set);

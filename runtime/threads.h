@@ -4,7 +4,8 @@
  * What is cut up among them is cut evenly by these, always alike. They meet where one needs what
  * another wrote. Workers wait between the steps: for a moment they look, then they sleep.
  *
- * NNC_NO_THREADS leaves threads out; NNC_OPENMP takes those of OpenMP. Else it is POSIX threads. */
+ * NNC_NO_THREADS leaves threads out; NNC_OPENMP takes those of OpenMP. Else it is POSIX threads,
+ * which stay on processors that the process may use, unless there is NNC_NO_PINNING. */
 #ifndef NN_THREADS_H
 #define NN_THREADS_H
 

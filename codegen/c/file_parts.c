@@ -27,8 +27,10 @@ static bool name_is_taken(const FileParts *parts, const char *name) {
 }
 
 static bool same_aliases(const Kernel *a, const Kernel *b) {
-    for (size_t i = 0; i < a->buffers.count; i++)
-        if (a->buffers.items[i]->aliased != b->buffers.items[i]->aliased) return false;
+    for (size_t i = 0; i < a->buffers.count; i++) {
+        const KBuf *x = a->buffers.items[i], *y = b->buffers.items[i];
+        if (x->aliased != y->aliased || x->shared != y->shared) return false;
+    }
     return true;
 }
 

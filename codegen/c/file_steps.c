@@ -154,13 +154,18 @@ static void print_copy(Emitter *e, Scope *scope, int s) {
         emit_line(e, "memmove(%s, %s, %zu);", to, from, bytes);
 }
 
+/* Scratch memory that each thread has for itself. */
+static bool is_own(const Place *place) {
+    return !place->node && !place->shared;
+}
+
 size_t file_worker_bytes(const PlanSteps *steps) {
     size_t most = 0;
     for (int s = 0; s < steps->count; s++) {
         const PlanStep *step = &steps->items[s];
         size_t bytes = 0;
         for (int i = 0; step->kernel && step->kernel->split && i < step->argument_count; i++)
-            if (!step->arguments[i].node)
+            if (is_own(&step->arguments[i]))
                 bytes += round_up_size(step->arguments[i].bytes, PLAN_ALIGNMENT);
         if (bytes > most) most = bytes;
     }
@@ -176,13 +181,14 @@ static void put_arguments(Buf *call, Scope *scope, int s) {
         const Place *place = &step->arguments[i];
         const char *expression = place_expression(scope, s, i);
         if (i > 0) buf_puts(call, ", ");
-        if (own && !place->node) {
+        if (own && is_own(place)) {
             buf_printf(call, "nn_own(team, part, %s, %zu)", expression, offset);
             offset += round_up_size(place->bytes, PLAN_ALIGNMENT);
         } else {
             buf_puts(call, expression);
         }
     }
+    if (step->kernel->split && step->kernel->meets) buf_puts(call, own ? ", team" : ", NULL");
     if (step->kernel->split) buf_puts(call, own ? ", part" : ", (NnPart){0, 1}");
 }
 

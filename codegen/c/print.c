@@ -359,7 +359,8 @@ static void print_block(Printer *p, const KBlock *block) {
             end_statement(p->e);
             break;
         case KSTMT_BARRIER:
-            emit_line(p->e, "barrier();");
+            if (p->kernel->blocks) emit_line(p->e, "barrier();");
+            if (p->kernel->split) emit_line(p->e, "if (part.count > 1) nn_meet(team);");
             break;
         case KSTMT_COPY:
             print_copy(p, s);
@@ -415,11 +416,13 @@ static void print_parameters(Emitter *e, const Kernel *kernel) {
         const char *type = dtype_c_type(buf->dtype);
         emit_piece(e, type, strlen(type));
         emit_literal(e, " *");
-        if (!buf->aliased && !kernel->blocks) emit_literal(e, "restrict ");
-        if (!buf->aliased && kernel->blocks) emit_literal(e, "__restrict__ ");
+        bool alone = !buf->aliased && !(buf->shared && kernel->split);
+        if (alone && !kernel->blocks) emit_literal(e, "restrict ");
+        if (alone && kernel->blocks) emit_literal(e, "__restrict__ ");
         print_buffer_name(e, buf);
         first = false;
     }
+    if (kernel->split && kernel->meets) emit_literal(e, ", NnTeam *team");
     if (kernel->split) emit_literal(e, ", NnPart part");
     if (kernel->blocks && kernel->faults) emit_literal(e, ", int *fault");
     if (first) emit_literal(e, "void");

@@ -27,7 +27,7 @@ const KernelText *print_kernel_text(const Kernel *kernel, const Sources *sources
  * kernel->faults (1: a fault). `suffix` is appended to the name. Kernels of targets beyond the
  * architecture's baseline carry __attribute__((target)), so that the file compiles with any -march.
  * Parameters are typed pointers, in the order of kernel->buffers; kernels that are split have the
- * thread's part after them. */
+ * thread's part after them, and its team before that if they meet. */
 void print_kernel(Emitter *e, const Kernel *kernel, const char *suffix);
 /* What a file needs before the first kernel: vector types, helper macros, each once; kernels of
  * several targets may stand in one file. Needs <math.h>, <stdint.h> and <string.h>, which the

@@ -31,7 +31,7 @@ TEST_SECONDS = 300
 GROUPS = {"lang": ("nnc_lang", "^lang_"), "script": ("nnc", "^script_[^m]"),
           "cli": ("nnc", "^cli$"), "errors": ("nnc", "^errors$"),
           "cuda_file": ("nnc", "^cuda_file$"), "interface": ("nnc", "^interface$"),
-          "spills": ("nnc", "^spills_quick$")}
+          "spills": ("nnc", "^spills_quick$"), "threads": ("nnc", "^threads_quick$")}
 
 
 def group(word):

@@ -120,6 +120,49 @@ Test(kernel, threads_do_not_share_registers_or_memory_of_others) {
     }
 }
 
+/* What threads wrote to memory that they have in common is read by others behind a barrier, in a
+ * loop: so is what is written there in the next round. */
+static bool splits_in_phases(bool behind_writes, bool behind_reads, bool in_part) {
+    KBuilder b = begin("none");
+    b.parts = true;
+    Node node = {.op = OP_relu, .type = type_make(DT_F32, 1, (int64_t[]){192})};
+    KBuf *y = k_output(&b, &node), *t = k_common(&b, DT_F32, 64, NULL);
+    KVal *round = k_for(&b, 0, 3, 1, 0);
+    KVal *i = k_for(&b, 0, 64, 1, K_PARALLEL);
+    k_store(&b, t, i, k_number(&b, K_F32, 1, 1));
+    if (in_part) k_meet(&b);
+    k_end(&b);
+    if (behind_writes) k_meet(&b);
+    i = k_for(&b, 0, 64, 1, K_PARALLEL);
+    KVal *other = k_load(&b, t, k_sub(&b, k_index(&b, 63), i), 1);
+    k_store(&b, y, k_add(&b, k_muli(&b, round, 64), i), other);
+    k_end(&b);
+    if (behind_reads) k_meet(&b);
+    k_end(&b);
+    return kernel_splits(kernel_end(&b));
+}
+
+Test(kernel, threads_meet_where_they_read_what_others_wrote) {
+    cr_expect(splits_in_phases(true, true, false));
+    cr_expect_not(splits_in_phases(false, true, false), "read too early");
+    cr_expect_not(splits_in_phases(true, false, false), "written too early");
+    cr_expect_not(splits_in_phases(true, true, true), "not all come");
+}
+
+/* The steps of another loop's counter are what it jumps by. */
+Test(kernel, threads_share_loops_inside_of_blocks) {
+    KBuilder b = begin("none");
+    Node node = {.op = OP_relu, .type = type_make(DT_F32, 1, (int64_t[]){48 * 32})};
+    KBuf *y = k_output(&b, &node);
+    KVal *first = k_for(&b, 0, 48, 24, 0), *i = k_for(&b, 0, 32, 1, K_PARALLEL);
+    KVal *j = k_for(&b, 0, 24, 1, 0);
+    KVal *at = k_add(&b, k_muli(&b, first, 32), k_muli(&b, i, 24));
+    k_store(&b, y, k_add(&b, at, j), k_number(&b, K_F32, 1, 1));
+    for (int loop = 0; loop < 3; loop++)
+        k_end(&b);
+    cr_expect(kernel_splits(kernel_end(&b)));
+}
+
 Test(kernel, removes_what_nothing_reads) {
     KBuilder b = begin("none");
     KBuf *x = scratch(&b, DT_F32, 8), *y = scratch(&b, DT_F32, 8);
