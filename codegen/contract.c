@@ -346,10 +346,13 @@ static bool finish_along_rows(Nest *nest) {
 
 /* The result dims from `level` on: chunk by chunk, then through the epilogue. */
 static void emit_chunked(Nest *nest, int level) {
+    bool again = level > 0 || nest->block_at; /* others may still read the last block's totals */
+    if (again && nest->totals->shared) k_meet(nest->b);
     clear_totals(nest);
     nest->phase = NEST_PART;
     emit_chunks(nest, 0, level);
     nest->phase = NEST_FINISH;
+    if (nest->totals->shared) k_meet(nest->b);
     if (level > 0 || !finish_along_rows(nest)) emit_results(nest, level);
     nest->phase = NEST_WHOLE;
 }
@@ -363,7 +366,8 @@ static void emit_blocks(Nest *nest, int level) {
         int64_t lo = piece == 0 ? 0 : whole, hi = piece == 0 ? whole : extent;
         if (lo == hi) continue;
         nest->block_size = hi - lo < block ? hi - lo : block;
-        nest->block_at = k_for(b, lo, hi, nest->block_size, 0);
+        nest->block_at =
+            k_for(b, lo, hi, nest->block_size, nest->part == NEST_BLOCKS ? K_PARALLEL : 0);
         emit_results(nest, level);
         k_end(b);
         nest->block_at = NULL;
@@ -408,9 +412,10 @@ static void clear_totals(Nest *nest) {
     KBuilder *b = nest->b;
     int lanes = target_lanes(nest->request->target, nest->totals->dtype);
     KVal *zero = k_number(b, kkind_of(nest->totals->dtype), lanes, 0);
-    KVal *i = k_for(b, 0, nest->totals->count, lanes, 0);
+    KVal *i = k_for(b, 0, nest->totals->count, lanes, nest->totals->shared ? K_PARALLEL : 0);
     k_store(b, nest->totals, i, zero);
     k_end(b);
+    if (nest->totals->shared) k_meet(b);
 }
 
 static void emit_chunks(Nest *nest, int chunk, int level) {
@@ -458,8 +463,11 @@ static void bind_totals(Nest *nest) {
         NNC_CHECK(mul_i64(count, extent, &count), "totals too large");
     }
     count = (count + lanes - 1) / lanes * lanes;
-    nest->totals = k_scratch(nest->b, nest->c->anchor->type.dtype, count, "totals of chunks");
-    nest->totals->fresh = nest->part >= 0 && nest->part < s->chunk_level;
+    DType dtype = nest->c->anchor->type.dtype;
+    bool own = nest->part == NEST_BLOCKS || (nest->part >= 0 && nest->part < s->chunk_level);
+    nest->totals = own ? k_scratch(nest->b, dtype, count, "totals of chunks")
+                       : k_common(nest->b, dtype, count, "totals of chunks");
+    nest->totals->fresh = own;
 }
 
 static void choose_scope(Nest *nest) {
@@ -476,16 +484,23 @@ static void choose_scope(Nest *nest) {
         nest->scoped[c->out_count + i] = true;
 }
 
-/* The level of result dims whose tiles threads share. */
+/* The level of result dims whose tiles threads share, or the blocks. */
 static int choose_part(const Nest *nest) {
+    const Contraction *c = nest->c;
     int64_t trips[CONTRACT_MAX_DIMS];
-    for (int level = 0; level < nest->c->out_count; level++) {
+    for (int level = 0; level < c->out_count; level++) {
         int d = nest->s->order[level];
         int64_t tile = nest->s->tile[d];
-        int64_t extent = d == schedule_blocked(nest->s) ? nest->s->block : nest->c->dims[d].extent;
+        int64_t extent = d == schedule_blocked(nest->s) ? nest->s->block : c->dims[d].extent;
         trips[level] = (extent + tile - 1) / tile;
     }
-    return kernel_part_level(trips, nest->c->out_count);
+    int outer = kernel_part_level(trips, c->outer_count);
+    bool enough = outer >= 0 && trips[outer] >= KERNEL_PART_TRIPS;
+    int64_t block = nest->s->block;
+    if (block > 0 && !enough &&
+        c->dims[schedule_blocked(nest->s)].extent / block >= KERNEL_PART_TRIPS)
+        return NEST_BLOCKS;
+    return kernel_part_level(trips, c->out_count);
 }
 
 static void emit_nest(Nest *nest) {

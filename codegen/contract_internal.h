@@ -46,6 +46,8 @@ typedef struct NestCopy {
     bool half;     /* while copying: pairs that have no second element */
 } NestCopy;
 
+enum { NEST_BLOCKS = -2 };
+
 typedef struct Nest {
     KBuilder *b;
     Arena *values; /* of packed operands that are values of their own */
@@ -56,7 +58,8 @@ typedef struct Nest {
     NestOperand operand[2];
     NestCopy copy[2];
     NestPhase phase;
-    int part;                    /* level of the result dims that threads share; -1: none */
+    int part;                    /* level of the result dims that threads share; -1: none;
+                                    NEST_BLOCKS */
     bool packing;                /* not the contraction: the kernel that packs an operand ahead */
     KVal *at[CONTRACT_MAX_DIMS]; /* start of the tile, or of the chunk */
     KVal *within[CONTRACT_MAX_DIMS]; /* the same in the totals, where these hold a part; or NULL */

@@ -576,6 +576,45 @@ static void check_pooled(int64_t in, int64_t size, int64_t out, int64_t window, 
     check(&c, 40);
 }
 
+/* The chosen schedule's kernel, and all of Winograd's. */
+static void check_shared(Case *c) {
+    const Target *target = target_find("avx512");
+    const Group *group = contraction_of(fuse(c->graph, &c->arena));
+    LowerContext context = {.arena = &c->arena, .threads = true};
+    static Schedule schedules[20000];
+    Kernel *kernel = lower_contraction(group, target, &context);
+    cr_expect(kernel_splits(kernel), "%s", kernel->schedule);
+    int count = contract_schedules(group, target, &context, schedules, 20000);
+    for (int i = 0; i < count; i++) {
+        if (!schedules[i].winograd) continue;
+        kernel = contract_lower_with(group, target, &context, &schedules[i]);
+        cr_expect(kernel_splits(kernel), "%s", kernel->schedule);
+    }
+    graph_free(c->graph);
+    arena_free(&c->arena);
+}
+
+Test(contract, threads_share_them) {
+    static const ConvCase pictures[] = {
+        {2, 1, 32, 48, 1, {13, 13}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+        {2, 9, 32, 48, 1, {13, 13}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+        {2, 8, 64, 64, 1, {56, 56}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
+    };
+    for (size_t i = 0; i < 2 * sizeof pictures / sizeof *pictures; i++) {
+        Case c = case_begin();
+        Graph *graph = case_graph(&c);
+        Node *conv = conv_node(&c, &pictures[i / 2], i % 2 ? OP_conv_dx : OP_conv);
+        graph_output(graph, "y", build_unary(graph, OP_relu, conv), OUT_RESULT, -1);
+        check_shared(&c);
+    }
+    Case c = case_begin();
+    Graph *graph = case_graph(&c); /* in chunks, and the rows of the second in blocks */
+    Node *a = input(&c, "a", DT_F32, 2, DIMS(64, 768)),
+         *b = input(&c, "b", DT_F32, 2, DIMS(3072, 768));
+    graph_output(graph, "y", dot(&c, a, b, NULL, 0, 1, 1), OUT_RESULT, -1);
+    check_shared(&c);
+}
+
 Test(contract, pooled) {
     check_pooled(2, 14, 6, 2, OP_max_pool, false);
     check_pooled(2, 38, 5, 2, OP_max_pool, true);
