@@ -53,8 +53,8 @@ static const struct {
     {"is missing the required \"forward\"",
      "define forward(self, ...) in the class; is its name misspelt or indented too far?"},
     {"device type at start of device string", "there is the CPU only: torch.device('cpu')"},
-    {"Torch not compiled with CUDA enabled",
-     "write torch.device('cuda' if torch.cuda.is_available() else 'cpu')"},
+    {"Found no NVIDIA driver", "the program itself runs on the CPU: write torch.device('cuda' if "
+                               "torch.cuda.is_available() else 'cpu')"},
     {"is not linked with support for", "there is the CPU only: torch.device('cpu')"},
     {"has no attribute 'complex", TYPES},
     {"has no attribute 'cfloat", TYPES},

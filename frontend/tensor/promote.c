@@ -167,12 +167,16 @@ bool device_known(const char *text, size_t length) {
     return false;
 }
 
-/* As PyTorch built for the CPU: a device that it knows isn't here; another is a mistake. */
+/* As PyTorch on a machine without a GPU: a device that it knows isn't here; another is a mistake.
+ */
 void raise_device(TensorState *ts, const char *text) {
     size_t length = strcspn(text, ":");
     if (device_known(text, length)) {
         if (strncmp(text, "cuda", length) == 0)
-            vm_raise(ts->vm, EXC_AssertionError, "Torch not compiled with CUDA enabled");
+            vm_raise(ts->vm, EXC_RuntimeError,
+                     "Found no NVIDIA driver on your system. Please check that you have an NVIDIA "
+                     "GPU and installed a driver from "
+                     "http://www.nvidia.com/Download/index.aspx");
         else
             vm_raise(ts->vm, EXC_RuntimeError,
                      "PyTorch is not linked with support for %.*s devices", (int)length, text);
