@@ -145,13 +145,21 @@ void print_value(Printer *p, const KVal *value, int prec) {
     }
 }
 
+bool is_short(const Kernel *kernel, const KVal *value) {
+    return kernel->blocks && value->kind == K_I64 && value->lanes == 1 && value->lo >= INT32_MIN &&
+           value->hi <= INT32_MAX;
+}
+
 void print_index(Printer *p, const KVal *index, int64_t offset) {
     int64_t c;
     if (k_is_const(index, &c)) {
         emit_decimal(p->e, c + offset);
         return;
     }
-    print_value(p, index, PREC_ADD);
+    bool widens = is_short(p->kernel, index) &&
+                  (index->hi + offset > INT32_MAX || index->lo + offset < INT32_MIN);
+    if (widens) emit_literal(p->e, "(int64_t)");
+    print_value(p, index, widens ? PREC_UNARY : PREC_ADD);
     if (offset == 0) return;
     emit_piece(p->e, offset < 0 ? " - " : " + ", 3);
     emit_decimal(p->e, llabs((long long)offset));
@@ -169,11 +177,6 @@ static void print_operator(Printer *p, const char *operator) {
     emit_literal(p->e, " ");
     emit_piece(p->e, operator, strlen(operator));
     emit_literal(p->e, " ");
-}
-
-bool is_short(const Kernel *kernel, const KVal *value) {
-    return kernel->blocks && value->kind == K_I64 && value->lanes == 1 && value->lo >= INT32_MIN &&
-           value->hi <= INT32_MAX;
 }
 
 static void print_binary(Printer *p, const KVal *v, const char *operator, int own, int prec) {
