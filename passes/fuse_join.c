@@ -200,12 +200,32 @@ static bool accepts_pool(const Fuser *fuser, const Draft *draft, const Node *nod
     return fuser->home[base->id] == draft && is_identity(&map, &base->type);
 }
 
+/* The input gradient of a window that moves by more than one comes in phases, whose neighbours are
+ * far apart in the result. Other values of its size are better read in a pass of their own. */
+static bool reads_in_phases(const Fuser *fuser, const Draft *draft, const Node *node) {
+    if (draft->kind != GROUP_CONTRACTION || draft->anchor->op != OP_conv_dx) return false;
+    int count;
+    const int64_t *stride = node_ints(draft->anchor, ATTR_stride, &count);
+    bool phases = false;
+    for (int i = 0; i < count; i++)
+        phases = phases || stride[i] > 1;
+    for (int i = 0; i < node->input_count && phases; i++) {
+        IndexMap map;
+        const Node *base = fuse_operand(fuser, node, i, &map);
+        if (fuser->home[base->id] != draft && base->op != OP_iota &&
+            type_numel(&base->type) == type_numel(&draft->space))
+            return true;
+    }
+    return false;
+}
+
 bool draft_accepts(const Fuser *fuser, const Draft *draft, const Node *node) {
     if (draft->members.count >= DRAFT_LIMIT || fuser->copied[node->id]) return false;
     if (fuser->param_only != NULL && fuser->param_only[node->id] != draft->param_only) return false;
     uint32_t traits = op_info(node->op)->traits;
     if (traits & TRAIT_ELEMENTWISE)
-        return has_its_space(draft, &node->type) && reads_members_in_place(fuser, draft, node);
+        return has_its_space(draft, &node->type) && reads_members_in_place(fuser, draft, node) &&
+               !reads_in_phases(fuser, draft, node);
     if (traits & TRAIT_REDUCTION) return accepts_reduction(fuser, draft, node);
     if (node->op == OP_max_pool || node->op == OP_max_pool_index || node->op == OP_window_sum)
         return accepts_pool(fuser, draft, node);
