@@ -22,6 +22,8 @@ static const double COST_PACK = 3;       /* an element copied across */
 static const double COST_PAIR = 1;       /* a pair made of elements */
 static const double COST_SCATTER = 4;    /* an element of a vector stored alone */
 static const double COST_TURN = 10;      /* a vector, when a square is turned before it is stored */
+static const double COST_ROW = 50;       /* a row of results that a tile begins, in far memory */
+static const double COST_LINE = 42;      /* a line of it */
 static const double COST_TILE = 30;      /* entering and leaving a tile's loops */
 static const double WINOGRAD_GAIN = 0.9; /* less is not worth its rounding */
 static const double COST_FOLD = 14;      /* a horizontal sum */
@@ -62,18 +64,26 @@ static int64_t at_most(int64_t x, int64_t limit) {
  * that move it). */
 typedef struct TileCounts {
     int64_t products, loads[2];
+    int64_t rows; /* of results along the last axis */
 } TileCounts;
+
+/* Whether the dim's neighbours lie side by side in the result. */
+static bool stores_along(const Contraction *c, int dim) {
+    const ContractDim *d = &c->dims[dim];
+    return d->axis[CONTRACT_OUT] == c->anchor->type.rank - 1 && d->coef[CONTRACT_OUT] == 1;
+}
 
 static TileCounts tile_extend(const Contraction *c, const Schedule *s, TileCounts tile, int dim,
                               int64_t size) {
     int64_t count = dim == s->lane ? (size + s->lanes - 1) / s->lanes : size;
     tile.products *= count;
+    if (!stores_along(c, dim)) tile.rows *= count;
     for (int operand = 0; operand < 2; operand++)
         if (c->dims[dim].axis[operand] >= 0) tile.loads[operand] *= count;
     return tile;
 }
 
-static const TileCounts one_element = {1, {1, 1}};
+static const TileCounts one_element = {1, {1, 1}, 1};
 
 /* Whether the steps of a tile read more rows than a cache has ways, all of which lie in few of its
  * sets: they are a power of two apart. */
@@ -85,13 +95,15 @@ static bool collides(const Contraction *c, int operand) {
     return false;
 }
 
+enum { LINE_BYTES = 64 };
+
 /* How many lines that lie so many bytes apart the first cache holds, of 64 sets with 8 lines each.
  */
 static int64_t lines_held(int64_t bytes) {
-    enum { LINE = 64, SETS = 64, WAYS = 8 };
+    enum { SETS = 64, WAYS = 8 };
     int64_t sets = SETS;
-    if (bytes == 0 || bytes % LINE != 0) return INT64_MAX;
-    for (int64_t lines = bytes / LINE; sets > 1 && lines % 2 == 0; lines /= 2)
+    if (bytes == 0 || bytes % LINE_BYTES != 0) return INT64_MAX;
+    for (int64_t lines = bytes / LINE_BYTES; sets > 1 && lines % 2 == 0; lines /= 2)
         sets /= 2;
     return sets * WAYS;
 }
@@ -152,14 +164,37 @@ int schedule_turns(const Contraction *c, const Schedule *s) {
     return s->tile[along] * 3 >= s->lanes && s->tile[along] <= s->lanes ? along : -1;
 }
 
-static double store_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
-    if (schedule_sums_lanes(c, s) || s->lanes == 1) return 0;
+static double results_of(const Contraction *c, const ScheduleRequest *request) {
     double count = 1;
     for (int d = 0; d < c->out_count; d++)
         count *= (double)c->dims[d].extent / (double)request->window[d];
-    const ContractDim *dim = &c->dims[s->lane];
-    bool last = dim->axis[CONTRACT_OUT] == c->anchor->type.rank - 1 && dim->coef[CONTRACT_OUT] == 1;
-    return last ? count / s->lanes : count * COST_SCATTER;
+    return count;
+}
+
+static double store_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
+    if (schedule_sums_lanes(c, s) || s->lanes == 1) return 0;
+    double count = results_of(c, request);
+    return stores_along(c, s->lane) ? count / s->lanes : count * COST_SCATTER;
+}
+
+/* What a tile's results cost by their way to memory, where that holds up whoever makes them fast:
+ * for each row that is begun and each vector. Lines are fetched before they are written, and the
+ * next ones of a row come by themselves. */
+typedef struct Traffic {
+    double row, vector;
+} Traffic;
+
+static Traffic traffic_of(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
+    const Target *target = request->target;
+    double bytes = results_of(c, request) * 4, part = (double)target->vector_bytes / LINE_BYTES;
+    int along = c->out_count - 1;
+    if (schedule_sums_lanes(c, s) || s->lanes == 1 || !stores_along(c, along) ||
+        c->dims[along].extent * 4 < LINE_BYTES || bytes <= (double)target->l1)
+        return (Traffic){0, 0};
+    for (int d = 0; d < c->out_count; d++)
+        if (request->window[d] > 1) return (Traffic){0, 0}; /* few are stored */
+    double near = bytes > (double)target->l2 ? 1 : 0.5, lanes = s->lane == along ? 1 : s->lanes;
+    return (Traffic){lanes * COST_ROW * near, COST_LINE * part * near};
 }
 
 /* Schedules that differ in tiles only, and what they cost alike. */
@@ -167,8 +202,9 @@ typedef struct Nests {
     const Contraction *c;
     const ScheduleRequest *request;
     const Schedule *s;
-    double steps;   /* of a tile */
-    double stores;  /* of all results */
+    double steps;  /* of a tile */
+    double stores; /* of all results */
+    Traffic traffic;
     double packing; /* an operand without padding */
     double copying; /* pairs of others */
     double vector_load;
@@ -195,6 +231,7 @@ static Nests nests_of(const Contraction *c, const ScheduleRequest *request, cons
                    .s = s,
                    .steps = steps_of_tile(c, s),
                    .stores = store_cost(c, request, s),
+                   .traffic = traffic_of(c, request, s),
                    .copying = copying,
                    .packing = packs ? COST_PACK * (c->paired ? 2 : 1) *
                                           operand_elements(c, s->vector_operand)
@@ -223,7 +260,10 @@ static double tile_cost(const Nests *nests, TileCounts tile) {
     if (rows > nests->most_rows) step += (double)rows;
     double fold = summed && s->lanes > 1 ? COST_FOLD * products : 0;
     double stores = rows > nests->most_result_rows ? COST_EVICTED : 2;
-    return nests->steps * step + fold + COST_TILE + stores * products;
+    double least =
+        nests->traffic.row * (double)tile.rows + nests->traffic.vector * (double)tile.products;
+    double cost = nests->steps * step + fold + COST_TILE + stores * products;
+    return cost > least ? cost : least;
 }
 
 /* The sum over all tiles; each dim has whole tiles and perhaps a smaller last one. */
