@@ -8,6 +8,7 @@
 
 #include "codegen/native/native.h"
 #include "ir/program.h"
+#include "passes/pass.h"
 #include "support/buf.h"
 
 /* What is shared by threads must make up for their meetings, of which each takes a microsecond or
@@ -29,6 +30,7 @@ typedef struct CodegenOptions {
     Precision precision;                  /* of products of float32 values */
     const struct ScheduleBook *schedules; /* that come before the model's choices, or NULL */
     int candidates;      /* schedules of each contraction that the report tells of, for tuning */
+    Recompute recompute; /* of the train step and of backward */
     bool standalone;     /* the runtime pieces used are copied into the file */
     bool ticks;          /* after each kernel of a function nn_tick(its number) is called */
     bool embed_weights;  /* program->weights become const arrays; forward needs no LenetParams */

@@ -223,6 +223,35 @@ typedef struct Jobs {
     Worker workers[PARALLEL_MAX];
 } Jobs;
 
+static const Fusion *fuse_graph(const CodegenOptions *options, const Graph *graph, Arena *arena) {
+    return passes_include(options->level, options->passes, "fuse") ? fuse(graph, arena)
+                                                                   : fuse_nothing(graph, arena);
+}
+
+static PlanOptions plan_options(const CodegenOptions *options, FunctionKind kind) {
+    return (PlanOptions){.prepare =
+                             kind == FUNCTION_FORWARD && !(options->cuda && options->embed_weights),
+                         .split = kind == FUNCTION_INIT ? 0 : options->split,
+                         .precision = options->precision,
+                         .schedules = options->schedules,
+                         .candidates = options->candidates};
+}
+
+/* The arena of a training function that has this graph: of the variant that needs most. */
+static size_t measure_arena(const void *measurer, const Graph *graph) {
+    const Module *module = measurer;
+    size_t most = 0;
+    for (int i = 0; i < module->variant_count; i++) {
+        Arena arena = {0};
+        const Fusion *fusion = fuse_graph(module->options, graph, &arena);
+        PlanOptions options = plan_options(module->options, FUNCTION_TRAIN_STEP);
+        most = larger(
+            most, plan_graph(fusion, module->variants[i], options, NULL, &arena)->run.arena_bytes);
+        arena_free(&arena);
+    }
+    return most;
+}
+
 /* Optimizes and fuses a function's graph. */
 static void draft(const Module *module, ModuleFunction *function) {
     const CodegenOptions *options = module->options;
@@ -232,11 +261,13 @@ static void draft(const Module *module, ModuleFunction *function) {
                                 .verify = VERIFY_PASSES,
                                 .dump = options->dump,
                                 .dump_out = options->dump_out,
-                                .sources = module->program->sources};
+                                .sources = module->program->sources,
+                                .measure = measure_arena,
+                                .measurer = module};
+    if (function->kind == FUNCTION_BACKWARD || function->kind == FUNCTION_TRAIN_STEP)
+        pass_context.recompute = options->recompute;
     function->graph = passes_run(function->traced, options->level, options->passes, &pass_context);
-    function->fusion = passes_include(options->level, options->passes, "fuse")
-                           ? fuse(function->graph, &function->arena)
-                           : fuse_nothing(function->graph, &function->arena);
+    function->fusion = fuse_graph(options, function->graph, &function->arena);
     if (pass_is_dumped(options->dump, "fuse")) {
         buf_puts(options->dump_out, "// after fuse\n");
         fusion_print(options->dump_out, function->fusion);
@@ -269,14 +300,8 @@ static void plan(Job *job, Worker *worker) {
     /* Weights are drawn on the CPU; what a GPU's kernels would prepare can't be run here. */
     bool host = function->kind == FUNCTION_INIT && options->cuda;
     const Target *target = host ? target_find("none") : job->module->variants[job->variant];
-    PlanOptions plan_options = {.prepare = function->kind == FUNCTION_FORWARD &&
-                                           !(options->cuda && options->embed_weights),
-                                .split = function->kind == FUNCTION_INIT ? 0 : options->split,
-                                .precision = options->precision,
-                                .schedules = options->schedules,
-                                .candidates = options->candidates};
     function->plans[job->variant] =
-        plan_graph(function->fusion, target, plan_options, &reader, arena);
+        plan_graph(function->fusion, target, plan_options(options, function->kind), &reader, arena);
 }
 
 /* The first job that nobody has taken and that need not wait for a draft; else the first one. */
@@ -446,6 +471,17 @@ bool module_lay_out(Module *module, const Program *program, const CodegenOptions
     return true;
 }
 
+/* Whether the goal of --recompute is reached; each function has come as near as it can. */
+static bool module_fits(const Module *module, Buf *error) {
+    const Recompute *wanted = &module->options->recompute;
+    if (wanted->mode != RECOMPUTE_FIT || module->arena_bytes <= wanted->bytes) return true;
+    buf_printf(error,
+               "--recompute: the network can't run in %zu bytes of working memory; it needs "
+               "at least %zu",
+               wanted->bytes, module->arena_bytes);
+    return false;
+}
+
 bool module_init(Module *module, const Program *program, const CodegenOptions *options,
                  Arena *arena, Buf *error) {
     if (!module_lay_out(module, program, options, arena, error)) return false;
@@ -453,6 +489,7 @@ bool module_init(Module *module, const Program *program, const CodegenOptions *o
     if (options->schedules && !module_follows_schedules(module, error)) return false;
     if (!options->embed_weights) module_share_prepared(module);
     count_all_memory(module);
+    if (!module_fits(module, error)) return false;
     if (options->embed_weights) module_embed(module);
     return true;
 }

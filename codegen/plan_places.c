@@ -9,8 +9,8 @@
 
 enum {
     MAX_WORK =
-        3000000,  /* pairs of items that live at once, up to which each is placed for itself */
-    FRACTION = 8, /* even distances may cost this part of the memory */
+        3000000,   /* pairs of items that live at once, up to which each is placed for itself */
+    FRACTION = 20, /* even distances may cost this part of the memory */
 };
 
 typedef struct Stream {

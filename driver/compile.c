@@ -113,6 +113,7 @@ static void set_codegen_options(Compile *compile) {
         .split = options->split,
         .threads = options->threads,
         .precision = options->precision ? *options->precision : compile->program->precision,
+        .recompute = options->recompute,
         .standalone = options->standalone || options->emit[EMIT_EXE],
         .embed_weights = options->weights != NULL,
         .schedules = compile->book,

@@ -193,6 +193,39 @@ APPLY(target) {
                     value);
 }
 
+/* "1.5 GiB": a number and a unit. False: it isn't. */
+static bool parse_bytes(const char *text, size_t *bytes) {
+    static const struct {
+        const char *name;
+        double size;
+    } units[] = {{"", 1},     {"B", 1},         {"kB", 1e3},      {"KB", 1e3},     {"MB", 1e6},
+                 {"GB", 1e9}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+    char *end = NULL;
+    double number = strtod(text, &end);
+    if (end == text || !(number > 0)) return false;
+    end += strspn(end, " ");
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(end, units[i].name) != 0) continue;
+        double size = number * units[i].size;
+        *bytes = (size_t)(size < 1e18 ? size : 1e18);
+        return true;
+    }
+    return false;
+}
+
+APPLY(recompute) {
+    Recompute *recompute = &parser->options->recompute;
+    if (strcmp(value, "none") == 0)
+        recompute->mode = RECOMPUTE_NONE;
+    else if (strcmp(value, "auto") == 0)
+        recompute->mode = RECOMPUTE_AUTO;
+    else if (parse_bytes(value, &recompute->bytes))
+        recompute->mode = RECOMPUTE_FIT;
+    else
+        usage_error(parser, "--recompute takes none, auto or a size as 200MB or 1.5GiB, not '%s'",
+                    value);
+}
+
 APPLY(level) {
     if (strlen(value) != 1 || value[0] < '0' || value[0] > '3')
         usage_error(parser, "unknown optimization level '-O%s'; -O0 to -O3", value);
@@ -329,6 +362,11 @@ static const OptionRow rows[] = {
      "of products of float32 tensors: strict, highest, high, medium (default: the\n"
      "                             program's torch.set_float32_matmul_precision(), else highest)",
      apply_precision},
+    {"--recompute", VALUE_SEPARATE, "HOW",
+     "what backward computes again instead of keeping it: none (default), auto (what\n"
+     "                             takes little time), or a size for the working memory: 200MB, "
+     "1.5GiB",
+     apply_recompute},
     {"--schedules", VALUE_SEPARATE, "FILE",
      "run products and convolutions as FILE says, where it does", apply_schedules},
     {"--tune", VALUE_OPTIONAL, "[=FILE]",

@@ -6,6 +6,7 @@
 
 #include "ir/precision.h"
 #include "ir/type.h"
+#include "passes/pass.h"
 #include "support/arena.h"
 #include "support/buf.h"
 #include "support/source.h"
@@ -43,6 +44,7 @@ typedef struct Options {
     const char *vector;            /* --vector; NULL: not given */
     const Precision *precision;    /* --precision; NULL: the program's */
     const DType *autocast;         /* --autocast; NULL: off */
+    Recompute recompute;           /* --recompute */
     const char *march;             /* -march */
     const char *schedules;         /* --schedules */
     bool tune;                     /* --tune */

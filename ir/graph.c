@@ -199,6 +199,7 @@ typedef struct NewNode {
     const Attr *attrs;
     int attr_count;
     Span span;
+    bool again;
     const Node *alike; /* has the types that this one will have; NULL: the op's rule tells them */
 } NewNode;
 
@@ -229,7 +230,7 @@ static Node *add(Graph *graph, const NewNode *wanted) {
                   graph->name);
     NodeTable *table = graph->table;
     Node **slot = NULL;
-    if (wanted->op != OP_input) {
+    if (wanted->op != OP_input && !wanted->again) {
         if (table->count * 2 > table->mask) table_grow(table);
         slot = table_find(table, wanted->op, inputs, wanted->input_count, wanted->attrs,
                           wanted->attr_count);
@@ -245,6 +246,7 @@ static Node *add(Graph *graph, const NewNode *wanted) {
                             .error = &graph->error};
     if (!find_types(graph, wanted, &context)) return NULL;
     Node *node = append_node(graph, &context, inputs, wanted->span);
+    node->again = wanted->again;
     if (slot) {
         *slot = node;
         table->count++;
@@ -253,23 +255,29 @@ static Node *add(Graph *graph, const NewNode *wanted) {
 }
 
 static Node *order_and_add(Graph *graph, Op op, Node *const *inputs, int input_count,
-                           const Attr *attrs, int attr_count, Span span) {
+                           const Attr *attrs, int attr_count, Span span, bool again) {
     buf_clear(&graph->error);
     Attr ordered[MAX_OP_ATTRS];
     if (!order_attrs(graph, op, attrs, attr_count, ordered)) return NULL;
-    return add(graph, &(NewNode){op, inputs, input_count, ordered, attr_count, span, NULL});
+    return add(graph, &(NewNode){op, inputs, input_count, ordered, attr_count, span, again, NULL});
 }
 
 Node *graph_add(Graph *graph, Op op, Node *const *inputs, int input_count, const Attr *attrs,
                 int attr_count, Span span) {
     NNC_CHECK(op != OP_input, "inputs are made by graph_input");
-    return order_and_add(graph, op, inputs, input_count, attrs, attr_count, span);
+    return order_and_add(graph, op, inputs, input_count, attrs, attr_count, span, false);
+}
+
+Node *graph_add_again(Graph *graph, Op op, Node *const *inputs, int input_count, const Attr *attrs,
+                      int attr_count, Span span) {
+    NNC_CHECK(op != OP_input, "inputs are made by graph_input");
+    return order_and_add(graph, op, inputs, input_count, attrs, attr_count, span, true);
 }
 
 Node *graph_input(Graph *graph, const char *name, Type type, InputRole role, int slot) {
     Attr attrs[] = {attr_int(ATTR_index, (int64_t)graph->inputs.count),
                     attr_ints(ATTR_shape, type.dim, type.rank), attr_dtype(type.dtype)};
-    Node *node = order_and_add(graph, OP_input, NULL, 0, attrs, 3, (Span){0});
+    Node *node = order_and_add(graph, OP_input, NULL, 0, attrs, 3, (Span){0}, false);
     NNC_CHECK(node, "input %s: %s", name, buf_text(&graph->error));
     node->name = arena_strdup(graph->arena, name);
     VEC_PUSH(graph->inputs, (GraphInput){node, node->name, role, slot});
@@ -304,6 +312,7 @@ Node *graph_copy_node(Graph *to, const Node *node, Node *const *inputs) {
                       .attrs = node->attrs,
                       .attr_count = node->attr_count,
                       .span = node->span,
+                      .again = node->again,
                       .alike = has_types_of(node, inputs) ? node : NULL};
     buf_clear(&to->error);
     Node *copy = add(to, &wanted);

@@ -21,6 +21,7 @@ typedef struct Node {
     int input_count;
     const Attr *attrs; /* in the order that the op's row lists */
     int attr_count;
+    bool again;       /* computes what another node does, later: to be kept apart */
     Span span;        /* the user's source that made it */
     const char *name; /* hint from the source ("conv1"), or NULL: only names and comments use it */
 } Node;
@@ -75,6 +76,9 @@ void graph_free(Graph *graph);
  * Inputs, attribute lists and data are copied into the arena. */
 Node *graph_add(Graph *graph, Op op, Node *const *inputs, int input_count, const Attr *attrs,
                 int attr_count, Span span);
+/* As graph_add, but always a new node, marked `again`: nobody may take an equal one for it. */
+Node *graph_add_again(Graph *graph, Op op, Node *const *inputs, int input_count, const Attr *attrs,
+                      int attr_count, Span span);
 /* A new input (never hash-consed). */
 Node *graph_input(Graph *graph, const char *name, Type type, InputRole role, int slot);
 void graph_output(Graph *graph, const char *name, Node *value, OutputRole role, int updates);

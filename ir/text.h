@@ -10,7 +10,8 @@
  * an op with several results lists their types. Elements of a constant are a list, or, when there
  * are many, their bytes in hexadecimal ("0x..."). Inputs are numbered first, other nodes from
  * there.
- * `//` starts a comment. */
+ * `again` before the op marks a node that computes another one's value later. `//` starts a
+ * comment. */
 #ifndef NNC_IR_TEXT_H
 #define NNC_IR_TEXT_H
 

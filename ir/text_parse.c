@@ -403,6 +403,7 @@ static bool read_statement(Parser *parser) {
     skip_space(parser);
     const char *at = parser->at;
     if (!read_number(parser, &number) || !expect(parser, "=")) return false;
+    bool again = accept(parser, "again ");
     skip_space(parser);
     const char *op_at = parser->at;
     if (!read_word(parser, word, "an op")) return false;
@@ -419,8 +420,10 @@ static bool read_statement(Parser *parser) {
         ok = (i == 0 || expect(parser, ",")) && read_type(parser, &unused);
     Node *node = NULL;
     if (ok) {
-        node = graph_add(parser->graph, op, (Node *const *)(void *)operands.data,
-                         (int)(operands.size / sizeof(Node *)), attrs, attr_count, (Span){0});
+        Node *const *inputs = (Node *const *)(void *)operands.data;
+        int count = (int)(operands.size / sizeof(Node *));
+        node = (again ? graph_add_again : graph_add)(parser->graph, op, inputs, count, attrs,
+                                                     attr_count, (Span){0});
         if (!node) fail_at(parser, op_at, "%s", buf_text(&parser->graph->error));
     }
     buf_free(&operands);

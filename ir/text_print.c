@@ -129,7 +129,8 @@ static void print_attrs(Buf *out, const Node *node) {
 
 static void print_node(Buf *out, const Node *node, const uint32_t *numbers,
                        const Sources *sources) {
-    buf_printf(out, "  %%%u = %s(", numbers[node->id], op_info(node->op)->name);
+    buf_printf(out, "  %%%u = %s%s(", numbers[node->id], node->again ? "again " : "",
+               op_info(node->op)->name);
     for (int i = 0; i < node->input_count; i++)
         buf_printf(out, "%s%%%u", i ? ", " : "", numbers[node->inputs[i]->id]);
     buf_putc(out, ')');

@@ -15,6 +15,7 @@ typedef struct Draft {
     int depth;           /* more than that of every group it reads */
     bool read;           /* another group reads it */
     bool param_only;
+    bool again;             /* all it computes comes after a value that is computed again */
     bool merged;            /* its members went elsewhere */
     bool reduced[MAX_RANK]; /* reduction: the axes */
     Type space;             /* index space; of a reduction the full one */

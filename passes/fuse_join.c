@@ -222,6 +222,7 @@ static bool reads_in_phases(const Fuser *fuser, const Draft *draft, const Node *
 bool draft_accepts(const Fuser *fuser, const Draft *draft, const Node *node) {
     if (draft->members.count >= DRAFT_LIMIT || fuser->copied[node->id]) return false;
     if (fuser->param_only != NULL && fuser->param_only[node->id] != draft->param_only) return false;
+    if (node->again && !draft->again) return false; /* it would be computed too early, and kept */
     uint32_t traits = op_info(node->op)->traits;
     if (traits & TRAIT_ELEMENTWISE)
         return has_its_space(draft, &node->type) && reads_members_in_place(fuser, draft, node) &&
@@ -246,6 +247,7 @@ Draft *draft_new(Fuser *fuser, Node *node) {
     draft->id = (int)fuser->drafts.count;
     draft->kind = kind_of(fuser, node);
     draft->space = node->type;
+    draft->again = node->again;
     draft->param_only = fuser->param_only != NULL && fuser->param_only[node->id];
     if (draft->kind != GROUP_ELEMENTWISE) draft->anchor = node;
     VEC_PUSH(fuser->drafts, draft);

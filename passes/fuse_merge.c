@@ -29,6 +29,7 @@ static void find_readers(Merger *merger) {
  * of `from` in place. Tried on a copy, to which homes point meanwhile. */
 static bool try_merge(Fuser *fuser, Draft *from, Draft *to) {
     Draft merged = *to;
+    merged.again |= from->again;
     if (from->kind == GROUP_REDUCTION && to->kind == GROUP_ELEMENTWISE)
         draft_reduce(&merged, from->anchor);
     merged.members.items = NULL;
@@ -65,6 +66,7 @@ static void merge(Fuser *fuser, Draft *from, Draft *to) {
     if (from->kind == GROUP_REDUCTION &&
         (to->kind == GROUP_ELEMENTWISE || from->anchor->id > to->anchor->id))
         draft_reduce(to, from->anchor);
+    to->again |= from->again;
     for (size_t i = 0; i < from->members.count; i++)
         VEC_PUSH(to->members, from->members.items[i]);
     for (size_t i = 0; i < from->inlined.count; i++)

@@ -1,5 +1,5 @@
-/* The order in which groups run: a topological sort that keeps to the graph's order where it can.
- */
+/* The order in which groups run: a topological sort that keeps to the graph's order where it can,
+ * but frees memory early. */
 #include "passes/fuse_internal.h"
 #include "support/checked.h"
 
@@ -15,7 +15,7 @@ typedef struct Order {
     int *visited; /* by group: last search that met it */
     int searches;
     int *stack;
-    int *heap; /* groups that may run, the least first */
+    int *heap; /* turns of groups that may run, the least first */
     int heap_count;
 } Order;
 
@@ -84,7 +84,49 @@ static void order_updates(Order *order, const Graph *graph, Group *const *groups
     }
 }
 
-void fuse_order(const Graph *graph, Group **groups, int count, Arena *scratch) {
+static bool is_again(const Group *group) {
+    for (int i = 0; i < group->output_count; i++)
+        if (group->outputs[i]->again) return true;
+    return false;
+}
+
+/* What is computed again comes after all else that its readers wait for: right before them, where
+ * that makes no circle. A reader that is computed again waits for what its own readers do. */
+static void order_again(Order *order, Group *const *groups, const int *group_of, Arena *scratch) {
+    typedef VEC(int) Groups;
+    Groups *readers = ARENA_ARRAY(scratch, Groups, (size_t)order->count + 1);
+    int *after = ARENA_ARRAY(scratch, int, (size_t)order->count + 1); /* or -1 */
+    for (int g = 0; g < order->count; g++) {
+        after[g] = -1;
+        for (int i = 0; i < groups[g]->input_count; i++) {
+            int from = group_of[groups[g]->inputs[i]->id];
+            if (from < 0 || from == g) continue;
+            if (is_again(groups[from]))
+                VEC_PUSH(readers[from], g);
+            else if (from > after[g])
+                after[g] = from;
+        }
+    }
+    for (int g = order->count; g-- > 0;) {
+        if (!is_again(groups[g])) continue;
+        after[g] = -1;
+        for (size_t i = 0; i < readers[g].count; i++) {
+            int wanted = after[readers[g].items[i]];
+            if (wanted <= after[g] || reaches(order, g, wanted)) continue;
+            add_link(order, wanted, g);
+            after[g] = wanted;
+        }
+        VEC_FREE(readers[g]);
+    }
+}
+
+/* Who has done with all that it reads and makes nothing for others, as a weight's gradient with its
+ * update, is first. */
+static int turn_of(const Order *order, int group) {
+    return order->first[group] < 0 ? group : group + order->count;
+}
+
+static void sort(const Graph *graph, Group **groups, int count, bool again, Arena *scratch) {
     Order order = {.count = count};
     size_t size = (size_t)count + 1;
     order.first = ARENA_ARRAY(scratch, int, size);
@@ -109,20 +151,29 @@ void fuse_order(const Graph *graph, Group **groups, int count, Arena *scratch) {
             if (from >= 0 && from != g) add_link(&order, from, g);
         }
     order_updates(&order, graph, groups, group_of);
+    if (again) order_again(&order, groups, group_of, scratch);
 
     Group **sorted = ARENA_ARRAY(scratch, Group *, size);
     int done = 0;
     for (int g = 0; g < count; g++)
-        if (order.waiting[g] == 0) heap_push(&order, g);
+        if (order.waiting[g] == 0) heap_push(&order, turn_of(&order, g));
     while (order.heap_count > 0) {
-        int g = heap_pop(&order);
+        int g = heap_pop(&order) % count;
         sorted[done++] = groups[g];
         for (int l = order.first[g]; l >= 0; l = order.links.items[l].next)
             if (--order.waiting[order.links.items[l].to] == 0)
-                heap_push(&order, order.links.items[l].to);
+                heap_push(&order, turn_of(&order, order.links.items[l].to));
     }
     NNC_CHECK(done == count, "%d of %d groups wait for each other", count - done, count);
     for (int g = 0; g < count; g++)
         groups[g] = sorted[g];
     VEC_FREE(order.links);
+}
+
+void fuse_order(const Graph *graph, Group **groups, int count, Arena *scratch) {
+    sort(graph, groups, count, false, scratch);
+    bool again = false;
+    for (int g = 0; g < count; g++)
+        again = again || is_again(groups[g]);
+    if (again) sort(graph, groups, count, true, scratch); /* now that it's known what comes when */
 }

@@ -5,11 +5,27 @@
 #include "ir/graph.h"
 #include "ir/program.h"
 
+/* Which values of the forward pass the backward pass computes again instead of keeping them. */
+typedef enum RecomputeMode {
+    RECOMPUTE_NONE,
+    RECOMPUTE_AUTO, /* what takes little time */
+    RECOMPUTE_FIT,  /* as much as the memory goal asks for */
+} RecomputeMode;
+
+typedef struct Recompute {
+    RecomputeMode mode;
+    size_t bytes; /* RECOMPUTE_FIT: of the arena */
+} Recompute;
+
 typedef struct PassContext {
     Arena *arena;
-    bool inference;   /* params are constants of the prepare step: folding into them is allowed */
-    bool gpu;         /* kernels run on many threads with little cache each */
-    bool verify;      /* verify after every pass */
+    bool inference; /* params are constants of the prepare step: folding into them is allowed */
+    bool gpu;       /* kernels run on many threads with little cache each */
+    bool verify;    /* verify after every pass */
+    Recompute recompute;
+    /* Bytes of the arena that the graph would run in; needed unless nothing is to be recomputed. */
+    size_t (*measure)(const void *measurer, const Graph *graph);
+    const void *measurer;
     const char *dump; /* "after:NAME", "after:all" or NULL */
     Buf *dump_out;
     Sources *sources;

@@ -11,6 +11,7 @@ Graph *pass_cut_rows(const Graph *graph, PassContext *context);
 Graph *pass_fold_scale(const Graph *graph, PassContext *context);
 Graph *pass_sink_masks(const Graph *graph, PassContext *context);
 Graph *pass_one_hot(const Graph *graph, PassContext *context);
+Graph *pass_recompute(const Graph *graph, PassContext *context);
 Graph *pass_dce(const Graph *graph, PassContext *context);
 
 #endif

@@ -447,8 +447,20 @@ static void print_places(Buf *out, const Graph *graph, Arena *arena) {
                plan_graph(fuse(graph, arena), target_find("none"), (PlanOptions){0}, NULL, arena));
 }
 
-/* A golden file: `// passes: LIST` (and `, inference`), a graph, `// ---`, the graph expected, its
- * groups when the list has `fuse`, and the places of its values when it has `memplan`. */
+/* Bytes of its arena there. */
+static size_t measure(const void *unused, const Graph *graph) {
+    (void)unused;
+    Arena arena = {0};
+    const Plan *plan =
+        plan_graph(fuse(graph, &arena), target_find("none"), (PlanOptions){0}, NULL, &arena);
+    size_t bytes = plan->run.arena_bytes;
+    arena_free(&arena);
+    return bytes;
+}
+
+/* A golden file: `// passes: LIST` (and `, inference`, or `, goal BYTES` of memory), a graph, `//
+ * ---`, the graph expected, its groups when the list has `fuse`, and the places of its values when
+ * it has `memplan`. */
 static void check_golden(const char *path, bool *named) {
     Arena arena = {0};
     Buf text = {0}, error = {0}, printed = {0};
@@ -457,10 +469,12 @@ static void check_golden(const char *path, bool *named) {
     char *middle = strstr(source, "// ---\n");
     cr_assert(strncmp(source, "// passes: ", 11) == 0 && middle != NULL, "%s: no header", path);
     char *list = arena_strndup(&arena, source + 11, strcspn(source + 11, "\n"));
-    PassContext context = {.arena = &arena, .verify = true};
-    char *comma = strstr(list, ", inference");
+    PassContext context = {.arena = &arena, .verify = true, .measure = measure};
+    char *comma = strstr(list, ", ");
     if (comma != NULL) {
-        context.inference = true;
+        context.inference = strcmp(comma, ", inference") == 0;
+        if (strncmp(comma, ", goal ", 7) == 0)
+            context.recompute = (Recompute){RECOMPUTE_FIT, strtoul(comma + 7, NULL, 10)};
         *comma = '\0';
     }
     Sources sources;
