@@ -216,9 +216,9 @@ static bool lies_together(const Tiling *t, int operand, const Digits *digits, in
     for (int i = 0; i < 3; i++) {
         int count = find_stretches(t, operand, all[i], stretches);
         if (all[i] == digits) {
+            if (count == 0) return false;
             const Stretch *last = &stretches[--count];
-            if (count < 0 || !last->plain || last->stride != 1 || last->extent % width != 0)
-                return false;
+            if (!last->plain || last->stride != 1 || last->extent % width != 0) return false;
         }
         for (int k = 0; k < count; k++)
             if (stretches[k].stride % width != 0) return false;
