@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codegen/contract_internal.h"
+#include "codegen/matrix.h"
 #include "codegen/slide.h"
 #include "codegen/winograd.h"
 #include "support/checked.h"
@@ -294,7 +295,9 @@ void contract_tile(Nest *nest) {
     Tile tile = {0};
     begin_tile(nest, &tile);
     epilogue_fetch(nest, &tile);
-    if (nest->phase != NEST_FINISH) {
+    if (nest->phase != NEST_FINISH && nest->s->pieces) {
+        matrix_sums(nest, &tile);
+    } else if (nest->phase != NEST_FINISH) {
         KKind kind = kkind_of(nest->c->anchor->type.dtype);
         KVal *zero = k_number(b, kind, nest->s->lanes, 0);
         for (int i = 0; i < tile.total; i++)
@@ -503,19 +506,42 @@ static int choose_part(const Nest *nest) {
     return kernel_part_level(trips, c->out_count);
 }
 
+static void emit_any(Nest *nest);
+
+/* The nest in place of one whose pieces don't do. */
+static void emit_plain(const Nest *plain) {
+    Nest nest = *plain;
+    emit_any(&nest);
+}
+
 static void emit_nest(Nest *nest) {
     const Contraction *c = nest->c;
+    KBuilder *b = nest->b;
     nest->part = choose_part(nest);
     for (int d = c->out_count; d < dim_end(nest); d++)
         nest->size[d] = c->dims[d].extent;
     choose_scope(nest);
     contract_bind_operands(nest);
+    if (nest->plain) k_if(b, matrix_exact(nest));
     contract_clear_halos(nest);
     contract_copy(nest, false);
     epilogue_begin(nest);
     if (nest->s->chunk_dims > 0) bind_totals(nest);
     emit_results(nest, 0);
     epilogue_end(nest);
+    if (!nest->plain) return;
+    k_else(b);
+    emit_plain(nest->plain);
+    k_end(b);
+}
+
+static void emit_any(Nest *nest) {
+    if (nest->s->winograd)
+        winograd_emit(nest);
+    else if (nest->s->slide)
+        slide_emit(nest);
+    else
+        emit_nest(nest);
 }
 
 /* The kernel of the prepare steps that packs an operand for the nest. */
@@ -537,6 +563,7 @@ static void pack_ahead(const Nest *nest, int operand, int phase, LowerContext *c
     } else {
         contract_bind_operands(&packing);
         contract_copy(&packing, false);
+        if (packing.plain) matrix_note_exact(&packing, operand);
     }
     VEC_PUSH(context->ahead, kernel_end(&b));
 }
@@ -548,6 +575,14 @@ static bool describe(const Group *group, const Epilogue *epilogue, int phase, Co
     if (contract_phases(c) > 1 && !contract_phase(c, phase)) return false;
     contract_merge(c, epilogue->first);
     return true;
+}
+
+/* The best schedule without pieces, of operands that are packed for these alone. */
+static void choose_plain(const Contraction *c, ScheduleRequest *request, Schedule *plain) {
+    request->target = target_find("avx512");
+    request->prepared[0] = request->prepared[1] = false;
+    bool found = schedule_choose(c, request, plain);
+    NNC_CHECK(found, "no plain schedule for a contraction");
 }
 
 /* What the phases of a kernel have in common. */
@@ -567,19 +602,21 @@ static void lower_phase(Lowering *l, int phase, Contraction *c, const Schedule *
         contract_request(c, &l->epilogue, l->target, l->context, &chosen, choice);
     if (schedule && l->text.size == 0) chosen = *schedule;
     double products = contract_products(c);
+    Contraction whole = *c;
+    Schedule plain;
+    ScheduleRequest other = request;
+    Nest instead = {
+        .b = &l->b, .c = &whole, .s = &plain, .request = &other, .epilogue = l->epilogue};
+    if (chosen.pieces > 1) choose_plain(&whole, &other, &plain);
     if (chosen.pairs) contract_pair(c);
     Nest nest = {.b = &l->b,
                  .values = l->context->values,
                  .c = c,
                  .s = &chosen,
                  .request = &request,
+                 .plain = chosen.pieces > 1 ? &instead : NULL,
                  .epilogue = l->epilogue};
-    if (chosen.winograd)
-        winograd_emit(&nest);
-    else if (chosen.slide)
-        slide_emit(&nest);
-    else
-        emit_nest(&nest);
+    emit_any(&nest);
     contract_mark_inplace(nest.b, nest.c, &nest.epilogue);
     for (int operand = 0; operand < 2; operand++)
         if (nest.copy[operand].ahead) pack_ahead(&nest, operand, phase, l->context);

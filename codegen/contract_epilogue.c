@@ -366,6 +366,7 @@ static void finish_turned(Nest *nest, const Tile *tile, KVal *at, int along, int
 static void keep_sums(Nest *nest, const Tile *tile) {
     KBuilder *b = nest->b;
     int lanes = result_lanes(nest);
+    if (nest->s->pieces) return; /* there they are */
     if (!nest->finished)
         nest->finished = k_local(b, nest->c->anchor->type.dtype,
                                  SCHEDULE_MAX_ACCUMULATORS * nest->s->lanes, "a tile's sums");
@@ -432,7 +433,7 @@ void epilogue_tile(Nest *nest, Tile *tile) {
         finish_turned(nest, tile, k_index(nest->b, 0), along, 0);
         return;
     }
-    if (lane >= 0 && rows > 2 && (!pools || nest->phase == NEST_PART)) {
+    if (lane >= 0 && (rows > 2 || nest->s->pieces) && (!pools || nest->phase == NEST_PART)) {
         keep_sums(nest, tile);
         finish_rows(nest, tile, k_index(nest->b, 0), 0);
         return;

@@ -43,7 +43,10 @@ typedef struct NestCopy {
     int64_t pack_stride[CONTRACT_MAX_DIMS];                   /* the lane dim: of its blocks */
     Node *ahead;   /* the packed operand as a value of its own, packed by another kernel */
     bool prepared; /* which has been done: it is an input of this kernel */
-    bool half;     /* while copying: pairs that have no second element */
+    int64_t halo_plane, plane; /* elements of a piece of pairs: of the halo, packed */
+    bool rows;                 /* packed as rows of a matrix unit's tiles */
+    KBuf *columns;             /* those of a block of rows, before they are turned; or NULL */
+    bool half;                 /* while copying: pairs that have no second element */
 } NestCopy;
 
 enum { NEST_BLOCKS = -2 };
@@ -54,6 +57,7 @@ typedef struct Nest {
     const Contraction *c;
     const Schedule *s;
     const ScheduleRequest *request;
+    const struct Nest *plain; /* what is done instead where pieces don't do; or NULL */
     Epilogue epilogue;
     NestOperand operand[2];
     NestCopy copy[2];

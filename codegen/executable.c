@@ -20,6 +20,8 @@ Executable *executable_new(const Graph *graph, const CodegenOptions *options, Bu
         buf_printf(error, "unknown vector unit '%s'", options->vector);
         return NULL;
     }
+    /* A process that runs other programs doesn't ask for a matrix unit. */
+    target = target_least(target, options->precision == PRECISION_MEDIUM, false);
     Executable *executable = xcalloc(1, sizeof *executable);
     PassContext context = {.arena = &executable->arena,
                            .verify = VERIFY_PASSES,

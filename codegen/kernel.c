@@ -55,6 +55,7 @@ Kernel *kernel_end(KBuilder *b) {
     NNC_CHECK(b->depth == 0, "kernel %s: %d scopes left open", b->kernel->name, b->depth);
     kernel_drop_dead(b->kernel, b->arena);
     kernel_drop_buffers(b->kernel, b->arena);
+    b->kernel->target = target_least(b->target, b->kernel->bf16, b->kernel->tiles);
     /* The list of buffers lives as long as the kernel: with its arena. */
     size_t count = b->kernel->buffers.count;
     KBuf **items = arena_copy(b->arena, b->kernel->buffers.items, count, sizeof *items);

@@ -211,6 +211,10 @@ typedef enum __attribute__((packed)) KStmtKind {
     KSTMT_COMMIT, /* GPU: the thread's copies begun since the last one become a group */
     KSTMT_WAIT,   /* GPU: until all groups of the thread have arrived but the newest `imm` */
     KSTMT_MMA,    /* GPU: the warp adds a product of matrices, from[] at at[], to buf at index */
+    KSTMT_TILE_ZERO,  /* tile[0] = 0 */
+    KSTMT_TILE_LOAD,  /* tile[0]'s row r = buf[index + imm + r * stride], and 15 elements more */
+    KSTMT_TILE_STORE, /* the same, to memory */
+    KSTMT_TILE_DOT,   /* tile[0] += tile[1] * tile[2] */
 } KStmtKind;
 
 enum {
@@ -221,18 +225,19 @@ enum {
 
 typedef struct KStmt {
     KStmtKind kind;
-    uint8_t flags; /* FOR: K_PARALLEL, K_UNROLL, K_ROLL */
-    int active;    /* STORE: lanes written */
+    uint8_t flags;   /* FOR: K_PARALLEL, K_UNROLL, K_ROLL */
+    int active;      /* STORE: lanes written */
+    uint8_t tile[3]; /* TILE_*: numbers of tiles */
     struct KStmt *next;
     KVal *value;
     KVal *var;      /* SET: the register; FOR: the counter */
     KVal *lo, *hi;  /* FOR: I64 scalars */
-    KBuf *buf;      /* STORE, PREFETCH, COPY, MMA */
-    KVal *index;    /* STORE, PREFETCH, COPY, MMA: I64 scalar */
+    KBuf *buf;      /* STORE, PREFETCH, COPY, MMA, TILE_LOAD, TILE_STORE */
+    KVal *index;    /* the same: I64 scalar */
     KBuf *from[2];  /* COPY, MMA: what is read, */
     KVal *at[2];    /* and from which element on */
-    int64_t imm;    /* STORE, PREFETCH: offset; FOR: step (> 0) */
-    int64_t stride; /* STORE: 1 is contiguous */
+    int64_t imm;    /* STORE, PREFETCH, TILE_LOAD, TILE_STORE: offset; FOR: step (> 0) */
+    int64_t stride; /* STORE: 1 is contiguous; TILE_LOAD, TILE_STORE: of rows */
     struct KBlock *body, *other;
     const char *text; /* COMMENT */
 } KStmt;
@@ -286,6 +291,8 @@ typedef struct Kernel {
     int64_t blocks;       /* GPU: blocks of threads; 0: a kernel for a CPU */
     int threads;          /* GPU: of a block */
     bool meets;           /* threads meet somewhere: of a GPU's block, or those that share it */
+    bool bf16;            /* holds a BF16_* operation */
+    bool tiles;           /* holds a TILE_* statement */
     double flops;         /* multiplications and additions of a run, for reports */
     const char *schedule; /* how it was tiled, for reports; may be NULL */
     const struct KernelChoice *choices; /* of schedules: one a phase of a contraction */
@@ -310,7 +317,8 @@ typedef struct KBuilder {
 } KBuilder;
 
 KBuilder kernel_begin(Arena *arena, const Target *target, const char *name, Span span);
-/* Returns the kernel, in debug builds checked: one that breaks the rules is a bug. */
+/* Returns the kernel, in debug builds checked: one that breaks the rules is a bug. Its target is
+ * the least of those like the builder's that has all that it holds. */
 Kernel *kernel_end(KBuilder *b);
 /* A copy without the body: what calls of the kernel and reports need. */
 Kernel *kernel_outline(const Kernel *kernel, Arena *arena);
@@ -476,6 +484,18 @@ void k_store(KBuilder *b, KBuf *buf, KVal *index, KVal *value);
 void k_store_at(KBuilder *b, KBuf *buf, KVal *index, int64_t offset, KVal *value);
 void k_store_tail(KBuilder *b, KBuf *buf, KVal *index, KVal *value, int active);
 void k_store_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, KVal *value, int active);
+
+/* Tiles: the registers of a matrix unit, 16 rows of 16 lanes of 32 bits. They are few, have
+ * numbers, and hold nothing at a kernel's start. k_tile_dot adds to row m, lane n of `sum` the
+ * products of row m of x and column n of y, whose lanes are pairs of bfloat16 numbers: those of the
+ * low halves are summed, and those of the high halves, from 0 on; then the two sums, and that to
+ * what was there. Each product and sum is one fused operation, rounded to even; denormal numbers
+ * count as zeros, and zeros are made of them. */
+enum { K_TILES = 8, K_TILE_ROWS = 16 };
+void k_tile_zero(KBuilder *b, int tile);
+void k_tile_load(KBuilder *b, int tile, KBuf *buf, KVal *index, int64_t stride);
+void k_tile_store(KBuilder *b, int tile, KBuf *buf, KVal *index, int64_t stride);
+void k_tile_dot(KBuilder *b, int sum, int x, int y);
 
 /* Mutable registers. */
 KVal *k_var(KBuilder *b, KVal *init);

@@ -143,6 +143,21 @@ static void dump_stmt(Emitter *e, const KStmt *s) {
         emit_text(e, " * ");
         dump_access(e, s->from[1], s->at[1], 0, 1, K_MMA_B);
         break;
+    case KSTMT_TILE_ZERO:
+        emit_text(e, "tile %d = 0", s->tile[0]);
+        break;
+    case KSTMT_TILE_LOAD:
+        emit_text(e, "tile %d = ", s->tile[0]);
+        dump_access(e, s->buf, s->index, s->imm, s->stride, K_TILE_ROWS);
+        break;
+    case KSTMT_TILE_STORE:
+        emit_text(e, "store ");
+        dump_access(e, s->buf, s->index, s->imm, s->stride, K_TILE_ROWS);
+        emit_text(e, " = tile %d", s->tile[0]);
+        break;
+    case KSTMT_TILE_DOT:
+        emit_text(e, "tile %d += tile %d * tile %d", s->tile[0], s->tile[1], s->tile[2]);
+        break;
     }
     emit_text(e, "\n");
     if (s->body) dump_block(e, s->body);

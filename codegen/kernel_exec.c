@@ -211,6 +211,53 @@ static void bf16_dot(Machine *m, const Instr *i) {
     memcpy(REG(float, i->d), out, (size_t)i->lanes * sizeof *out);
 }
 
+static void tile_zero(Machine *m, const Instr *i) {
+    memset(REG(char, i->d), 0, (size_t)K_TILE_ROWS * LANES * 4);
+}
+
+static void tile_load(Machine *m, const Instr *i) {
+    const uint32_t *from = (const uint32_t *)m->buffers[i->buf] + *REG(int64_t, i->a) + i->imm;
+    for (int r = 0; r < K_TILE_ROWS; r++)
+        memcpy(REG(uint32_t, i->d) + r * LANES, from + r * i->stride, LANES * 4);
+}
+
+static void tile_store(Machine *m, const Instr *i) {
+    uint32_t *to = (uint32_t *)m->buffers[i->buf] + *REG(int64_t, i->a) + i->imm;
+    for (int r = 0; r < K_TILE_ROWS; r++)
+        memcpy(to + r * i->stride, REG(uint32_t, i->d) + r * LANES, LANES * 4);
+}
+
+static void tile_dot(Machine *m, const Instr *i) {
+    const uint32_t *x = REG(uint32_t, i->a), *y = REG(uint32_t, i->b);
+    float *sums = REG(float, i->d);
+    for (int row = 0; row < K_TILE_ROWS; row++) {
+        float low[LANES] = {0}, high[LANES] = {0};
+        for (int k = 0; k < K_TILE_ROWS; k++)
+            for (int l = 0; l < LANES; l++) {
+                uint32_t a = x[row * LANES + k], b = y[k * LANES + l];
+                low[l] = flushed(fmaf(from_bf16(a << 16), from_bf16(b << 16), low[l]));
+                high[l] = flushed(fmaf(from_bf16(a), from_bf16(b), high[l]));
+            }
+        for (int l = 0; l < LANES; l++) {
+            float *sum = &sums[row * LANES + l];
+            *sum = flushed(flushed(*sum) + flushed(low[l] + high[l]));
+        }
+    }
+}
+
+Exec exec_for_tile(const KStmt *stmt) {
+    switch (stmt->kind) {
+    case KSTMT_TILE_ZERO:
+        return tile_zero;
+    case KSTMT_TILE_LOAD:
+        return tile_load;
+    case KSTMT_TILE_STORE:
+        return tile_store;
+    default:
+        return tile_dot;
+    }
+}
+
 #if defined(__x86_64__)
 /* The same fused operation as one instruction, where the processor has it. */
 __attribute__((target("avx2,fma"))) static void fma_f32_fast(Machine *m, const Instr *i) {

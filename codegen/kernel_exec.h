@@ -48,6 +48,7 @@ struct Machine {
 /* The function for the value's operation. */
 Exec exec_for(const KVal *value);
 Exec exec_for_store(const KStmt *store);
+Exec exec_for_tile(const KStmt *stmt);
 /* Copies a register of the value's type. */
 Exec exec_for_copy(const KVal *value);
 /* Fills in instr->call. */

@@ -19,6 +19,7 @@ typedef struct Decoder {
     VEC(Constant) constants;
     uint32_t *slots; /* by value id; UINT32_MAX: none yet */
     size_t bytes;    /* of the register file */
+    uint32_t tiles;  /* its first tile */
 } Decoder;
 
 enum { NO_SLOT = 0 };
@@ -95,6 +96,22 @@ static void decode_store(Decoder *d, const KStmt *s) {
     instr->buf = s->buf->id;
 }
 
+static uint32_t tile_slot(const Decoder *d, int tile) {
+    return d->tiles + (uint32_t)tile * K_TILE_ROWS * K_MAX_LANES * 4;
+}
+
+static void decode_tile(Decoder *d, const KStmt *s) {
+    uint32_t index = slot_of(d, s->index);
+    Instr *instr = push(d, CONTROL_EXEC, s);
+    instr->exec = exec_for_tile(s);
+    instr->d = tile_slot(d, s->tile[0]);
+    instr->a = s->kind == KSTMT_TILE_DOT ? tile_slot(d, s->tile[1]) : index;
+    instr->b = tile_slot(d, s->tile[2]);
+    instr->imm = s->imm;
+    instr->stride = s->stride;
+    if (s->buf) instr->buf = s->buf->id;
+}
+
 static void decode_block(Decoder *d, const KBlock *block);
 
 static void decode_for(Decoder *d, const KStmt *s) {
@@ -152,6 +169,12 @@ static void decode_block(Decoder *d, const KBlock *block) {
             push(d, CONTROL_FAULT, s)->a = mask;
             break;
         }
+        case KSTMT_TILE_ZERO:
+        case KSTMT_TILE_LOAD:
+        case KSTMT_TILE_STORE:
+        case KSTMT_TILE_DOT:
+            decode_tile(d, s);
+            break;
         case KSTMT_COMMENT:
         case KSTMT_FENCE:
         case KSTMT_PREFETCH:
@@ -195,7 +218,8 @@ static void *aligned_alloc_in(Arena *arena, size_t size) {
 
 KProgram *kernel_decode(const Kernel *kernel, Arena *arena) {
     NNC_CHECK(!kernel->blocks, "kernel %s is for a GPU", kernel->name);
-    Decoder d = {.kernel = kernel, .arena = arena, .bytes = 64};
+    Decoder d = {.kernel = kernel, .arena = arena, .bytes = 64, .tiles = 64};
+    if (kernel->tiles) d.bytes += (size_t)K_TILES * K_TILE_ROWS * K_MAX_LANES * 4;
     d.slots = xmalloc(((size_t)kernel->value_count + 1) * sizeof *d.slots);
     memset(d.slots, 0xff, ((size_t)kernel->value_count + 1) * sizeof *d.slots);
     decode_block(&d, kernel->body);
@@ -205,6 +229,7 @@ KProgram *kernel_decode(const Kernel *kernel, Arena *arena) {
     program->code = arena_copy(arena, d.code.items, d.code.count, sizeof(Instr));
     program->count = d.code.count;
     program->bytes = d.bytes;
+    program->tiles = kernel->tiles;
     size_t count = kernel->buffers.count;
     /* Vector loads may reach beyond the last scalar; the buffers' addresses stand behind that. */
     char *registers = aligned_alloc_in(arena, d.bytes + 128 + count * sizeof(void *));

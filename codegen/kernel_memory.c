@@ -106,6 +106,42 @@ void k_store_strided(KBuilder *b, KBuf *buf, KVal *index, int64_t stride, KVal *
     stmt->active = active;
 }
 
+static KStmt *new_tile(KBuilder *b, KStmtKind kind, int tile) {
+    NNC_CHECK(tile >= 0 && tile < K_TILES, "kernel %s: tile %d", b->kernel->name, tile);
+    KStmt *stmt = kernel_new_stmt(b, kind);
+    stmt->tile[0] = (uint8_t)tile;
+    b->kernel->tiles = true;
+    kernel_append(b->block, stmt);
+    return stmt;
+}
+
+static void new_tile_access(KBuilder *b, KStmtKind kind, int tile, KBuf *buf, KVal *index,
+                            int64_t stride) {
+    KStmt *stmt = new_tile(b, kind, tile);
+    split_offset(&index, &stmt->imm);
+    stmt->buf = buf;
+    stmt->index = index;
+    stmt->stride = stride;
+}
+
+void k_tile_zero(KBuilder *b, int tile) {
+    new_tile(b, KSTMT_TILE_ZERO, tile);
+}
+
+void k_tile_load(KBuilder *b, int tile, KBuf *buf, KVal *index, int64_t stride) {
+    new_tile_access(b, KSTMT_TILE_LOAD, tile, buf, index, stride);
+}
+
+void k_tile_store(KBuilder *b, int tile, KBuf *buf, KVal *index, int64_t stride) {
+    new_tile_access(b, KSTMT_TILE_STORE, tile, buf, index, stride);
+}
+
+void k_tile_dot(KBuilder *b, int sum, int x, int y) {
+    KStmt *stmt = new_tile(b, KSTMT_TILE_DOT, sum);
+    stmt->tile[1] = (uint8_t)x;
+    stmt->tile[2] = (uint8_t)y;
+}
+
 KVal *k_assume(KBuilder *b, KVal *index, int64_t lo, int64_t hi) {
     if (index->lo >= lo && index->hi <= hi) return index;
     KVal *value = kernel_new_value(b, KOP_ASSUME, index->kind, index->lanes, b->block);

@@ -185,12 +185,14 @@ KVal *k_fma(KBuilder *b, KVal *x, KVal *y, KVal *z) {
 }
 
 KVal *k_bf16_pair(KBuilder *b, KVal *low, KVal *high) {
+    b->kernel->bf16 = true;
     int lanes = low->lanes;
     return kernel_pure(
         b, &(KVal){.op = KOP_BF16_PAIR, .kind = K_I32, .lanes = lanes, .a = low, .b = high});
 }
 
 KVal *k_bf16_dot(KBuilder *b, KVal *x, KVal *y, KVal *sum) {
+    b->kernel->bf16 = true;
     return kernel_pure(
         b,
         &(KVal){.op = KOP_BF16_DOT, .kind = K_F32, .lanes = sum->lanes, .a = x, .b = y, .c = sum});

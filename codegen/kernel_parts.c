@@ -169,6 +169,12 @@ static void walk_block(Walk *walk, const KBlock *block) {
             add_access(walk, value->buf, value->a, value->imm, value->stride, value->active, false);
         if (s->kind == KSTMT_STORE)
             add_access(walk, s->buf, s->index, s->imm, s->stride, s->active, true);
+        if (s->kind == KSTMT_TILE_LOAD || s->kind == KSTMT_TILE_STORE) {
+            bool store = s->kind == KSTMT_TILE_STORE;
+            add_access(walk, s->buf, s->index, s->imm, 1, K_TILE_ROWS, store);
+            Access *rows = &walk->accesses.items[walk->accesses.count - 1];
+            add_term(rows, NULL, s->stride, 0, K_TILE_ROWS - 1);
+        }
         if (s->kind == KSTMT_SET && walk->loop && !is_inside(s->var->block, walk->loop))
             walk->fails = true; /* a register that iterations share */
         if (s->kind == KSTMT_BARRIER) walk_barrier(walk);
@@ -391,6 +397,7 @@ static double block_cycles(const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
         if (s->kind == KSTMT_LET) cycles += value_cycles(s->value);
         if (s->kind == KSTMT_STORE) cycles += s->stride == 1 ? 1 : s->active;
+        if (s->kind == KSTMT_TILE_DOT || s->kind == KSTMT_TILE_STORE) cycles += K_TILE_ROWS;
         double times = 1;
         if (s->kind == KSTMT_FOR) {
             int64_t trips = kernel_trips(s);

@@ -14,6 +14,7 @@ struct KProgram {
     int *parameters; /* KBuf ids in the order of kernel_run's argument */
     int parameter_count;
     int buffer_count;
+    bool tiles; /* uses a matrix unit: is interpreted */
     Machine machine;
     KernelEntry *entry; /* once translated */
 };

@@ -223,6 +223,17 @@ static void check_store(Verifier *v, const KStmt *s) {
     if (!v->failed) check_access(v, s->buf, s->index, s->imm, s->stride, s->active);
 }
 
+/* The first and the last row of a tile in memory. */
+static void check_tile(Verifier *v, const KStmt *s) {
+    bool store = s->kind == KSTMT_TILE_STORE;
+    if (!v->kernel->target->tiles) fail(v, "a tile without a matrix unit");
+    if (dtype_size(s->buf->dtype) != 4) fail(v, "a tile in %s", dtype_name(s->buf->dtype));
+    if (store && (s->buf->role == KBUF_IN || s->buf->role == KBUF_TABLE))
+        fail(v, "store into the constant buffer %d", s->buf->id);
+    for (int row = 0; row < K_TILE_ROWS && !v->failed; row += K_TILE_ROWS - 1)
+        check_access(v, s->buf, s->index, s->imm + row * s->stride, 1, K_TILE_ROWS);
+}
+
 static void check_block(Verifier *v, const KBlock *block) {
     const KBlock *outer = v->block;
     v->block = block;
@@ -258,6 +269,14 @@ static void check_block(Verifier *v, const KBlock *block) {
             break;
         case KSTMT_BARRIER:
             check_meeting(v);
+            break;
+        case KSTMT_TILE_LOAD:
+        case KSTMT_TILE_STORE:
+            check_tile(v, s);
+            break;
+        case KSTMT_TILE_ZERO:
+        case KSTMT_TILE_DOT:
+            if (!v->kernel->target->tiles) fail(v, "a tile without a matrix unit");
             break;
         case KSTMT_FAULT:
             check_operand(v, s->value);

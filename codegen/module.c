@@ -166,21 +166,62 @@ static void lay_out_structs(Module *module) {
     lay_out_train_inputs(module, step ? step->traced : NULL);
 }
 
+/* A file for a processor with a matrix unit has kernels without, too: the system may refuse it. */
+static void list_single(Module *module, const Target *target) {
+    bool bf16 = module->options->precision == PRECISION_MEDIUM;
+    if (target->tiles)
+        module->variants[module->variant_count++] = target_least(target, bf16, false);
+    module->variants[module->variant_count++] = target;
+}
+
+static void list_dispatched(Module *module) {
+    static const char *const names[] = {"none", "avx2", "avx512", "avx512bf16", "amx"};
+    Precision precision = module->options->precision;
+    for (int i = 0; i < MODULE_MAX_VARIANTS; i++) {
+        const Target *target = target_find(names[i]);
+        if (target->tiles && precision == PRECISION_STRICT) continue;
+        if (target->bf16 && !target->tiles && precision != PRECISION_MEDIUM) continue;
+        module->variants[module->variant_count++] = target;
+    }
+}
+
 static bool choose_variants(Module *module, Buf *error) {
-    static const char *const dispatched[MODULE_MAX_VARIANTS] = {"none", "avx2", "avx512",
-                                                                "avx512bf16"};
     const CodegenOptions *options = module->options;
-    int more = options->precision == PRECISION_MEDIUM;
-    module->variant_count = options->dispatch ? 3 + more : 1;
-    for (int i = 0; i < module->variant_count; i++) {
-        const char *name = options->dispatch ? dispatched[i] : options->vector;
-        module->variants[i] = options->cuda ? target_gpu() : target_for(name, options->precision);
-        if (module->variants[i]) continue;
-        buf_printf(error, "unknown vector unit '%s'", name);
+    const Target *target =
+        options->cuda ? target_gpu() : target_for(options->vector, options->precision);
+    if (!target) {
+        buf_printf(error, "unknown vector unit '%s'", options->vector);
         return false;
     }
-    module->parts.attributes = options->dispatch;
+    if (options->dispatch)
+        list_dispatched(module);
+    else
+        list_single(module, target);
     return true;
+}
+
+bool module_dispatches(const Module *module) {
+    return module->variant_count > 1;
+}
+
+bool module_keeps_isa(const Module *module) {
+    return module->tiles && module_has_params(module) && module_first(module, FUNCTION_FORWARD);
+}
+
+static bool has_tiles(const PlanSteps *steps) {
+    for (int i = 0; i < steps->count; i++)
+        if (steps->items[i].kernel && steps->items[i].kernel->tiles) return true;
+    return false;
+}
+
+/* The variant for a matrix unit goes unless some kernel uses it. */
+static void drop_idle_variant(Module *module) {
+    int last = module->variant_count - 1;
+    if (!module->variants[last]->tiles) return;
+    for (int i = 0; i < module->function_count && !module->tiles; i++)
+        if (module->functions[i].kind != FUNCTION_INIT)
+            module->tiles = has_tiles(&module->functions[i].plans[last]->run);
+    module->variant_count -= !module->tiles;
 }
 
 static size_t larger(size_t a, size_t b) {
@@ -367,6 +408,8 @@ static void make_functions(Module *module) {
         buf_free(&jobs.workers[i].text);
     }
     VEC_FREE(jobs.list);
+    drop_idle_variant(module);
+    module->parts.attributes = module_dispatches(module);
     for (int i = 0; i < module->function_count; i++) {
         if (!pass_is_dumped(options->dump, "memplan")) continue;
         buf_puts(options->dump_out, "// after memplan\n");

@@ -19,7 +19,7 @@ typedef struct ModuleStruct {
     int count;
 } ModuleStruct;
 
-enum { MODULE_MAX_VARIANTS = 4 };
+enum { MODULE_MAX_VARIANTS = 5 };
 
 typedef struct ModuleFunction {
     FunctionKind kind;
@@ -55,6 +55,7 @@ typedef struct Module {
     bool has_key;
     const Target *variants[MODULE_MAX_VARIANTS];
     int variant_count;
+    bool tiles; /* the last variant has kernels for a matrix unit */
     size_t arena_bytes, arena_lower_bound, prepared_bytes;
     size_t worker_bytes; /* of a thread: its scratch memory */
     FileParts parts;
@@ -79,6 +80,10 @@ void module_embed(Module *module);
 /* The C expressions of a function's graph inputs and outputs: fields of its parameters. */
 const char **module_inputs(Module *module, const ModuleFunction *function, int variant);
 const char **module_outputs(Module *module, const ModuleFunction *function);
+/* Whether the file chooses among variants when it runs. */
+bool module_dispatches(const Module *module);
+/* Whether the context knows which variant prepared it: another one can't read that. */
+bool module_keeps_isa(const Module *module);
 /* Whether there are weights outside of the code: params or buffers, not embedded. */
 bool module_has_params(const Module *module);
 /* Whether the source is C++: CUDA's. */

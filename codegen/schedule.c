@@ -7,6 +7,7 @@
 
 #include <float.h>
 
+#include "codegen/matrix.h"
 #include "codegen/slide.h"
 #include "codegen/winograd.h"
 #include "support/checked.h"
@@ -171,7 +172,7 @@ static double results_of(const Contraction *c, const ScheduleRequest *request) {
     return count;
 }
 
-static double store_cost(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
+double schedule_stores(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
     if (schedule_sums_lanes(c, s) || s->lanes == 1) return 0;
     double count = results_of(c, request);
     return stores_along(c, s->lane) ? count / s->lanes : count * COST_SCATTER;
@@ -230,7 +231,7 @@ static Nests nests_of(const Contraction *c, const ScheduleRequest *request, cons
                    .request = request,
                    .s = s,
                    .steps = steps_of_tile(c, s),
-                   .stores = store_cost(c, request, s),
+                   .stores = schedule_stores(c, request, s),
                    .traffic = traffic_of(c, request, s),
                    .copying = copying,
                    .packing = packs ? COST_PACK * (c->paired ? 2 : 1) *
@@ -390,7 +391,8 @@ static void choose_block(const Contraction *c, const ScheduleRequest *request, S
     s->block = 0;
     if (s->chunk_dims != 1 || s->chunk_level == 0 || s->chunk_level >= c->out_count) return;
     int d = s->order[s->chunk_level];
-    int64_t rows = c->dims[d].extent, bytes = 4 * s->chunk, l2 = (int64_t)request->target->l2;
+    int64_t rows = c->dims[d].extent, l2 = (int64_t)request->target->l2;
+    int64_t bytes = 4 * s->chunk * (s->pieces > 1 ? s->pieces : 1);
     if (rows * bytes <= 4 * l2) return;
     s->block = l2 * 3 / 8 / bytes / s->tile[d] * s->tile[d];
 }
@@ -438,6 +440,12 @@ static void choose_order(const Contraction *c, const ScheduleRequest *request, S
     if (!result_passes_by(c, request, s)) return;
     s->order[count - 2] = s->order[count - 1];
     s->order[count - 1] = s->lane;
+}
+
+void schedule_finish(const Contraction *c, const ScheduleRequest *request, Schedule *s) {
+    s->chunk_level = s->chunk_dims > 0 && blocks_pay(c, s) ? c->outer_count + 1 : 0;
+    choose_order(c, s);
+    choose_block(c, request, s);
 }
 
 typedef struct Search {
@@ -558,8 +566,8 @@ static void search_all(Search *search) {
 
 /* Schedules of other ways than the nest, and their costs. */
 typedef struct Others {
-    Schedule item[WINOGRAD_SCHEDULES + SLIDE_SCHEDULES];
-    double cost[WINOGRAD_SCHEDULES + SLIDE_SCHEDULES];
+    Schedule item[WINOGRAD_SCHEDULES + SLIDE_SCHEDULES + MATRIX_SCHEDULES];
+    double cost[WINOGRAD_SCHEDULES + SLIDE_SCHEDULES + MATRIX_SCHEDULES];
     int count;
 } Others;
 
@@ -568,6 +576,7 @@ static void find_others(const Contraction *c, const ScheduleRequest *request, Ot
     for (int i = 0; i < o->count; i++)
         o->cost[i] /= WINOGRAD_GAIN;
     o->count += slide_schedules(c, request, o->item + o->count, o->cost + o->count);
+    o->count += matrix_schedules(c, request, o->item + o->count, o->cost + o->count);
 }
 
 /* Whether sums may and can be made of pairs of bfloat16 numbers: `paired`. */
@@ -622,7 +631,9 @@ int schedule_candidates(const Contraction *c, const ScheduleRequest *request, Sc
 }
 
 void schedule_print(Buf *out, const Contraction *c, const Schedule *s) {
-    if (s->pairs) buf_puts(out, "bfloat16, ");
+    if (s->pieces > 1) buf_printf(out, "%d bfloat16 pieces, ", s->pieces);
+    if (s->pieces == 1) buf_puts(out, "bfloat16 tiles, ");
+    if (s->pairs && !s->pieces) buf_puts(out, "bfloat16, ");
     if (s->winograd) buf_printf(out, "Winograd %dx%d, ", s->winograd, s->winograd);
     if (s->slide) buf_puts(out, "sliding window, ");
     const char *lane = s->lane < 0 ? "none" : c->dims[s->lane].name;

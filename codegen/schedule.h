@@ -42,8 +42,10 @@ typedef struct Schedule {
     int winograd;    /* results of a tile along each side (winograd.h); 0: plain sums. Then the lane
                         dim is the last one, counted in tiles; tile[] has the tile rows of a block and
                         the output channels in registers */
-    bool slide;      /* by a sliding window (slide.h): the lane dim is the last one; its tile is a
-                        strip of columns */
+    int pieces; /* > 0: on a matrix unit, each number by so many pieces (matrix.h); with pairs */
+    int row;    /* pieces: the dim of the other operand that fills rows of tiles */
+    bool slide; /* by a sliding window (slide.h): the lane dim is the last one; its tile is a
+                   strip of columns */
 } Schedule;
 
 /* What else bears on the choice. */
@@ -76,6 +78,10 @@ int64_t schedule_stride(const Contraction *c, int operand, int dim);
 /* The dim that finished tiles are turned along: where vectors would be stored element by element,
  * squares of them are turned so that lanes run along the result's last axis. -1: none. */
 int schedule_turns(const Contraction *c, const Schedule *s);
+/* What storing the results costs for their order. */
+double schedule_stores(const Contraction *c, const ScheduleRequest *request, const Schedule *s);
+/* The order of the loops around chosen tiles and chunks. */
+void schedule_finish(const Contraction *c, const ScheduleRequest *request, Schedule *s);
 /* The dim that is cut into blocks; -1: none. */
 int schedule_blocked(const Schedule *s);
 /* Whether the result is far larger than the cache that is a core's own. */

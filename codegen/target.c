@@ -3,18 +3,27 @@
 
 #include <string.h>
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 /* Cache sizes are those of common cores; schedules only need their order of magnitude. */
 static const Target targets[] = {
-    {"none", NULL, NULL, 0, 16, false, false, 32u << 10, 256u << 10},
-    {"sse2", "sse2", "defined(__SSE2__) || defined(__x86_64__)", 16, 16, false, false, 32u << 10,
-     256u << 10},
-    {"neon", NULL, "defined(__ARM_NEON)", 16, 32, true, false, 64u << 10, 512u << 10},
-    {"avx2", "avx2,fma", "defined(__x86_64__) || defined(__i386__)", 32, 16, true, false, 32u << 10,
-     512u << 10},
+    {"none", NULL, NULL, 0, 16, false, false, false, 32u << 10, 256u << 10},
+    {"sse2", "sse2", "defined(__SSE2__) || defined(__x86_64__)", 16, 16, false, false, false,
+     32u << 10, 256u << 10},
+    {"neon", NULL, "defined(__ARM_NEON)", 16, 32, true, false, false, 64u << 10, 512u << 10},
+    {"avx2", "avx2,fma", "defined(__x86_64__) || defined(__i386__)", 32, 16, true, false, false,
+     32u << 10, 512u << 10},
     {"avx512", "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma", "defined(__x86_64__)", 64, 32, true,
-     false, 32u << 10, 1u << 20},
+     false, false, 32u << 10, 1u << 20},
     {"avx512bf16", "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma", "defined(__x86_64__)",
-     64, 32, true, true, 32u << 10, 1u << 20},
+     64, 32, true, true, false, 32u << 10, 1u << 20},
+    {"amx", "avx512f,avx512vl,avx512dq,avx512bw,avx512bf16,avx2,fma,amx-tile,amx-bf16",
+     "defined(__x86_64__)", 64, 32, true, true, true, 32u << 10, 1u << 20},
 };
 
 enum { TARGET_COUNT = sizeof targets / sizeof targets[0] };
@@ -27,7 +36,8 @@ const Target *const *target_all(void) {
 }
 
 const Target *target_gpu(void) {
-    static const Target gpu = {"gpu", NULL, NULL, 0, 255, true, false, 128u << 10, 40u << 20};
+    static const Target gpu = {"gpu", NULL,  NULL,  0,          255,
+                               true,  false, false, 128u << 10, 40u << 20};
     return &gpu;
 }
 
@@ -52,13 +62,41 @@ const Target *target_find(const char *name) {
     return NULL;
 }
 
+#if defined(__x86_64__) && defined(__linux__)
+/* Whether there is AMX, and the system gives leave to use it. */
+__attribute__((target("xsave"))) static bool has_tiles(void) {
+    enum { ASK = 0x1023, TILE_DATA = 18 }; /* ARCH_REQ_XCOMP_PERM */
+    unsigned a, b, c, d, edx;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &edx) || !__get_cpuid(1, &a, &b, &c, &d)) return false;
+    bool there = (edx >> 22 & 1) && (edx >> 24 & 1) && (c >> 27 & 1);
+    if (!there || (_xgetbv(0) >> 17 & 3) != 3) return false;
+    return syscall(SYS_arch_prctl, ASK, TILE_DATA) == 0;
+}
+#endif
+
+const Target *target_least(const Target *target, bool bf16, bool tiles) {
+    if (tiles || !target->bf16) return target;
+    return target_find(bf16 ? "avx512bf16" : "avx512");
+}
+
+const Target *target_of_cpu(const char *cpu) {
+    static const char *const with_tiles[] = {"sapphirerapids", "emeraldrapids", "graniterapids",
+                                             "graniterapids-d", "diamondrapids"};
+    for (size_t i = 0; cpu && i < sizeof with_tiles / sizeof *with_tiles; i++)
+        if (strcmp(cpu, with_tiles[i]) == 0) return target_find("amx");
+    return NULL;
+}
+
 const Target *target_for(const char *name, Precision precision) {
     const Target *target = target_find(name);
     bool native = !name || strcmp(name, "native") == 0;
 #if defined(__x86_64__)
-    if (native && precision == PRECISION_MEDIUM && strcmp(target->name, "avx512") == 0 &&
-        __builtin_cpu_supports("avx512bf16"))
-        return target_find("avx512bf16");
+    bool bf16 =
+        native && strcmp(target->name, "avx512") == 0 && __builtin_cpu_supports("avx512bf16");
+#if defined(__linux__)
+    if (bf16 && precision != PRECISION_STRICT && has_tiles()) return target_find("amx");
+#endif
+    if (bf16 && precision == PRECISION_MEDIUM) return target_find("avx512bf16");
 #endif
     return target;
 }

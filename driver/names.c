@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "codegen/target.h"
 #include "driver/driver.h"
 
 char *path_stem(Arena *arena, const char *path) {
@@ -23,5 +24,7 @@ char *identifier_from(Arena *arena, const char *text) {
 }
 
 const char *vector_unit(const Options *options) {
+    const Target *target = options->vector ? NULL : target_of_cpu(options->march);
+    if (target) return target->name;
     return options->vector && strcmp(options->vector, "native") != 0 ? options->vector : NULL;
 }

@@ -151,7 +151,7 @@ APPLY(prefix) {
 
 APPLY(vector) {
     static const char *const known[] = {"native", "none",       "sse2", "avx2",
-                                        "avx512", "avx512bf16", "neon"};
+                                        "avx512", "avx512bf16", "amx",  "neon"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(value, known[i]) == 0) {
             parser->options->vector = known[i];
@@ -159,7 +159,7 @@ APPLY(vector) {
         }
     usage_error(parser,
                 "unknown vector unit '%s'; --vector takes native, none, sse2, avx2, avx512, "
-                "avx512bf16, neon",
+                "avx512bf16, amx, neon",
                 value);
 }
 
@@ -354,9 +354,10 @@ static const OptionRow rows[] = {
      "--threads, which share what takes that many processor cycles (default: 12000)", apply_split},
     {"--no-train", VALUE_NONE, NULL, "leave the training functions out", apply_no_train},
     {"--vector", VALUE_SEPARATE, "UNIT",
-     "one vector unit: native, none, sse2, avx2, avx512, avx512bf16, neon\n"
-     "                             (default for C files: baseline, AVX2 and AVX-512, and with\n"
-     "                             --precision=medium AVX512-BF16; chosen when it starts)",
+     "one vector unit: native, none, sse2, avx2, avx512, avx512bf16, amx,\n"
+     "                             neon (default for C files: baseline, AVX2, AVX-512, with\n"
+     "                             --precision=medium AVX512-BF16, and AMX for large products;\n"
+     "                             chosen when it starts)",
      apply_vector},
     {"--precision", VALUE_SEPARATE, "CLASS",
      "of products of float32 tensors: strict, highest, high, medium (default: the\n"

@@ -121,6 +121,8 @@ static void print_context_struct(Emitter *e, const Module *module) {
         emit_line(e, "const %s *params; /* set by %s_prepare */", module->params.type_name,
                   module->prefix);
     }
+    if (module_keeps_isa(module))
+        emit_line(e, "int isa; /* set by %s_prepare: whose kernels can read it */", module->prefix);
     emit_line(e, "unsigned char memory[%s_ARENA_BYTES + %s_PREPARED_BYTES + 64];",
               module->macro_prefix, module->macro_prefix);
     emit_line(e, "} %sContext;", module->type_prefix);

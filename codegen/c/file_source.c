@@ -32,7 +32,7 @@ bool module_is_cplusplus(const Module *module) {
 }
 
 static const char *variant_suffix(const Module *module, int variant) {
-    if (!module->options->dispatch) return "";
+    if (!module_dispatches(module)) return "";
     return arena_printf(module->arena, "_%s", module->variants[variant]->name);
 }
 
@@ -124,7 +124,7 @@ FilePlaces module_places(Module *module, const ModuleFunction *function, int var
 
 static void print_guard(Emitter *e, const Module *module, int variant, bool begin) {
     const char *guard = module->variants[variant]->guard;
-    if (!module->options->dispatch || !guard) return;
+    if (!module_dispatches(module) || !guard) return;
     if (begin) {
         emit_line(e, "#if %s", guard);
     } else {
@@ -187,8 +187,40 @@ static void print_prepare_variant(Emitter *e, Module *module, int variant) {
     buf_free(&body);
 }
 
+/* ARCH_REQ_XCOMP_PERM for XTILEDATA; a second time it is answered at once. */
+static void print_has_tiles(Emitter *e) {
+    emit_newline(e);
+    emit_comment(e, "Whether there is AMX, and the system gives this process leave to use it.");
+    emit_text(
+        e,
+        "#if defined(__x86_64__) && defined(__linux__)\n"
+        "#include <cpuid.h>\n"
+        "extern long syscall(long number, ...);\n"
+        "__attribute__((target(\"xsave\"))) static int has_tiles(void) {\n"
+        "    unsigned a, b, c, d, edx;\n"
+        "    if (!__get_cpuid_count(7, 0, &a, &b, &c, &edx)) return 0;\n"
+        "    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1)) return 0;\n"
+        "    if (!(edx >> 22 & 1) || !(edx >> 24 & 1) || (_xgetbv(0) >> 17 & 3) != 3) return 0;\n"
+        "    return syscall(158 /* arch_prctl */, 0x1023L, 18L) == 0;\n"
+        "}\n"
+        "#else\n"
+        "static int has_tiles(void) {\n"
+        "    return 0;\n"
+        "}\n"
+        "#endif\n");
+}
+
+/* The condition under which the processor has the feature. */
+static void print_feature(Emitter *e, const char *name, int size) {
+    if (strncmp(name, "amx", 3) == 0)
+        emit_text(e, "has_tiles()");
+    else
+        emit_text(e, "__builtin_cpu_supports(\"%.*s\")", size, name);
+}
+
 static void print_isa(Emitter *e, const Module *module) {
-    if (!module->options->dispatch) return;
+    if (!module_dispatches(module)) return;
+    if (module->tiles) print_has_tiles(e);
     emit_newline(e);
     emit_comment(e, "The number of the ablest of the kernels' variants that this processor runs.");
     emit_text(e, "static int isa(void) {\n#if defined(__x86_64__)\n");
@@ -196,7 +228,9 @@ static void print_isa(Emitter *e, const Module *module) {
         const char *before = "    if (";
         for (const char *at = module->variants[i]->attribute; *at; at += *at == ',') {
             int size = (int)strcspn(at, ",");
-            emit_text(e, "%s__builtin_cpu_supports(\"%.*s\")", before, size, at);
+            emit_text(e, "%s", before);
+            print_feature(e, at, size);
+            if (strncmp(at, "amx", 3) == 0) break; /* it asks for all of them */
             before = " &&\n        ";
             at += size;
         }
@@ -206,10 +240,12 @@ static void print_isa(Emitter *e, const Module *module) {
 }
 
 /* "return forward(args);", or the choice among variants. */
-static void print_choice(Emitter *e, const Module *module, const char *name, const char *args) {
+static void print_choice(Emitter *e, const Module *module, FunctionKind kind, const char *name,
+                         const char *args) {
+    const char *isa = kind == FUNCTION_FORWARD && module_keeps_isa(module) ? "ctx->isa" : "isa()";
     for (int i = module->variant_count - 1; i > 0; i--) {
         print_guard(e, module, i, true);
-        file_print_wrapped(e, arena_printf(module->arena, "if (isa() == %d) return %s%s(%s);", i,
+        file_print_wrapped(e, arena_printf(module->arena, "if (%s == %d) return %s%s(%s);", isa, i,
                                            name, variant_suffix(module, i), args));
         print_guard(e, module, i, false);
     }
@@ -265,7 +301,7 @@ static void print_thread(Emitter *e, const Module *module, const ModuleFunction 
     for (int i = 0; i < signature->count; i++)
         emit_line(e, "%s%s = of->%s;", signature->types[i], signature->names[i],
                   signature->names[i]);
-    print_choice(e, module, function->name, call_arguments(module, function));
+    print_choice(e, module, function->kind, function->name, call_arguments(module, function));
     emit_line(e, "}");
 }
 
@@ -284,7 +320,7 @@ static void print_public(Emitter *e, const Module *module, const ModuleFunction 
             e, "return nn_run(ctx->workers, sizeof(%sWorker), ctx->worker_count, %s_part, &call);",
             module->type_prefix, function->name);
     } else {
-        print_choice(e, module, function->name, call_arguments(module, function));
+        print_choice(e, module, function->kind, function->name, call_arguments(module, function));
     }
     emit_line(e, "}");
     buf_free(&signature.text);
@@ -320,18 +356,19 @@ static void print_prepare_call(Emitter *e, const Module *module, int variant) {
 static void print_prepare(Emitter *e, const Module *module) {
     const char *prefix = module->prefix, *type = module->type_prefix;
     if (!module_first(module, FUNCTION_FORWARD) || !module_has_params(module)) return;
-    bool work = false;
+    bool work = false, keeps = module_keeps_isa(module);
+    const char *context = keeps ? arena_printf(module->arena, "const %sContext *ctx, ", type) : "";
     for (int i = 0; i < module->variant_count; i++)
         work = work || variant_prepares(module, i);
     if (work) {
         emit_newline(e);
         emit_line(e,
-                  "static void prepare_any(unsigned char *arena, unsigned char *prepared, "
+                  "static void prepare_any(%sunsigned char *arena, unsigned char *prepared, "
                   "const %sParams *params) {",
-                  type);
+                  context, type);
         for (int i = module->variant_count - 1; i > 0; i--) {
             print_guard(e, module, i, true);
-            emit_line(e, "if (isa() == %d) {", i);
+            emit_line(e, "if (%s == %d) {", keeps ? "ctx->isa" : "isa()", i);
             print_prepare_call(e, module, i);
             emit_line(e, "return;");
             emit_line(e, "}");
@@ -345,9 +382,11 @@ static void print_prepare(Emitter *e, const Module *module) {
     emit_newline(e);
     emit_line(e, "void %s_prepare(%sContext *ctx, const %sParams *params) {", prefix, type, type);
     emit_line(e, "ctx->params = params;");
+    if (keeps) emit_line(e, "ctx->isa = isa();");
     if (work) {
         emit_line(e, "unsigned char *memory = context_memory(ctx);");
-        emit_line(e, "prepare_any(memory, memory + %s_ARENA_BYTES, params);", module->macro_prefix);
+        emit_line(e, "prepare_any(%smemory, memory + %s_ARENA_BYTES, params);",
+                  keeps ? "ctx, " : "", module->macro_prefix);
     }
     emit_line(e, "}");
 }

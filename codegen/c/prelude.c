@@ -13,8 +13,8 @@ struct Uses {
     bool bitcast[4][4];                                                          /* scalars */
     bool shuffle[SHUFFLE_ORDERS][K_MAX_LANES + 1];
     bool division[2], remainder[2], absolute[2];
-    bool avx2, avx512, avx512bf16, neon, x86;
-    bool unroll, fence, prefetch, peer[4], any, copy[17], mma[K_MMA_BF16 + 1];
+    bool avx2, avx512, avx512bf16, amx, neon, x86;
+    bool unroll, fence, prefetch, tiles, peer[4], any, copy[17], mma[K_MMA_BF16 + 1];
 };
 
 Uses *uses_new(Arena *arena) {
@@ -117,6 +117,8 @@ void use_target(Printer *p) {
     if (strcmp(name, "avx2") == 0) uses->avx2 = uses->x86 = true;
     if (strcmp(name, "avx512") == 0) uses->avx512 = uses->x86 = true;
     if (strcmp(name, "avx512bf16") == 0) uses->avx512bf16 = uses->x86 = true;
+    if (strcmp(name, "amx") == 0) uses->amx = uses->x86 = true;
+    if (p->kernel->tiles) uses->tiles = true;
     if (strcmp(name, "sse2") == 0) uses->x86 = true;
     if (strcmp(name, "neon") == 0) uses->neon = true;
 }
@@ -156,6 +158,7 @@ static void print_targets(Emitter *e, const Uses *uses) {
     }
     if (uses->avx512) print_target_512(e, "TARGET_AVX512", "avx512");
     if (uses->avx512bf16) print_target_512(e, "TARGET_AVX512BF16", "avx512bf16");
+    if (uses->amx) print_target_512(e, "TARGET_AMX", "amx");
 }
 
 static const char *const lane_types[] = {"int32_t", "int64_t", "float", "double"};
@@ -524,6 +527,19 @@ void print_helpers(Emitter *e, const Uses *uses, const char *qualifiers) {
     }
 }
 
+/* The matrix unit: eight tiles of 16 rows of 64 bytes. Compilers don't know what tiles read and
+ * write of memory. */
+static void print_tiles(Emitter *e) {
+    emit_line(e, "static const _Alignas(64) uint8_t tile_config[64] = {");
+    emit_line(e, "[0] = 1, [16] = 64, [18] = 64, [20] = 64, [22] = 64, [24] = 64, [26] = 64,");
+    emit_line(e, "[28] = 64, [30] = 64, [48] = 16, 16, 16, 16, 16, 16, 16, 16");
+    emit_line(e, "};");
+    emit_line(e, "#define TILE_LOAD(tile, from, bytes) \\");
+    emit_line(e, "    do { KEEP_ORDER; _tile_loadd(tile, from, bytes); } while (0)");
+    emit_line(e, "#define TILE_STORE(tile, to, bytes) \\");
+    emit_line(e, "    do { _tile_stored(tile, to, bytes); KEEP_ORDER; } while (0)");
+}
+
 void print_prelude(Emitter *e, Uses *uses) {
     emit_comment(e,
                  "Every operation rounds by itself: products and sums are fused only where fma is "
@@ -562,6 +578,7 @@ void print_prelude(Emitter *e, Uses *uses) {
         emit_line(e, "#define KEEP_ORDER (void)0");
         emit_line(e, "#endif");
     }
+    if (uses->tiles) print_tiles(e);
     print_types(e, uses);
     for (int order = 0; order < SHUFFLE_ORDERS; order++)
         for (int lanes = 4; lanes <= K_MAX_LANES; lanes++)

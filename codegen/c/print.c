@@ -323,6 +323,15 @@ static void print_mma(Printer *p, const KStmt *s) {
     end_statement(p->e);
 }
 
+/* TILE_LOAD(4, s0 + i2, 128); */
+static void print_tile(Printer *p, const KStmt *s) {
+    use_fence(p);
+    emit_text(p->e, "TILE_%s(%d, ", s->kind == KSTMT_TILE_LOAD ? "LOAD" : "STORE", s->tile[0]);
+    print_address(p, s->buf, s->index, s->imm);
+    emit_text(p->e, ", %lld)", (long long)s->stride * 4);
+    end_statement(p->e);
+}
+
 static void print_block(Printer *p, const KBlock *block) {
     for (const KStmt *s = block->first; s; s = s->next) {
         switch (s->kind) {
@@ -373,6 +382,16 @@ static void print_block(Printer *p, const KBlock *block) {
             break;
         case KSTMT_MMA:
             print_mma(p, s);
+            break;
+        case KSTMT_TILE_ZERO:
+            emit_line(p->e, "_tile_zero(%d);", s->tile[0]);
+            break;
+        case KSTMT_TILE_LOAD:
+        case KSTMT_TILE_STORE:
+            print_tile(p, s);
+            break;
+        case KSTMT_TILE_DOT:
+            emit_line(p->e, "_tile_dpbf16ps(%d, %d, %d);", s->tile[0], s->tile[1], s->tile[2]);
             break;
         }
     }
@@ -476,7 +495,9 @@ const KernelText *print_kernel_text(const Kernel *kernel, const Sources *sources
             emit_text(&e, ";\n");
         }
     print_arrays(&p);
+    if (kernel->tiles) emit_line(&e, "_tile_loadconfig(tile_config);");
     print_block(&p, kernel->body);
+    if (kernel->tiles) emit_line(&e, "_tile_release();");
     if (kernel->faults && !kernel->blocks) emit_line(&e, "return 0;");
     text->heading = arena_strndup(arena, buf_text(scratch), scratch->size);
     text->body = text->heading + text->heading_size;

@@ -160,8 +160,15 @@ static void plan_block(Planner *p, const KBlock *block) {
             settle(p, s->value, false);
             break;
         case KSTMT_PREFETCH:
+        case KSTMT_TILE_LOAD:
             settle(p, s->index, false);
             break;
+        case KSTMT_TILE_STORE:
+            settle(p, s->index, false);
+            p->memory_time++;
+            break;
+        case KSTMT_TILE_ZERO:
+        case KSTMT_TILE_DOT:
         case KSTMT_COMMENT:
             break;
         case KSTMT_COPY:

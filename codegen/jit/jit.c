@@ -266,10 +266,12 @@ JitCode *jit_translate(KProgram *const *programs, int count, int width) {
     size_t *starts = xcalloc((size_t)count, sizeof *starts);
     for (int i = 0; i < count; i++) {
         starts[i] = x.code.size;
+        if (programs[i]->tiles) continue; /* without leave to use them there are none */
         translate(&x, programs[i], width);
     }
     JitCode *code = publish(&x.code);
     for (int i = 0; i < count && code; i++) {
+        if (programs[i]->tiles) continue;
         void *at = (char *)code->memory + starts[i];
         memcpy(&programs[i]->entry, &at, sizeof at);
     }

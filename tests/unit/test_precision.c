@@ -6,6 +6,7 @@
 
 #include "codegen/codegen.h"
 #include "codegen/contract.h"
+#include "codegen/kernel_interp.h"
 #include "codegen/schedule.h"
 #include "ir/build.h"
 #include "ir/interp.h"
@@ -62,8 +63,9 @@ static Sums conv_sums(Op op, int64_t in, int64_t out, int64_t size, int64_t wind
     Sums s = {.graph = NULL};
     s.graph = graph_new(&s.arena, "conv");
     int64_t pad = window / 2, small = (size + 2 * pad - window) / stride + 1;
-    const int64_t *x = DIMS(2, in, size, size), *w = DIMS(out, in, window, window),
-                  *y = DIMS(2, out, small, small);
+    int64_t images = op == OP_conv_dw ? 4 : 2;
+    const int64_t *x = DIMS(images, in, size, size), *w = DIMS(out, in, window, window),
+                  *y = DIMS(images, out, small, small);
     Type a = type_make(DT_F32, 4, op == OP_conv_dx ? y : x);
     Type b = type_make(DT_F32, 4, op == OP_conv_dw ? y : w);
     Node *nodes[] = {graph_input(s.graph, "a", a, ROLE_DATA, 0),
@@ -190,6 +192,69 @@ Test(precision, pairs_in_any_schedule) {
     check_pairs(conv_sums(OP_conv, 6, 17, 6, 3, 1));
     check_pairs(conv_sums(OP_conv, 7, 16, 5, 1, 1));
     check_pairs(conv_sums(OP_conv_dx, 5, 18, 7, 3, 2));
+}
+
+static const struct {
+    double rms, most;
+} class_bounds[PRECISION_COUNT] = {[PRECISION_HIGHEST] = {5e-6, 5e-5},
+                                   [PRECISION_STRICT] = {2e-6, 2e-5},
+                                   [PRECISION_HIGH] = {1e-3, 1e-2},
+                                   [PRECISION_MEDIUM] = {1e-2, 1e-1}};
+
+/* Runs the kernel of one schedule on the operands, as the interpreter understands it. */
+static void run_schedule(Sums *s, const Fusion *fusion, const Target *target, Precision precision,
+                         const Schedule *schedule) {
+    LowerContext context = {.arena = &s->arena, .precision = precision};
+    const Kernel *kernel = contract_lower_with(fusion->groups[0], target, &context, schedule);
+    Buf error = {0};
+    cr_assert(kernel_verify(kernel, &error), "%s", buf_text(&error));
+    void *buffers[64];
+    int used = 0, out = 0;
+    for (size_t k = 0; k < kernel->buffers.count; k++) {
+        const KBuf *buf = kernel->buffers.items[k];
+        if (buf->role == KBUF_LOCAL || buf->role == KBUF_TABLE) continue;
+        buffers[used] = buffer_of(s, buf);
+        if (buf->role == KBUF_OUT) out = used;
+        used++;
+    }
+    cr_assert(kernel_run(kernel_decode(kernel, &s->arena), buffers));
+    memcpy(s->out, buffers[out], type_bytes(&s->want.type));
+}
+
+/* Every schedule for a matrix unit, in all classes that use one. */
+static void check_tiles(Sums s) {
+    static Schedule schedules[20000];
+    const Fusion *fusion = fuse(s.graph, &s.arena);
+    const Target *target = target_find("amx");
+    for (int precision = 0; precision < PRECISION_COUNT; precision++) {
+        LowerContext context = {.arena = &s.arena, .precision = (Precision)precision};
+        int count = contract_schedules(fusion->groups[0], target, &context, schedules, 20000);
+        int tried = 0;
+        for (int i = 0; i < count; i++) {
+            if (!schedules[i].pieces) continue;
+            tried++;
+            run_schedule(&s, fusion, target, (Precision)precision, &schedules[i]);
+            check_errors(&s, precision_name((Precision)precision), class_bounds[precision].rms,
+                         class_bounds[precision].most);
+        }
+        cr_expect_eq(tried > 0, precision != PRECISION_STRICT);
+    }
+    sums_free(&s);
+}
+
+Test(precision, tiles_of_products) {
+    check_tiles(dot_sums(33, 48, 96, false));
+    check_tiles(dot_sums(5, 70, 65, false));
+    check_tiles(dot_sums(40, 37, 35, true));
+    check_tiles(dot_sums(50, 20, 1720, true));
+}
+
+Test(precision, tiles_of_convolutions) {
+    check_tiles(conv_sums(OP_conv, 3, 18, 9, 3, 2));
+    check_tiles(conv_sums(OP_conv, 6, 33, 6, 3, 1));
+    check_tiles(conv_sums(OP_conv, 7, 16, 5, 1, 1));
+    check_tiles(conv_sums(OP_conv_dx, 5, 18, 7, 3, 1));
+    check_tiles(conv_sums(OP_conv_dw, 16, 24, 8, 3, 1));
 }
 
 /* Winograd's way rounds more than sums of the products themselves. */
