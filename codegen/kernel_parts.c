@@ -15,7 +15,7 @@
 #include "codegen/kernel_internal.h"
 #include "support/checked.h"
 
-enum { MAX_TERMS = 24, ALL_PHASES = -1 };
+enum { MAX_TERMS = 24, MAX_FORKS = 4, ALL_PHASES = -1 };
 
 int kernel_part_level(const int64_t *trips, int count) {
     int best = -1;
@@ -53,8 +53,10 @@ typedef struct Walk {
     const KStmt *loop; /* the K_PARALLEL loop that we are in */
     VEC(Access) accesses;
     int loops, phases;
-    int phase;   /* that we are in, or look at; ALL_PHASES */
-    int guarded; /* blocks around that are entered, or repeated, as values say */
+    int phase;    /* that we are in, or look at; ALL_PHASES */
+    int guarded;  /* blocks around that are entered, or repeated, as values say */
+    int forks;    /* branches between two ways, outside of such loops */
+    unsigned way; /* a bit a fork: the second one is taken */
     bool fails;
 } Walk;
 
@@ -180,6 +182,10 @@ static void walk_block(Walk *walk, const KBlock *block) {
         if (s->kind == KSTMT_BARRIER) walk_barrier(walk);
         if (s->kind == KSTMT_FOR) {
             walk_for(walk, s);
+        } else if (s->other && !walk->loop && walk->forks < MAX_FORKS) {
+            walk->guarded++;
+            walk_block(walk, walk->way >> walk->forks++ & 1 ? s->other : s->body);
+            walk->guarded--;
         } else {
             walk->guarded++;
             if (s->body) walk_block(walk, s->body);
@@ -354,8 +360,11 @@ static bool memory_agrees(Walk *walk, const KBuf *buf) {
     return !read_after && (buf->fresh || accesses_agree(walk, buf, buf));
 }
 
-bool kernel_splits(const Kernel *kernel) {
-    Walk walk = {.phases = 1};
+/* The same on one way through the kernel. Returns how many forks it came to; -1: it can't be
+ * shared.
+ */
+static int way_splits(const Kernel *kernel, unsigned way) {
+    Walk walk = {.phases = 1, .way = way};
     walk_block(&walk, kernel->body);
     bool splits = walk.loops > 0 && !walk.fails && !(kernel->faults && walk.phases > 1);
     for (size_t i = 0; splits && i < kernel->buffers.count; i++) {
@@ -365,7 +374,18 @@ bool kernel_splits(const Kernel *kernel) {
             splits = buf->shared ? phases_agree(&walk, buf, buf) : memory_agrees(&walk, buf);
     }
     VEC_FREE(walk.accesses);
-    return splits;
+    return splits ? walk.forks : -1;
+}
+
+/* All threads go the same way: what a fork asks for is in memory that none of them writes, or in a
+ * thread's own. */
+bool kernel_splits(const Kernel *kernel) {
+    int forks = 0;
+    for (unsigned way = 0; forks >= 0 && way < 1u << forks; way++) {
+        int found = way_splits(kernel, way);
+        forks = found < 0 || found > forks ? found : forks;
+    }
+    return forks >= 0;
 }
 
 /* Cycles of an operation, about: two of the plain ones run at once. */
