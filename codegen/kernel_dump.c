@@ -75,6 +75,18 @@ static void dump_let(Emitter *e, const KVal *value) {
 
 static void dump_block(Emitter *e, const KBlock *block);
 
+static void dump_tile(Emitter *e, const KStmt *s) {
+    bool store = s->kind == KSTMT_TILE_STORE;
+    if (store)
+        emit_text(e, "store ");
+    else
+        emit_text(e, "tile %d %s ", s->tile[0], s->kind == KSTMT_TILE_DOT ? "+=" : "=");
+    if (s->buf) dump_access(e, s->buf, s->index, s->imm, s->stride, K_TILE_ROWS);
+    if (s->kind == KSTMT_TILE_ZERO) emit_text(e, "0");
+    if (s->kind == KSTMT_TILE_DOT) emit_text(e, "tile %d * tile %d", s->tile[1], s->tile[2]);
+    if (store) emit_text(e, " = tile %d", s->tile[0]);
+}
+
 static void dump_stmt(Emitter *e, const KStmt *s) {
     switch (s->kind) {
     case KSTMT_LET:
@@ -144,19 +156,10 @@ static void dump_stmt(Emitter *e, const KStmt *s) {
         dump_access(e, s->from[1], s->at[1], 0, 1, K_MMA_B);
         break;
     case KSTMT_TILE_ZERO:
-        emit_text(e, "tile %d = 0", s->tile[0]);
-        break;
     case KSTMT_TILE_LOAD:
-        emit_text(e, "tile %d = ", s->tile[0]);
-        dump_access(e, s->buf, s->index, s->imm, s->stride, K_TILE_ROWS);
-        break;
     case KSTMT_TILE_STORE:
-        emit_text(e, "store ");
-        dump_access(e, s->buf, s->index, s->imm, s->stride, K_TILE_ROWS);
-        emit_text(e, " = tile %d", s->tile[0]);
-        break;
     case KSTMT_TILE_DOT:
-        emit_text(e, "tile %d += tile %d * tile %d", s->tile[0], s->tile[1], s->tile[2]);
+        dump_tile(e, s);
         break;
     }
     emit_text(e, "\n");

@@ -113,11 +113,12 @@ static bool choose_chunks(const Contraction *c, Schedule *s) {
     return steps <= MOST_STEPS;
 }
 
-/* Sums of all elements of both operands, whose memory holds little else. */
+/* Sums over all elements of two float32 operands whose memory holds little else. */
 static bool suits(const Contraction *c) {
     if (c->sum_count == 0 || c->out_count - c->outer_count < 2) return false;
     for (int operand = 0; operand < 2; operand++) {
         const ContractOperand *o = &c->operand[operand];
+        if (o->node->type.dtype != DT_F32) return false;
         for (int d = c->out_count; d < c->out_count + c->sum_count; d++)
             if (c->dims[d].axis[operand] < 0 || c->dims[d].extent == 0) return false;
         double used = 1;

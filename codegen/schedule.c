@@ -444,7 +444,7 @@ static void choose_order(const Contraction *c, const ScheduleRequest *request, S
 
 void schedule_finish(const Contraction *c, const ScheduleRequest *request, Schedule *s) {
     s->chunk_level = s->chunk_dims > 0 && blocks_pay(c, s) ? c->outer_count + 1 : 0;
-    choose_order(c, s);
+    choose_order(c, request, s);
     choose_block(c, request, s);
 }
 

@@ -22,7 +22,8 @@ static int compare_ranked(const void *a, const void *b) {
 
 static bool same_way(const Schedule *a, const Schedule *b) {
     return a->winograd == b->winograd && a->slide == b->slide && a->pairs == b->pairs &&
-           a->lane == b->lane && a->vector_operand == b->vector_operand && a->pack == b->pack;
+           a->pieces == b->pieces && a->row == b->row && a->lane == b->lane &&
+           a->vector_operand == b->vector_operand && a->pack == b->pack;
 }
 
 static bool near(double a, double b) {
@@ -58,7 +59,7 @@ static int add_variants(const Contraction *c, const ScheduleRequest *request, co
     variants[1].block = 0;
     variants[2].chunk /= 2;
     variants[3].unroll *= 2;
-    int first = s->chunk_dims > 0 ? 0 : 3, end = s->winograd || s->slide ? first : 4;
+    int first = s->chunk_dims > 0 ? 0 : 3, end = s->winograd || s->slide || s->pieces ? first : 4;
     Buf why = {0};
     for (int i = first; i < end && count < limit; i++)
         if (schedule_check(c, request, &variants[i], &why)) out[count++] = variants[i];

@@ -2,6 +2,7 @@
  * say anything. */
 #include <string.h>
 
+#include "codegen/matrix.h"
 #include "codegen/schedule.h"
 #include "codegen/slide.h"
 #include "codegen/winograd.h"
@@ -15,7 +16,8 @@ bool schedule_equal(const Schedule *a, const Schedule *b) {
            memcmp(a->tile, b->tile, sizeof a->tile) == 0 && a->unroll == b->unroll &&
            memcmp(a->order, b->order, sizeof a->order) == 0 && a->chunk_dims == b->chunk_dims &&
            a->chunk == b->chunk && a->chunk_level == b->chunk_level && a->block == b->block &&
-           a->winograd == b->winograd && a->slide == b->slide;
+           a->winograd == b->winograd && a->slide == b->slide && a->pieces == b->pieces &&
+           a->row == b->row;
 }
 
 typedef struct Check {
@@ -182,6 +184,16 @@ static bool check_slide(const Check *check) {
     return fail(check, "no sliding window of that form");
 }
 
+/* A matrix unit has tiles of one size. */
+static bool check_pieces(const Check *check) {
+    Schedule all[MATRIX_SCHEDULES];
+    double costs[MATRIX_SCHEDULES];
+    int count = matrix_schedules(check->c, check->request, all, costs);
+    for (int i = 0; i < count; i++)
+        if (schedule_equal(&all[i], check->s)) return true;
+    return fail(check, "no tiles of a matrix unit of that form");
+}
+
 bool schedule_check(const Contraction *c, const ScheduleRequest *request, const Schedule *s,
                     Buf *why) {
     Contraction paired = *c;
@@ -191,6 +203,7 @@ bool schedule_check(const Contraction *c, const ScheduleRequest *request, const 
     if (s->winograd)
         return winograd_allows(c, request, s) || fail(&check, "no Winograd tiles of that form");
     if (s->slide) return check_slide(&check);
+    if (s->pieces) return check_pieces(&check);
     if (s->pairs) {
         check.c = &paired;
         if (request->precision != PRECISION_MEDIUM || !request->target->bf16 ||

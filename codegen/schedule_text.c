@@ -79,6 +79,11 @@ void schedule_json(Buf *out, const Contraction *c, const Schedule *s) {
     if (s->winograd) buf_printf(out, "\"winograd\": %d, ", s->winograd);
     if (s->slide) buf_puts(out, "\"slide\": true, ");
     if (s->pairs) buf_puts(out, "\"pairs\": true, ");
+    if (s->pieces) {
+        buf_printf(out, "\"pieces\": %d, \"row\": ", s->pieces);
+        put_quoted(out, c, s->row);
+        buf_puts(out, ", ");
+    }
     buf_puts(out, "\"lane\": ");
     if (s->lane < 0)
         buf_puts(out, "null");
@@ -184,6 +189,12 @@ static bool get_lane(const Reader *r, Schedule *s) {
                     &s->lane);
 }
 
+static bool get_row(const Reader *r, Schedule *s) {
+    if (!get_int(r, "pieces", 0, &s->pieces)) return false;
+    const char *name = cJSON_GetStringValue(member(r, "row"));
+    return !s->pieces || find_dim(r, "row", name, r->c->out_count, &s->row);
+}
+
 static bool get_operand(const Reader *r, Schedule *s) {
     const char *name = cJSON_GetStringValue(member(r, "of"));
     s->vector_operand = name && strcmp(name, "b") == 0 ? CONTRACT_B : CONTRACT_A;
@@ -224,7 +235,8 @@ static bool get_order(const Reader *r, Schedule *s) {
 static bool check_words(const Reader *r) {
     static const char *const words[] = {"winograd", "slide",      "pairs", "lane",        "lanes",
                                         "vectors",  "of",         "pack",  "tile",        "unroll",
-                                        "order",    "chunk_dims", "chunk", "chunk_level", "block"};
+                                        "order",    "chunk_dims", "chunk", "chunk_level", "block",
+                                        "pieces",   "row"};
     enum { WORDS = sizeof words / sizeof *words };
     const cJSON *item;
     if (!cJSON_IsObject(r->json)) return fail(r, "a schedule should be an object");
@@ -246,8 +258,8 @@ bool schedule_parse(const cJSON *json, const Contraction *c, Schedule *s, Buf *e
         !get_int(&r, "vectors", 1, &s->vectors) || !get_int(&r, "unroll", 1, &s->unroll))
         return false;
     bool nest = !s->winograd && !s->slide;
-    return get_lane(&r, s) && get_operand(&r, s) && get_tile(&r, s) && get_order(&r, s) &&
-           get_int(&r, "chunk_dims", 0, &s->chunk_dims) &&
+    return get_lane(&r, s) && get_row(&r, s) && get_operand(&r, s) && get_tile(&r, s) &&
+           get_order(&r, s) && get_int(&r, "chunk_dims", 0, &s->chunk_dims) &&
            get_number(&r, "chunk", nest ? 1 : 0, &s->chunk) &&
            get_int(&r, "chunk_level", 0, &s->chunk_level) && get_number(&r, "block", 0, &s->block);
 }
