@@ -75,6 +75,15 @@ static void dump_let(Emitter *e, const KVal *value) {
 
 static void dump_block(Emitter *e, const KBlock *block);
 
+static void dump_mma(Emitter *e, const KStmt *s) {
+    emit_text(e, s->imm == K_MMA_TF32 ? "mma tf32 " : "mma bf16 ");
+    dump_access(e, s->buf, s->index, 0, 1, K_MMA_SUM);
+    emit_text(e, " += ");
+    dump_access(e, s->from[0], s->at[0], 0, 1, K_MMA_A);
+    emit_text(e, " * ");
+    dump_access(e, s->from[1], s->at[1], 0, 1, K_MMA_B);
+}
+
 static void dump_tile(Emitter *e, const KStmt *s) {
     bool store = s->kind == KSTMT_TILE_STORE;
     if (store)
@@ -148,12 +157,7 @@ static void dump_stmt(Emitter *e, const KStmt *s) {
         emit_text(e, "wait %lld", (long long)s->imm);
         break;
     case KSTMT_MMA:
-        emit_text(e, s->imm == K_MMA_TF32 ? "mma tf32 " : "mma bf16 ");
-        dump_access(e, s->buf, s->index, 0, 1, K_MMA_SUM);
-        emit_text(e, " += ");
-        dump_access(e, s->from[0], s->at[0], 0, 1, K_MMA_A);
-        emit_text(e, " * ");
-        dump_access(e, s->from[1], s->at[1], 0, 1, K_MMA_B);
+        dump_mma(e, s);
         break;
     case KSTMT_TILE_ZERO:
     case KSTMT_TILE_LOAD:
