@@ -174,13 +174,12 @@ static void list_single(Module *module, const Target *target) {
     module->variants[module->variant_count++] = target;
 }
 
+/* The matrix unit is for those who ask for it, as long as none was measured. */
 static void list_dispatched(Module *module) {
-    static const char *const names[] = {"none", "avx2", "avx512", "avx512bf16", "amx"};
-    Precision precision = module->options->precision;
-    for (int i = 0; i < MODULE_MAX_VARIANTS; i++) {
+    static const char *const names[] = {"none", "avx2", "avx512", "avx512bf16"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const Target *target = target_find(names[i]);
-        if (target->tiles && precision == PRECISION_STRICT) continue;
-        if (target->bf16 && !target->tiles && precision != PRECISION_MEDIUM) continue;
+        if (target->bf16 && module->options->precision != PRECISION_MEDIUM) continue;
         module->variants[module->variant_count++] = target;
     }
 }

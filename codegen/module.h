@@ -19,7 +19,7 @@ typedef struct ModuleStruct {
     int count;
 } ModuleStruct;
 
-enum { MODULE_MAX_VARIANTS = 5 };
+enum { MODULE_MAX_VARIANTS = 4 };
 
 typedef struct ModuleFunction {
     FunctionKind kind;

@@ -3,13 +3,6 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__)
-#include <cpuid.h>
-#include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
 /* Cache sizes are those of common cores; schedules only need their order of magnitude. */
 static const Target targets[] = {
     {"none", NULL, NULL, 0, 16, false, false, false, 32u << 10, 256u << 10},
@@ -62,18 +55,6 @@ const Target *target_find(const char *name) {
     return NULL;
 }
 
-#if defined(__x86_64__) && defined(__linux__)
-/* Whether there is AMX, and the system gives leave to use it. */
-__attribute__((target("xsave"))) static bool has_tiles(void) {
-    enum { ASK = 0x1023, TILE_DATA = 18 }; /* ARCH_REQ_XCOMP_PERM */
-    unsigned a, b, c, d, edx;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &edx) || !__get_cpuid(1, &a, &b, &c, &d)) return false;
-    bool there = (edx >> 22 & 1) && (edx >> 24 & 1) && (c >> 27 & 1);
-    if (!there || (_xgetbv(0) >> 17 & 3) != 3) return false;
-    return syscall(SYS_arch_prctl, ASK, TILE_DATA) == 0;
-}
-#endif
-
 const Target *target_least(const Target *target, bool bf16, bool tiles) {
     if (tiles || !target->bf16) return target;
     return target_find(bf16 ? "avx512bf16" : "avx512");
@@ -93,9 +74,6 @@ const Target *target_for(const char *name, Precision precision) {
 #if defined(__x86_64__)
     bool bf16 =
         native && strcmp(target->name, "avx512") == 0 && __builtin_cpu_supports("avx512bf16");
-#if defined(__linux__)
-    if (bf16 && precision != PRECISION_STRICT && has_tiles()) return target_find("amx");
-#endif
     if (bf16 && precision == PRECISION_MEDIUM) return target_find("avx512bf16");
 #endif
     return target;

@@ -355,9 +355,9 @@ static const OptionRow rows[] = {
     {"--no-train", VALUE_NONE, NULL, "leave the training functions out", apply_no_train},
     {"--vector", VALUE_SEPARATE, "UNIT",
      "one vector unit: native, none, sse2, avx2, avx512, avx512bf16, amx,\n"
-     "                             neon (default for C files: baseline, AVX2, AVX-512, with\n"
-     "                             --precision=medium AVX512-BF16, and AMX for large products;\n"
-     "                             chosen when it starts)",
+     "                             neon (default for C files: baseline, AVX2 and AVX-512, and "
+     "with\n"
+     "                             --precision=medium AVX512-BF16; chosen when it starts)",
      apply_vector},
     {"--precision", VALUE_SEPARATE, "CLASS",
      "of products of float32 tensors: strict, highest, high, medium (default: the\n"
