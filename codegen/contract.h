@@ -69,6 +69,8 @@ double contract_products(const Contraction *c);
 void contract_range(const Contraction *c, int operand, int axis, int64_t *lo, int64_t *hi);
 /* Whether the operand must be copied with zeros around or between its elements. */
 bool contract_needs_halo(const Contraction *c, int operand);
+/* Whether the dim's neighbours lie side by side in the result. */
+bool contract_stores_along(const Contraction *c, int dim);
 
 struct Schedule;
 /* The kernel under a given schedule; NULL: the best one. */

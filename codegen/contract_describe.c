@@ -276,6 +276,11 @@ double contract_products(const Contraction *c) {
     return products;
 }
 
+bool contract_stores_along(const Contraction *c, int dim) {
+    const ContractDim *d = &c->dims[dim];
+    return d->axis[CONTRACT_OUT] == c->anchor->type.rank - 1 && d->coef[CONTRACT_OUT] == 1;
+}
+
 void contract_range(const Contraction *c, int operand, int axis, int64_t *lo, int64_t *hi) {
     *lo = *hi = c->operand[operand].base[axis];
     for (int d = 0; d < c->out_count + c->sum_count; d++) {

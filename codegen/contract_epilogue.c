@@ -378,12 +378,10 @@ static void keep_sums(Nest *nest, const Tile *tile) {
 /* Whether what the epilogue reads at the result's elements lies in rows along the lane dim, and
  * comes from memory. */
 static bool reads_from_afar(const Nest *nest) {
-    int lane = nest->s->lane;
     if (nest->phase != NEST_WHOLE || nest->epilogue.group->pool || result_lanes(nest) == 1)
         return false;
-    const ContractDim *dim = &nest->c->dims[lane];
-    return dim->axis[CONTRACT_OUT] == nest->c->anchor->type.rank - 1 &&
-           dim->coef[CONTRACT_OUT] == 1 && schedule_result_afar(nest->c, nest->request->target);
+    return contract_stores_along(nest->c, nest->s->lane) &&
+           schedule_result_afar(nest->c, nest->request->target);
 }
 
 /* Asks for the lines of a tile, by loops over its dims but the lane dim. */

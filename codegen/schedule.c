@@ -68,17 +68,11 @@ typedef struct TileCounts {
     int64_t rows; /* of results along the last axis */
 } TileCounts;
 
-/* Whether the dim's neighbours lie side by side in the result. */
-static bool stores_along(const Contraction *c, int dim) {
-    const ContractDim *d = &c->dims[dim];
-    return d->axis[CONTRACT_OUT] == c->anchor->type.rank - 1 && d->coef[CONTRACT_OUT] == 1;
-}
-
 static TileCounts tile_extend(const Contraction *c, const Schedule *s, TileCounts tile, int dim,
                               int64_t size) {
     int64_t count = dim == s->lane ? (size + s->lanes - 1) / s->lanes : size;
     tile.products *= count;
-    if (!stores_along(c, dim)) tile.rows *= count;
+    if (!contract_stores_along(c, dim)) tile.rows *= count;
     for (int operand = 0; operand < 2; operand++)
         if (c->dims[dim].axis[operand] >= 0) tile.loads[operand] *= count;
     return tile;
@@ -159,9 +153,7 @@ static double operand_elements(const Contraction *c, int operand) {
 int schedule_turns(const Contraction *c, const Schedule *s) {
     int along = c->out_count - 1;
     if (s->lanes < 4 || s->lane < 0 || s->lane >= along) return -1;
-    const ContractDim *dim = &c->dims[along];
-    if (dim->axis[CONTRACT_OUT] != c->anchor->type.rank - 1 || dim->coef[CONTRACT_OUT] != 1)
-        return -1;
+    if (!contract_stores_along(c, along)) return -1;
     return s->tile[along] * 3 >= s->lanes && s->tile[along] <= s->lanes ? along : -1;
 }
 
@@ -175,7 +167,7 @@ static double results_of(const Contraction *c, const ScheduleRequest *request) {
 double schedule_stores(const Contraction *c, const ScheduleRequest *request, const Schedule *s) {
     if (schedule_sums_lanes(c, s) || s->lanes == 1) return 0;
     double count = results_of(c, request);
-    return stores_along(c, s->lane) ? count / s->lanes : count * COST_SCATTER;
+    return contract_stores_along(c, s->lane) ? count / s->lanes : count * COST_SCATTER;
 }
 
 /* What a tile's results cost by their way to memory, where that holds up whoever makes them fast:
@@ -189,7 +181,7 @@ static Traffic traffic_of(const Contraction *c, const ScheduleRequest *request, 
     const Target *target = request->target;
     double bytes = results_of(c, request) * 4, part = (double)target->vector_bytes / LINE_BYTES;
     int along = c->out_count - 1;
-    if (schedule_sums_lanes(c, s) || s->lanes == 1 || !stores_along(c, along) ||
+    if (schedule_sums_lanes(c, s) || s->lanes == 1 || !contract_stores_along(c, along) ||
         c->dims[along].extent * 4 < LINE_BYTES || bytes <= (double)target->l1)
         return (Traffic){0, 0};
     for (int d = 0; d < c->out_count; d++)
@@ -420,9 +412,9 @@ static bool result_passes_by(const Contraction *c, const ScheduleRequest *reques
     const ContractDim *lane = &c->dims[s->lane];
     const ContractDim *rows = &c->dims[2 * c->outer_count + 1 - s->lane];
     double l2 = (double)request->target->l2, bytes = 4 * (double)lane->extent;
-    return lane->axis[CONTRACT_OUT] == c->anchor->type.rank - 1 && lane->coef[CONTRACT_OUT] == 1 &&
-           rows->axis[s->vector_operand] < 0 && lane->extent > s->tile[s->lane] &&
-           bytes * steps_of_tile(c, s) <= l2 / 2 && schedule_result_afar(c, request->target);
+    return contract_stores_along(c, s->lane) && rows->axis[s->vector_operand] < 0 &&
+           lane->extent > s->tile[s->lane] && bytes * steps_of_tile(c, s) <= l2 / 2 &&
+           schedule_result_afar(c, request->target);
 }
 
 /* Dims that move the vector operand come first: a tile of it stays in cache while the rest of the

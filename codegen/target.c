@@ -72,9 +72,9 @@ const Target *target_for(const char *name, Precision precision) {
     const Target *target = target_find(name);
     bool native = !name || strcmp(name, "native") == 0;
 #if defined(__x86_64__)
-    bool bf16 =
-        native && strcmp(target->name, "avx512") == 0 && __builtin_cpu_supports("avx512bf16");
-    if (bf16 && precision == PRECISION_MEDIUM) return target_find("avx512bf16");
+    if (native && precision == PRECISION_MEDIUM && strcmp(target->name, "avx512") == 0 &&
+        __builtin_cpu_supports("avx512bf16"))
+        return target_find("avx512bf16");
 #endif
     return target;
 }
